@@ -1,0 +1,284 @@
+"""The Rust core, as Python sees it. Long calls release the GIL; errors are `kora.errors` exceptions."""
+
+from collections.abc import Sequence
+from typing import Literal, Protocol, final
+
+type Scalar = None | bool | int | float | str | bytes
+type Side = Literal["source", "target"]
+
+class ArrowStream(Protocol):
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+def version() -> str: ...
+
+# --- connections ---------------------------------------------------------------------------------------------------
+
+@final
+class SqliteConnection:
+    """The one SQLite library of this process. `mode`: `ro` (default), `rw` (must exist), `create`."""
+    def __init__(self, path: str, mode: Literal["ro", "rw", "create"] = "ro") -> None: ...
+    def query(self, sql: str, parameters: Sequence[Scalar] = ()) -> list[tuple[Scalar, ...]]: ...
+    def execute(self, sql: str, parameters: Sequence[Scalar] = ()) -> int:
+        """Rows changed."""
+    def close(self) -> None: ...
+    @property
+    def sqlite_version(self) -> str: ...
+
+@final
+class PostgresConnection:
+    """A reading session. `settings`: host (a folder means its socket), port, user, password, dbname, sslmode,
+    sslrootcert, sslcert, sslkey, connect_timeout, application_name, options: as libpq understands them."""
+    def __init__(self, settings: dict[str, str]) -> None: ...
+    def execute(self, sql: str) -> None: ...
+    def query(self, sql: str) -> list[tuple[str | None, ...]]:
+        """Simple-protocol query; every value as text."""
+    def close(self) -> None: ...
+
+# --- rows ----------------------------------------------------------------------------------------------------------
+
+@final
+class RowStream:
+    """Rows being read. Consumed once, by one thread at a time."""
+    @property
+    def column_count(self) -> int: ...
+
+def sqlite_rows(connection: SqliteConnection, sql: str, parameters: Sequence[Scalar] = ()) -> RowStream: ...
+def postgres_rows(connection: PostgresConnection, query: str, types: Sequence[str]) -> RowStream:
+    """`query` is a SELECT; it is wrapped in COPY (…) TO STDOUT (FORMAT BINARY). `types`: pg_type names per column."""
+
+def arrow_rows(stream: ArrowStream, types: Sequence[str]) -> RowStream:
+    """`types`: DuckDB type names per column, for what Arrow does not say (JSON, UUID, TIMETZ, ENUM, BIT)."""
+
+@final
+class CsvFile:
+    """One CSV file, plain or a member of a zip. Detects dialect and encoding where not given."""
+    def __init__(
+        self,
+        path: str,
+        member: str | None = None,
+        *,
+        delimiter: str | None = None,
+        quote: str | None = None,
+        encoding: str | None = None,
+        header: bool | None = None,
+    ) -> None: ...
+    @property
+    def delimiter(self) -> str: ...
+    @property
+    def quote(self) -> str: ...
+    @property
+    def encoding(self) -> str: ...
+    @property
+    def newline(self) -> str: ...
+    @property
+    def header(self) -> bool: ...
+    @property
+    def columns(self) -> list[str]: ...
+    @property
+    def sha256(self) -> str: ...
+    def rows(self, columns: Sequence[int] | None = None) -> RowStream: ...
+
+def zip_members(path: str) -> list[tuple[str, int]]:
+    """Name and uncompressed size in bytes of each file in an archive."""
+
+def memory_rows(rows: Sequence[Sequence[Scalar]]) -> RowStream:
+    """Python rows as SQLite would store them; for tests and small things."""
+
+# --- digests -------------------------------------------------------------------------------------------------------
+
+@final
+class Progress:
+    """Counters that another thread may read while a scan runs; `stop()` ends the scan with `Stopped`."""
+    def __init__(self) -> None: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def bytes(self) -> int: ...
+    def stop(self) -> None: ...
+
+@final
+class DigestKey:
+    """32 secret bytes from which all keys of one comparison derive."""
+    def __init__(self, key: bytes) -> None: ...
+    @staticmethod
+    def random() -> DigestKey: ...
+    @property
+    def key_id(self) -> str:
+        """Hex, derived one-way; safe to print."""
+
+@final
+class TableDigest:
+    """One side of one table pair: what a pass over its rows left behind."""
+    @property
+    def row_count(self) -> int: ...
+    @property
+    def byte_count(self) -> int: ...
+    @property
+    def live_sum(self) -> bytes:
+        """Σ row digest mod 2²⁵⁶, 32 bytes little-endian."""
+    @property
+    def root(self) -> bytes | None:
+        """BLAKE3 of the LtHash state, 32 bytes, where asked for."""
+    @property
+    def tallies(self) -> str:
+        """JSON list, per compared column: {pair, read, disobeyed, policies: {rule: changed}}."""
+
+def digest_rows(
+    stream: RowStream,
+    profile: str,
+    side: Side,
+    key: DigestKey,
+    *,
+    root_key: DigestKey | None = None,
+    unique: bool = False,
+    spill_directory: str | None = None,
+    progress: Progress | None = None,
+) -> TableDigest:
+    """One pass. `root_key`: also the LtHash root under that key. `unique`: each row's multiplicity is 1 by right."""
+
+@final
+class Difference:
+    """What two digests under one key and profile say about each other."""
+    @property
+    def equal(self) -> bool: ...
+    @property
+    def decoded(self) -> bool:
+        """Whether the sketch named every differing row, proven by the sums."""
+    @property
+    def source_keys(self) -> list[bytes]:
+        """Key bytes (KCF-1 cells) of rows that stand only on the source side; empty if not decoded."""
+    @property
+    def target_keys(self) -> list[bytes]: ...
+
+def compare_digests(source: TableDigest, target: TableDigest) -> Difference: ...
+
+@final
+class RowSpill:
+    """Key and row digests of one side, on disk, for the exact second pass."""
+    @property
+    def row_count(self) -> int: ...
+
+def spill_rows(
+    stream: RowStream, profile: str, side: Side, key: DigestKey, directory: str, *, progress: Progress | None = None
+) -> RowSpill: ...
+
+@final
+class SpillDifference:
+    @property
+    def mismatch(self) -> int: ...
+    @property
+    def missing_in_target(self) -> int: ...
+    @property
+    def extra_in_target(self) -> int: ...
+    @property
+    def samples(self) -> list[tuple[str, bytes, int, int]]:
+        """Up to `limit`: outcome, key tag (16 bytes), source multiplicity, target multiplicity."""
+
+def compare_spills(source: RowSpill, target: RowSpill, limit: int) -> SpillDifference: ...
+
+@final
+class Row:
+    """One row held in memory, to show it and to say which columns differ."""
+    @property
+    def key(self) -> bytes:
+        """KCF-1 cells of its key columns."""
+    @property
+    def key_tag(self) -> bytes: ...
+    @property
+    def digest(self) -> bytes: ...
+    @property
+    def cells(self) -> list[bytes]:
+        """Canonical bytes per compared column, after representation and policies."""
+    @property
+    def stored(self) -> list[tuple[str, str | None]]:
+        """Kind and display text per column, as stored; text is cut at 256 characters."""
+
+def collect_rows(
+    stream: RowStream,
+    profile: str,
+    side: Side,
+    key: DigestKey,
+    *,
+    key_tags: Sequence[bytes] | None = None,
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> list[Row]:
+    """Rows whose key tag is asked for (all rows without `key_tags`); at most `limit`."""
+
+def decode_cells(cells: bytes) -> list[tuple[str, str | None]]:
+    """Kind and exact text of concatenated KCF-1 cells (bytes in hex)."""
+
+def set_digest(digests: Sequence[bytes]) -> bytes:
+    """Σ mod 2²⁵⁶ of 32-byte digests, little-endian."""
+
+# --- survey --------------------------------------------------------------------------------------------------------
+
+def survey_rows(stream: RowStream, *, progress: Progress | None = None) -> str:
+    """JSON: what each column's values are. See docs/formats/survey.md."""
+
+# --- loading -------------------------------------------------------------------------------------------------------
+
+@final
+class Loader:
+    """Turns a stream of source rows into batches in the target's own encoding.
+
+    `target_types`: pg_type names, DuckDB types or SQLite affinities, by `encoding`.
+    `raw_digest` is over the source rows exactly as read, before any rule.
+    """
+    def __init__(
+        self,
+        stream: RowStream,
+        profile: str,
+        encoding: Literal["postgres_copy", "arrow", "sqlite"],
+        target_types: Sequence[str],
+        key: DigestKey,
+        *,
+        batch_size_bytes: int = 8 << 20,
+        progress: Progress | None = None,
+    ) -> None: ...
+    def next_batch(self) -> Batch | None: ...
+    @property
+    def row_count(self) -> int:
+        """Source rows read so far."""
+    @property
+    def raw_digest(self) -> bytes:
+        """Σ of the raw rows' digests, 32 bytes little-endian."""
+    @property
+    def tallies(self) -> str: ...
+
+@final
+class Batch:
+    """Encoded rows. Rows that no rule or type could carry are in `rejected`, not among the rows."""
+    @property
+    def row_count(self) -> int: ...
+    @property
+    def rejected(self) -> list[tuple[int, str, str, str]]:
+        """Ordinal of the row in the stream, key text, column pair, reason."""
+    def ordinals(self) -> list[int]: ...
+    def key_text(self, index: int) -> str: ...
+    def postgres_copy(self, start: int = 0, stop: int | None = None, *, without: Sequence[int] = ()) -> memoryview:
+        """A complete COPY BINARY stream of rows [start, stop) except `without`."""
+    def arrow(self, start: int = 0, stop: int | None = None, *, without: Sequence[int] = ()) -> ArrowStream: ...
+    def insert_sqlite(self, connection: SqliteConnection, insert_sql: str) -> list[tuple[int, str]]:
+        """Inserts row by row; a refused row is left out and returned with the engine's reason."""
+
+def raw_digest(stream: RowStream, key: DigestKey, *, progress: Progress | None = None) -> tuple[int, bytes]:
+    """Rows and Σ of raw row digests: what a checkpoint holds."""
+
+# --- seals ---------------------------------------------------------------------------------------------------------
+
+def generate_signing_key() -> bytes:
+    """A new Ed25519 key as PKCS#8 v2 DER."""
+
+def public_key(signing_key: bytes) -> bytes:
+    """Its 32 raw public bytes."""
+
+def key_id(public: bytes) -> str:
+    """SHA-256 of the raw public key, hex."""
+
+def sign(signing_key: bytes, payload_type: str, payload: bytes) -> bytes:
+    """Ed25519 over the DSSE pre-authentication encoding."""
+
+def verify_signature(public: bytes, payload_type: str, payload: bytes, signature: bytes) -> bool: ...
+def sha256(data: bytes) -> str: ...
+def sha256_file(path: str) -> str: ...

@@ -1,0 +1,32 @@
+//! The only crate that knows Python: thin conversion, the GIL released around every long call, and the error mapping.
+pub mod arrow;
+pub mod csv;
+pub mod digests;
+pub mod errors;
+pub mod loader;
+pub mod postgres;
+pub mod rows;
+pub mod seals;
+pub mod sqlite;
+pub mod survey;
+
+use pyo3::prelude::*;
+
+#[pyfunction]
+fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
+#[pymodule]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(version, module)?)?;
+    rows::register(module)?;
+    sqlite::register(module)?;
+    postgres::register(module)?;
+    csv::register(module)?;
+    arrow::register(module)?;
+    digests::register(module)?;
+    survey::register(module)?;
+    loader::register(module)?;
+    seals::register(module)
+}

@@ -1,0 +1,160 @@
+//! One value, as an engine stored it: the type that every reader makes and every writer, digest and rule takes.
+//!
+//! A `Cell` borrows from its reader's buffer and lives as long as one row. It says what the value *is*, never what
+//! its column was called or declared.
+
+/// A count of microseconds with the nanoseconds below it, so that engines of either precision keep every digit.
+///
+/// `micros` is signed and has no modulo (24:00:00 and −838:59:59 are themselves); `nanos` is 0..=999 and counts
+/// upwards from `micros`, also before the epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticks {
+    /// Whole microseconds, rounded towards minus infinity.
+    pub micros: i64,
+    /// The remaining nanoseconds, 0..=999.
+    pub nanos: u16,
+}
+
+impl Ticks {
+    /// Whole microseconds.
+    pub const fn from_micros(micros: i64) -> Self {
+        Self { micros, nanos: 0 }
+    }
+}
+
+/// Which kind of moment an infinity belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Temporal {
+    /// A calendar day.
+    Date,
+    /// A day and time without a zone.
+    Timestamp,
+    /// A point on the time line.
+    Instant,
+}
+
+/// A value as stored.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Cell<'a> {
+    /// SQL NULL.
+    Null,
+    /// A boolean of an engine that has them.
+    Bool(bool),
+    /// Any integer, unsigned 64-bit and HUGEINT included.
+    Int(i128),
+    /// An exact decimal `±coefficient × 10^−scale` whose coefficient fits 128 bits.
+    Decimal {
+        /// Below zero. Never set for a zero.
+        negative: bool,
+        /// The magnitude's digits, trailing zeros allowed.
+        coefficient: u128,
+        /// Digits behind the point, ≥ 0.
+        scale: u32,
+    },
+    /// An exact decimal of any length: `-?[0-9]+(\.[0-9]+)?`, ASCII.
+    BigDecimal(&'a str),
+    /// A decimal NaN.
+    DecimalNan,
+    /// A decimal infinity.
+    DecimalInfinity {
+        /// Minus infinity.
+        negative: bool,
+    },
+    /// An IEEE 754 double; a single is widened exactly.
+    Float(f64),
+    /// Text that its character set decodes; NUL allowed.
+    Text(&'a str),
+    /// Text whose bytes its character set cannot decode.
+    BrokenText {
+        /// The bytes as stored.
+        bytes: &'a [u8],
+        /// The character set that was declared, for example `utf8`.
+        charset: &'static str,
+    },
+    /// A byte string.
+    Bytes(&'a [u8]),
+    /// A UUID, big-endian.
+    Uuid([u8; 16]),
+    /// A bit string, first bit in the highest bit of the first byte.
+    Bit {
+        /// Length in bits.
+        bits: u32,
+        /// ⌈bits/8⌉ bytes, the rest of the last one zero.
+        bytes: &'a [u8],
+    },
+    /// Days since 1970-01-01, proleptic Gregorian.
+    Date(i64),
+    /// Time of day, or a duration where the engine calls it TIME.
+    Time(Ticks),
+    /// Time of day with its offset.
+    TimeTz {
+        /// Local time.
+        local: Ticks,
+        /// Seconds east of UTC.
+        offset_seconds: i32,
+    },
+    /// A day and time without a zone, counted from 1970-01-01 00:00 on the same clock.
+    Timestamp(Ticks),
+    /// A point on the time line, counted from the Unix epoch in UTC.
+    Instant(Ticks),
+    /// PostgreSQL's ±infinity of a temporal kind.
+    TemporalInfinity {
+        /// Of which kind.
+        kind: Temporal,
+        /// The one before all others.
+        negative: bool,
+    },
+    /// A date that no calendar has, as 0000-00-00 or 2020-02-31.
+    ImpossibleDate {
+        /// The year's digits.
+        year: i32,
+        /// The month's digits.
+        month: u8,
+        /// The day's digits.
+        day: u8,
+    },
+    /// Months, days and microseconds, which do not convert into each other.
+    Interval {
+        /// Months.
+        months: i32,
+        /// Days.
+        days: i32,
+        /// Microseconds.
+        micros: i64,
+    },
+    /// JSON, as the engine hands its text out.
+    Json(&'a str),
+    /// The label of an enumeration.
+    Enum(&'a str),
+}
+
+impl Cell<'_> {
+    /// The kind's name in findings, surveys and messages.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "boolean",
+            Self::Int(_) => "integer",
+            Self::Decimal { .. }
+            | Self::BigDecimal(_)
+            | Self::DecimalNan
+            | Self::DecimalInfinity { .. } => "decimal",
+            Self::Float(_) => "float",
+            Self::Text(_) => "text",
+            Self::BrokenText { .. } => "undecodable text",
+            Self::Bytes(_) => "bytes",
+            Self::Uuid(_) => "uuid",
+            Self::Bit { .. } => "bit",
+            Self::Date(_) => "date",
+            Self::Time(_) => "time",
+            Self::TimeTz { .. } => "timetz",
+            Self::Timestamp(_) => "timestamp",
+            Self::Instant(_) => "instant",
+            Self::TemporalInfinity { .. } => "temporal infinity",
+            Self::ImpossibleDate { .. } => "impossible date",
+            Self::Interval { .. } => "interval",
+            Self::Json(_) => "json",
+            Self::Enum(_) => "enum",
+        }
+    }
+}

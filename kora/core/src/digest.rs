@@ -1,0 +1,1 @@
+//! Keys, row digests and one side's table digest.

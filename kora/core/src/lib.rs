@@ -1,0 +1,25 @@
+//! KORA's core: what a verification is made of, without Python and without opinions about engines.
+//!
+//! Rooms: [`cell`] one value as an engine stored it; [`canon`] its canonical bytes (KCF-1); [`represent`] and
+//! [`policy`] the declared ways in which two stored values may mean the same; [`program`] these put together for one
+//! side of a table pair; [`rows`] the seam between readers and whatever consumes rows; [`digest`], [`set_hash`] and
+//! [`sketch`] the arithmetic of sets; [`spill`] the exact second pass; [`seal`] signatures; [`survey`] what a column
+//! holds; [`readers`] and [`writers`] the engines' own encodings.
+pub mod canon;
+pub mod cell;
+pub mod digest;
+pub mod error;
+pub mod loader;
+pub mod number;
+pub mod policy;
+pub mod program;
+pub mod readers;
+pub mod represent;
+pub mod rows;
+pub mod seal;
+pub mod set_hash;
+pub mod sketch;
+pub mod spill;
+pub mod survey;
+pub mod temporal;
+pub mod writers;

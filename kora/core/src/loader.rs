@@ -1,0 +1,1 @@
+//! Source rows into batches in the target's own encoding.

@@ -1,0 +1,1 @@
+//! Exact numbers: minimal coefficients, scales without trailing zeros.

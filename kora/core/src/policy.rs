@@ -1,0 +1,1 @@
+//! Policies: named, lossy, counted changes.

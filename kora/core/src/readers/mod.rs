@@ -1,0 +1,6 @@
+//! Readers: each engine's own binary protocol or file format, decoded into [`crate::cell::Cell`]s.
+pub mod arrow;
+pub mod csv;
+pub mod memory;
+pub mod postgres;
+pub mod sqlite;

@@ -1,0 +1,1 @@
+//! Reads PostgreSQL: the wire, the login, and COPY BINARY.

@@ -1,0 +1,1 @@
+//! Representations: declared, invertible readings of a stored value.

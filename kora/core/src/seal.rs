@@ -1,0 +1,1 @@
+//! Ed25519, SHA-256 and DSSE through ring.

@@ -1,0 +1,1 @@
+//! Sums and LtHash over row digests.

@@ -1,0 +1,1 @@
+//! A small table of sums that names few differences.

@@ -1,0 +1,1 @@
+//! The exact second pass, bounded by disk rather than memory.

@@ -1,0 +1,1 @@
+//! What a column's values are, in one pass.

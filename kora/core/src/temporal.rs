@@ -1,0 +1,1 @@
+//! Proleptic Gregorian days and the ticks of a clock.

@@ -1,0 +1,1 @@
+//! Encodes rows for arrow.

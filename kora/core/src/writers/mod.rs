@@ -1,0 +1,4 @@
+//! Writers: wire encodings only. A connection that writes is opened by the appliance alone.
+pub mod arrow;
+pub mod postgres_copy;
+pub mod sqlite;

@@ -1,0 +1,1 @@
+"""A database's URL: parsed once, never printed with its password. Passwords are resolved in `kora.databases.secrets`."""

@@ -1,0 +1,105 @@
+"""The seam that every engine fills: one database, opened for reading, at one consistent position.
+
+Nothing in this room writes to a database. An adapter implements `Database`, stands in `kora.databases.registry`, and
+passes the suite in `tests/contracts/test_databases.py`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from kora._core import RowStream
+from kora.catalog import Catalog, Name, Table, Type
+
+type KeyValue = None | bool | int | float | str | bytes
+type KeyTuple = tuple[KeyValue, ...]
+"""One key, column by column, as the engine takes it back in a WHERE clause (text where the engine casts it)."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRange:
+    """Rows whose key is greater than `after` and at most `upto`; None is open. Ordering is the engine's own."""
+
+    columns: tuple[str, ...]
+    after: KeyTuple | None = None
+    upto: KeyTuple | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which tables: exact or shell-style patterns over `schema.name` or `name`. Empty `tables` means all."""
+
+    tables: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    schemas: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """Facts about an engine's SQL, as data."""
+
+    engine: str
+    sqlglot: str
+    identifier_length: int | None
+    identifier_length_unit: Literal["bytes", "characters"] = "characters"
+    folds_case: Literal["lower", "preserve", "insensitive"] = "preserve"
+    """What becomes of unquoted names; `insensitive`: two names that differ in case alone are one."""
+    default_schema: str = ""
+
+    def quote(self, name: str) -> str:
+        """An identifier in double quotes, exact case."""
+        return '"' + name.replace('"', '""') + '"'
+
+    def qualify(self, name: Name) -> str:
+        """A table's quoted name with its schema where it has one."""
+        return f"{self.quote(name.schema)}.{self.quote(name.name)}" if name.schema else self.quote(name.name)
+
+
+class Database(Protocol):
+    """A database opened for reading. One snapshot from opening to `close`, unless the engine cannot (then it says so).
+
+    Every method may raise `ConnectionLost`, `AccessDenied`, `EngineError`. None retries by itself.
+    """
+
+    dialect: Dialect
+
+    def catalog(self, selection: Selection = ...) -> Catalog:
+        """What is there. Tables outside the selection are left out; what the login cannot read is marked."""
+        ...
+
+    def rows(self, table: Table, columns: Sequence[str], key_range: KeyRange | None = None) -> RowStream:
+        """The named columns of all rows (or of a key range, then in key order).
+
+        A stream stays valid until the next call of `rows` on engines with one connection. Raises `UnsupportedType`
+        for a column whose type has kind `unsupported`.
+        """
+        ...
+
+    def rows_by_key(self, table: Table, columns: Sequence[str], key: Sequence[str], keys: Sequence[KeyTuple]) -> RowStream:
+        """The named columns of the rows with these keys, in no order. At most 1,000 keys a call."""
+        ...
+
+    def key_boundaries(self, table: Table, key: Sequence[str], rows_per_chunk: int) -> list[KeyTuple]:
+        """Every `rows_per_chunk`-th key in the engine's own order, without the last: the inner chunk boundaries."""
+        ...
+
+    def row_count(self, table: Table) -> int:
+        """The exact count within the snapshot."""
+        ...
+
+    def scalar_query(self, sql: str) -> list[tuple[KeyValue, ...]]:
+        """A small read-only query in the engine's SQL, within the snapshot: orphan counts, view probes."""
+        ...
+
+    def identity(self) -> dict[str, str]:
+        """Engine, version, system identifier or file digest, snapshot position, session settings: for certificates."""
+        ...
+
+    def close(self) -> None:
+        """Ends the snapshot. Safe to call twice."""
+        ...
+
+
+def readable_type(column_type: Type) -> bool:
+    """Whether the core's reader for the engine decodes this type."""
+    return column_type.kind != "unsupported"

@@ -1,10 +1,10 @@
 """The Rust core, as Python sees it. Long calls release the GIL; errors are `kora.errors` exceptions."""
 
 from collections.abc import Sequence
-from typing import Literal, Protocol, final
+from typing import Literal, Protocol, TypeAlias, final
 
-type Scalar = None | bool | int | float | str | bytes
-type Side = Literal["source", "target"]
+Scalar: TypeAlias = None | bool | int | float | str | bytes
+Side: TypeAlias = Literal["source", "target"]
 
 class ArrowStream(Protocol):
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...

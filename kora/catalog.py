@@ -7,13 +7,13 @@ Every object is a frozen dataclass that compares by value and serialises with `t
 """
 
 from dataclasses import asdict, dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
-type Kind = Literal[
+Kind: TypeAlias = Literal[
     "boolean", "integer", "decimal", "float", "text", "bytes", "uuid", "bit", "date", "time", "timetz",
     "timestamp", "instant", "interval", "json", "enum", "dynamic", "unsupported",
 ]  # fmt: skip
-type Action = Literal["no_action", "restrict", "cascade", "set_null", "set_default"]
+Action: TypeAlias = Literal["no_action", "restrict", "cascade", "set_null", "set_default"]
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -18,9 +18,9 @@
 A difference in data is a finding, never an exception. Exit codes: see `kora.exit_codes`.
 """
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeAlias
 
-type Retry = Literal["never", "later", "after_operator_action"]
+Retry: TypeAlias = Literal["never", "later", "after_operator_action"]
 
 
 class SenseiError(Exception):

@@ -5,7 +5,7 @@ policies are lossy and every value that one changes is counted.
 """
 
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -97,11 +97,11 @@ class Mapping(_Strict):
     tables: tuple[TableMapping, ...]
 
 
-type LossClass = Literal["lossless", "widened", "narrowed_proven", "lossy_approved", "refused"]
-type Outcome = Literal[
+LossClass: TypeAlias = Literal["lossless", "widened", "narrowed_proven", "lossy_approved", "refused"]
+Outcome: TypeAlias = Literal[
     "match", "mismatch", "missing_in_target", "extra_in_target", "in_flight", "not_comparable", "not_run"
 ]
-type Side = Literal["source", "target"]
+Side: TypeAlias = Literal["source", "target"]
 
 
 class Loss(_Strict):

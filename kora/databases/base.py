@@ -6,13 +6,13 @@ passes the suite in `tests/contracts/test_databases.py`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from kora._core import RowStream
 from kora.catalog import Catalog, Name, Table, Type
 
-type KeyValue = None | bool | int | float | str | bytes
-type KeyTuple = tuple[KeyValue, ...]
+KeyValue: TypeAlias = None | bool | int | float | str | bytes
+KeyTuple: TypeAlias = tuple[KeyValue, ...]
 """One key, column by column, as the engine takes it back in a WHERE clause (text where the engine casts it)."""
 
 

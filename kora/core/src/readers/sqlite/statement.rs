@@ -72,13 +72,37 @@ impl Statement {
         } else {
             tail as usize - sql.as_ptr() as usize
         };
-        Ok((
-            NonNull::new(raw).map(|raw| Self {
-                raw,
-                columns: ffi::sqlite3_column_count(raw.as_ptr()),
-            }),
-            used,
-        ))
+        let made = NonNull::new(raw).map(|raw| Self {
+            raw,
+            columns: ffi::sqlite3_column_count(raw.as_ptr()),
+            encoding: Encoding::Utf8,
+        });
+        Ok((made, used))
+    }
+
+    /// Reads the database's encoding, so that text in it is judged by its own rules.
+    ///
+    /// # Safety
+    /// `database` is this statement's open handle and its lock is held.
+    pub unsafe fn learn_encoding(&mut self, database: *mut ffi::sqlite3, path: &Path) -> Result<()> {
+        let (Some(mut pragma), _) = Self::prepare(database, "PRAGMA encoding", path)? else {
+            return Ok(());
+        };
+        let learnt = pragma.step(path).and_then(|step| {
+            if step == Step::Row {
+                pragma.cell(0)
+            } else {
+                Ok(Cell::Null)
+            }
+        });
+        let encoding = learnt.map(|cell| match cell {
+            Cell::Text("UTF-16le") => Encoding::Utf16Le,
+            Cell::Text("UTF-16be") => Encoding::Utf16Be,
+            _ => Encoding::Utf8,
+        });
+        pragma.finalize();
+        self.encoding = encoding?;
+        Ok(())
     }
 
     /// Columns of its answer; 0 where it has none.
@@ -233,7 +257,11 @@ impl Statement {
         };
         let units = bytes.chunks_exact(2).map(|pair| decode([pair[0], pair[1]]));
         let is_whole = bytes.len() % 2 == 0 && char::decode_utf16(units).all(|unit| unit.is_ok());
-        Ok(if is_whole { None } else { Some(Cell::BrokenText { bytes, charset }) })
+        Ok(if is_whole {
+            None
+        } else {
+            Some(Cell::BrokenText { bytes, charset })
+        })
     }
 
     /// Fills `cells` with the current row.

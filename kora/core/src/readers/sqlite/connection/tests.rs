@@ -218,7 +218,11 @@ fn a_utf16_database_gives_utf8_and_a_lone_surrogate_is_broken_text() {
             .unwrap();
         let rows = connection.query("SELECT a FROM t ORDER BY rowid", &[]).unwrap();
         assert_eq!(rows[0], [Scalar::Text("a😀\0é".into())]);
-        let stored: &[u8] = if encoding == "UTF-16le" { b"\x00\xd8\x61\x00" } else { b"\xd8\x00\x00\x61" };
+        let stored: &[u8] = if encoding == "UTF-16le" {
+            b"\x00\xd8\x61\x00"
+        } else {
+            b"\xd8\x00\x00\x61"
+        };
         assert_eq!(rows[1], [Scalar::BrokenText(stored.to_vec())]);
     }
 }

@@ -38,9 +38,9 @@ impl Drop for Attached {
 #[pyfunction]
 fn arrow_rows(stream: &Bound<'_, PyAny>, types: Vec<String>) -> PyResult<RowStream> {
     let capsule = stream.call_method0("__arrow_c_stream__")?;
-    let capsule = capsule.cast::<PyCapsule>().map_err(|_| {
-        to_python(Error::Usage("__arrow_c_stream__ did not give a PyCapsule".to_owned()))
-    })?;
+    let capsule = capsule
+        .cast::<PyCapsule>()
+        .map_err(|_| to_python(Error::Usage("__arrow_c_stream__ did not give a PyCapsule".to_owned())))?;
     let pointer = capsule.pointer_checked(Some(CAPSULE))?.cast::<FFI_ArrowArrayStream>();
     // SAFETY: a capsule of this name holds an initialised C stream, which it lets the consumer move out.
     let rows = unsafe { ArrowRows::from_pointer(pointer.as_ptr(), &types) }.into_python()?;

@@ -22,7 +22,9 @@ pub struct Loader {
 
 impl Loader {
     fn lock(&self) -> PyResult<MutexGuard<'_, CoreLoader>> {
-        self.inner.lock().map_err(|_| to_python(Error::Usage("this loader has failed; make a new one".to_owned())))
+        self.inner
+            .lock()
+            .map_err(|_| to_python(Error::Usage("this loader has failed; make a new one".to_owned())))
     }
 }
 
@@ -45,7 +47,10 @@ impl Loader {
         let progress = progress.map(|progress| progress.shared.clone());
         let reader = Watched::around(stream.take()?, progress.clone());
         let loader = CoreLoader::new(reader, &profile, encoding, &target_types, &key.inner).into_python()?;
-        Ok(Self { inner: Mutex::new(loader.batch_size_bytes(batch_size_bytes)), progress })
+        Ok(Self {
+            inner: Mutex::new(loader.batch_size_bytes(batch_size_bytes)),
+            progress,
+        })
     }
 
     fn next_batch(&self, py: Python<'_>) -> PyResult<Option<Batch>> {
@@ -92,7 +97,9 @@ impl Batch {
     #[getter]
     fn rejected(&self) -> Vec<(u64, &str, &str, &str)> {
         let rejected = self.inner.rejected.iter();
-        rejected.map(|row| (row.ordinal, row.key.as_str(), row.pair.as_str(), row.reason.as_str())).collect()
+        rejected
+            .map(|row| (row.ordinal, row.key.as_str(), row.pair.as_str(), row.reason.as_str()))
+            .collect()
     }
 
     fn ordinals(&self) -> Vec<u64> {
@@ -100,7 +107,9 @@ impl Batch {
     }
 
     fn key_text(&self, index: usize) -> PyResult<&str> {
-        self.inner.key_text(index).ok_or_else(|| PyIndexError::new_err("no such row in this batch"))
+        self.inner
+            .key_text(index)
+            .ok_or_else(|| PyIndexError::new_err("no such row in this batch"))
     }
 
     #[pyo3(signature = (start = 0, stop = None, *, without = Vec::new()))]
@@ -135,7 +144,8 @@ impl Batch {
         connection: &SqliteConnection,
         insert_sql: &str,
     ) -> PyResult<Vec<(usize, String)>> {
-        py.detach(|| self.inner.insert_sqlite(&connection.inner, insert_sql)).into_python()
+        py.detach(|| self.inner.insert_sqlite(&connection.inner, insert_sql))
+            .into_python()
     }
 }
 

@@ -4,6 +4,7 @@ use crate::rows::{Progress, ProgressCounters, RowStream};
 use kora_core::cell::Cell;
 use kora_core::error::Result;
 use kora_core::rows::{RowReader, RowSink};
+use kora_core::survey::survey;
 use pyo3::prelude::*;
 use std::sync::Arc;
 
@@ -45,7 +46,14 @@ impl RowReader for Watched {
     }
 }
 
+#[pyfunction]
+#[pyo3(signature = (stream, *, progress = None))]
+fn survey_rows(py: Python<'_>, stream: &RowStream, progress: Option<&Progress>) -> PyResult<String> {
+    let mut reader = Watched::around(stream.take()?, progress.map(|progress| progress.shared.clone()));
+    py.detach(|| survey(reader.as_mut())?.to_json()).into_python()
+}
+
 /// Adds this room's names to the module.
-pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(survey_rows, module)?)
 }

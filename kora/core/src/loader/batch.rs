@@ -51,7 +51,11 @@ impl Batch {
     /// The text of a row's key columns, for people; `None` beyond the last row.
     pub fn key_text(&self, index: usize) -> Option<&str> {
         let end = *self.key_ends.get(index)?;
-        let start = index.checked_sub(1).and_then(|before| self.key_ends.get(before)).copied().unwrap_or(0);
+        let start = index
+            .checked_sub(1)
+            .and_then(|before| self.key_ends.get(before))
+            .copied()
+            .unwrap_or(0);
         self.keys.get(start..end)
     }
 
@@ -60,7 +64,12 @@ impl Batch {
         let stop = stop.unwrap_or(usize::MAX).min(self.row_count());
         let mut runs = Vec::new();
         let mut from = start;
-        for gap in without.iter().copied().filter(|row| (start..stop).contains(row)).collect::<BTreeSet<_>>() {
+        for gap in without
+            .iter()
+            .copied()
+            .filter(|row| (start..stop).contains(row))
+            .collect::<BTreeSet<_>>()
+        {
             runs.push((from, gap));
             from = gap + 1;
         }

@@ -26,7 +26,9 @@ impl Encoding {
             "postgres_copy" => Ok(Self::PostgresCopy),
             "arrow" => Ok(Self::Arrow),
             "sqlite" => Ok(Self::Sqlite),
-            other => Err(Error::Usage(format!("encoding `{other}` is none of postgres_copy, arrow, sqlite"))),
+            other => Err(Error::Usage(format!(
+                "encoding `{other}` is none of postgres_copy, arrow, sqlite"
+            ))),
         }
     }
 }
@@ -100,7 +102,9 @@ pub struct CopyRows {
 impl CopyRows {
     fn push(&mut self, encoder: &CopyEncoder, cells: &[Cell<'_>]) -> std::result::Result<usize, (usize, String)> {
         let start = self.tuples.len();
-        encoder.encode_row(cells, &mut self.tuples).map_err(|refusal| (refusal.column, refusal.reason))?;
+        encoder
+            .encode_row(cells, &mut self.tuples)
+            .map_err(|refusal| (refusal.column, refusal.reason))?;
         self.ends.push(self.tuples.len());
         Ok(self.tuples.len() - start)
     }
@@ -109,7 +113,10 @@ impl CopyRows {
     pub(super) fn stream(&self, runs: &[(usize, usize)]) -> Vec<&[u8]> {
         let start_of = |row: usize| if row == 0 { 0 } else { self.ends[row - 1] };
         let mut pieces: Vec<&[u8]> = vec![HEADER];
-        pieces.extend(runs.iter().map(|(start, stop)| &self.tuples[start_of(*start)..start_of(*stop)]));
+        pieces.extend(
+            runs.iter()
+                .map(|(start, stop)| &self.tuples[start_of(*start)..start_of(*stop)]),
+        );
         pieces.push(TRAILER);
         pieces
     }

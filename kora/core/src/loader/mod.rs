@@ -68,7 +68,10 @@ impl Loader {
         if reader.column_count() != columns || target_types.len() != columns {
             let (read, typed) = (reader.column_count(), target_types.len());
             let counts = format!("{read} in the rows, {typed} target types, {columns} in the profile");
-            return Err(Error::Usage(format!("{}: the columns do not agree: {counts}", profile.pair)));
+            return Err(Error::Usage(format!(
+                "{}: the columns do not agree: {counts}",
+                profile.pair
+            )));
         }
         // An unsupported type is refused before the first row is read.
         Encoder::new(encoding, target_types)?;
@@ -81,7 +84,14 @@ impl Loader {
             key_text: String::new(),
         };
         let target_types = target_types.to_vec();
-        Ok(Self { reader, state, encoding, target_types, batch_size_bytes: BATCH_SIZE_BYTES, ended: Ended::No })
+        Ok(Self {
+            reader,
+            state,
+            encoding,
+            target_types,
+            batch_size_bytes: BATCH_SIZE_BYTES,
+            ended: Ended::No,
+        })
     }
 
     /// Closes batches at another size; the row that passes it is still in the batch.
@@ -107,7 +117,11 @@ impl Loader {
         let mut bytes = 0usize;
         let more = self.reader.pump(&mut |cells: &[Cell<'_>]| {
             bytes += state.row(cells, &mut encoder, &mut batch)?;
-            Ok(if bytes >= limit || batch.rejected.len() >= MAX_REJECTED { Flow::Pause } else { Flow::Continue })
+            Ok(if bytes >= limit || batch.rejected.len() >= MAX_REJECTED {
+                Flow::Pause
+            } else {
+                Flow::Continue
+            })
         })?;
         self.ended = if more { Ended::No } else { Ended::Yes };
         if batch.row_count() == 0 && batch.rejected.is_empty() {
@@ -149,7 +163,12 @@ impl State {
             Err((column, reason)) => {
                 let key = std::mem::take(&mut self.key_text);
                 let pair = self.pairs.get(column).cloned().unwrap_or_default();
-                batch.rejected.push(Rejected { ordinal, key, pair, reason });
+                batch.rejected.push(Rejected {
+                    ordinal,
+                    key,
+                    pair,
+                    reason,
+                });
                 Ok(0)
             }
         }
@@ -162,7 +181,9 @@ impl State {
                 self.key_text.push_str(", ");
             }
             let start = self.key_text.len();
-            let known = cells.get(*position).is_some_and(|cell| write_text(cell, &mut self.key_text));
+            let known = cells
+                .get(*position)
+                .is_some_and(|cell| write_text(cell, &mut self.key_text));
             if !known {
                 self.key_text.push_str("NULL");
             }

@@ -32,7 +32,12 @@ pub struct StoredRows {
 impl StoredRows {
     pub(super) fn new(declared: &[String]) -> Self {
         let affinities = declared.iter().map(|name| affinity(name)).collect();
-        Self { declared: declared.to_vec(), affinities, cells: Vec::new(), bytes: Vec::new() }
+        Self {
+            declared: declared.to_vec(),
+            affinities,
+            cells: Vec::new(),
+            bytes: Vec::new(),
+        }
     }
 
     pub(super) fn push(&mut self, cells: &[Cell<'_>]) -> std::result::Result<usize, (usize, String)> {
@@ -134,11 +139,18 @@ fn whole(cell: &Cell<'_>) -> std::result::Result<i64, String> {
     let outside = || "no 64-bit integer equals this number".to_owned();
     match *cell {
         Cell::Int(value) => i64::try_from(value).map_err(|_| outside()),
-        Cell::Decimal { negative, coefficient, scale } => {
-            let divisor = 10u128.checked_pow(scale).filter(|divisor| coefficient % divisor == 0).or_else(|| {
-                // Zero is whole at any scale.
-                (coefficient == 0).then_some(1)
-            });
+        Cell::Decimal {
+            negative,
+            coefficient,
+            scale,
+        } => {
+            let divisor = 10u128
+                .checked_pow(scale)
+                .filter(|divisor| coefficient % divisor == 0)
+                .or_else(|| {
+                    // Zero is whole at any scale.
+                    (coefficient == 0).then_some(1)
+                });
             let magnitude = i128::try_from(coefficient / divisor.ok_or_else(outside)?).map_err(|_| outside())?;
             i64::try_from(if negative { -magnitude } else { magnitude }).map_err(|_| outside())
         }
@@ -164,16 +176,38 @@ mod tests {
     #[test]
     fn a_refused_row_leaves_nothing_behind() {
         let mut rows = StoredRows::new(&["TEXT".to_owned(), "TEXT".to_owned()]);
-        assert_eq!(rows.push(&[Cell::Text("kept nowhere"), Cell::Int(1)]).map_err(|refusal| refusal.0), Err(1));
+        assert_eq!(
+            rows.push(&[Cell::Text("kept nowhere"), Cell::Int(1)])
+                .map_err(|refusal| refusal.0),
+            Err(1)
+        );
         assert!(rows.cells.is_empty() && rows.bytes.is_empty());
     }
 
     #[test]
     fn whole_decimals_are_integers_and_others_are_not() {
-        let decimal = |coefficient, scale| Cell::Decimal { negative: true, coefficient, scale };
+        let decimal = |coefficient, scale| Cell::Decimal {
+            negative: true,
+            coefficient,
+            scale,
+        };
         assert_eq!(whole(&decimal(1500, 2)), Ok(-15));
         assert!(whole(&decimal(1501, 2)).is_err());
-        assert_eq!(whole(&Cell::Decimal { negative: false, coefficient: 0, scale: 60 }), Ok(0));
-        assert_eq!(whole(&Cell::Decimal { negative: true, coefficient: 1 << 63, scale: 0 }), Ok(i64::MIN));
+        assert_eq!(
+            whole(&Cell::Decimal {
+                negative: false,
+                coefficient: 0,
+                scale: 60
+            }),
+            Ok(0)
+        );
+        assert_eq!(
+            whole(&Cell::Decimal {
+                negative: true,
+                coefficient: 1 << 63,
+                scale: 0
+            }),
+            Ok(i64::MIN)
+        );
     }
 }

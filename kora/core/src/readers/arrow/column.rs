@@ -5,10 +5,10 @@ use crate::cell::{Cell, Temporal, Ticks};
 use crate::error::{Error, Result};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Date32Type, Decimal128Type, Decimal32Type, Decimal64Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type,
-    Int8Type, IntervalMonthDayNanoType, Time64MicrosecondType, Time64NanosecondType, TimestampMicrosecondType,
-    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt16Type, UInt32Type, UInt64Type,
-    UInt8Type,
+    Date32Type, Decimal128Type, Decimal32Type, Decimal64Type, Float32Type, Float64Type, Int16Type, Int32Type,
+    Int64Type, Int8Type, IntervalMonthDayNanoType, Time64MicrosecondType, Time64NanosecondType,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt16Type,
+    UInt32Type, UInt64Type, UInt8Type,
 };
 use arrow_array::{
     Array, ArrayRef, BinaryArray, BinaryViewArray, BooleanArray, FixedSizeBinaryArray, Float32Array, Float64Array,
@@ -104,8 +104,15 @@ pub fn check(name: &str, kind: DuckType, data: &DataType) -> Result<()> {
     if fits {
         return Ok(());
     }
-    let hint = if kind == DuckType::TimeTz { " (SET arrow_lossless_conversion = true keeps the offset)" } else { "" };
-    Err(Error::Unsupported { column: name.to_owned(), type_name: format!("{kind:?} as Arrow {data}{hint}") })
+    let hint = if kind == DuckType::TimeTz {
+        " (SET arrow_lossless_conversion = true keeps the offset)"
+    } else {
+        ""
+    };
+    Err(Error::Unsupported {
+        column: name.to_owned(),
+        type_name: format!("{kind:?} as Arrow {data}{hint}"),
+    })
 }
 
 fn integer_layout(bytes: u8, signed: bool) -> DataType {
@@ -134,9 +141,17 @@ impl Column {
     /// Takes an array apart. The layout is checked again: a producer may not change it between batches.
     pub fn new(name: &str, kind: DuckType, array: &ArrayRef) -> Result<Self> {
         check(name, kind, array.data_type())?;
-        let values = if *array.data_type() == DataType::Null { Values::Null } else { Values::new(kind, array)? };
+        let values = if *array.data_type() == DataType::Null {
+            Values::Null
+        } else {
+            Values::new(kind, array)?
+        };
         let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0).cloned();
-        Ok(Self { name: name.to_owned(), nulls, values })
+        Ok(Self {
+            name: name.to_owned(),
+            nulls,
+            values,
+        })
     }
 
     /// The value of row `index`, which must be below the batch's row count.
@@ -230,7 +245,11 @@ impl Values {
             Self::UnsignedHuge(values) => unsigned(values[index].cast_unsigned()),
             Self::HugeBytes(values, signed) => {
                 let value = u128::from_le_bytes(values.value(index).try_into().ok()?);
-                if *signed { Cell::Int(value.cast_signed()) } else { unsigned(value) }
+                if *signed {
+                    Cell::Int(value.cast_signed())
+                } else {
+                    unsigned(value)
+                }
             }
             Self::Decimal32(values, scale) => decimal(values[index].into(), *scale),
             Self::Decimal64(values, scale) => decimal(values[index].into(), *scale),
@@ -248,7 +267,11 @@ impl Values {
             Self::Moments(values, unit, kind) => moment(values[index], *unit, *kind)?,
             Self::Interval(values) => {
                 let (months, days, nanos) = IntervalMonthDayNanoType::to_parts(values.value(index));
-                (nanos % 1000 == 0).then_some(Cell::Interval { months, days, micros: nanos / 1000 })?
+                (nanos % 1000 == 0).then_some(Cell::Interval {
+                    months,
+                    days,
+                    micros: nanos / 1000,
+                })?
             }
             Self::IntervalText(values) => {
                 let (months, days, micros) = interval::parse(std::str::from_utf8(values.get(index)).ok()?)?;
@@ -273,12 +296,20 @@ fn counts(unit: Unit, array: &ArrayRef) -> ScalarBuffer<i64> {
 fn unsigned(value: u128) -> Cell<'static> {
     match i128::try_from(value) {
         Ok(value) => Cell::Int(value),
-        Err(_) => Cell::Decimal { negative: false, coefficient: value, scale: 0 },
+        Err(_) => Cell::Decimal {
+            negative: false,
+            coefficient: value,
+            scale: 0,
+        },
     }
 }
 
 fn decimal(value: i128, scale: u32) -> Cell<'static> {
-    Cell::Decimal { negative: value < 0, coefficient: value.unsigned_abs(), scale }
+    Cell::Decimal {
+        negative: value < 0,
+        coefficient: value.unsigned_abs(),
+        scale,
+    }
 }
 
 fn decoded<'a>(bytes: &'a [u8], make: impl FnOnce(&'a str) -> Cell<'a>) -> Cell<'a> {
@@ -291,15 +322,24 @@ fn decoded<'a>(bytes: &'a [u8], make: impl FnOnce(&'a str) -> Cell<'a>) -> Cell<
 /// DuckDB's infinities are the largest count and its negative.
 fn date(days: i32) -> Cell<'static> {
     match days {
-        i32::MAX => Cell::TemporalInfinity { kind: Temporal::Date, negative: false },
-        days if days == -i32::MAX => Cell::TemporalInfinity { kind: Temporal::Date, negative: true },
+        i32::MAX => Cell::TemporalInfinity {
+            kind: Temporal::Date,
+            negative: false,
+        },
+        days if days == -i32::MAX => Cell::TemporalInfinity {
+            kind: Temporal::Date,
+            negative: true,
+        },
         days => Cell::Date(days.into()),
     }
 }
 
 fn moment(count: i64, unit: Unit, kind: Temporal) -> Option<Cell<'static>> {
     if count == i64::MAX || count == -i64::MAX {
-        return Some(Cell::TemporalInfinity { kind, negative: count < 0 });
+        return Some(Cell::TemporalInfinity {
+            kind,
+            negative: count < 0,
+        });
     }
     let ticks = match unit {
         Unit::Second => Ticks::from_micros(count.checked_mul(1_000_000)?),
@@ -307,19 +347,29 @@ fn moment(count: i64, unit: Unit, kind: Temporal) -> Option<Cell<'static>> {
         Unit::Microsecond => Ticks::from_micros(count),
         Unit::Nanosecond => nanoseconds(count),
     };
-    Some(if kind == Temporal::Instant { Cell::Instant(ticks) } else { Cell::Timestamp(ticks) })
+    Some(if kind == Temporal::Instant {
+        Cell::Instant(ticks)
+    } else {
+        Cell::Timestamp(ticks)
+    })
 }
 
 fn nanoseconds(count: i64) -> Ticks {
     // The remainder is 0..=999, so the cast cannot lose.
-    Ticks { micros: count.div_euclid(1000), nanos: count.rem_euclid(1000) as u16 }
+    Ticks {
+        micros: count.div_euclid(1000),
+        nanos: count.rem_euclid(1000) as u16,
+    }
 }
 
 fn timetz(bytes: &[u8]) -> Option<Cell<'static>> {
     let packed = u64::from_le_bytes(bytes.try_into().ok()?);
     let micros = i64::try_from(packed >> 24).ok()?;
     let stored = i32::try_from(packed & 0xff_ffff).ok()?;
-    Some(Cell::TimeTz { local: Ticks::from_micros(micros), offset_seconds: TIMETZ_MAX_OFFSET_SECONDS - stored })
+    Some(Cell::TimeTz {
+        local: Ticks::from_micros(micros),
+        offset_seconds: TIMETZ_MAX_OFFSET_SECONDS - stored,
+    })
 }
 
 fn uuid(text: &[u8]) -> Option<[u8; 16]> {
@@ -345,10 +395,22 @@ impl Strings {
             DataType::Dictionary(..) => {
                 let dictionary = array.as_any_dictionary();
                 // Without values every row is NULL, and no key is looked up.
-                let keys = if dictionary.values().is_empty() { Vec::new() } else { dictionary.normalized_keys() };
-                Self::Dictionary { keys, values: Box::new(Self::new(dictionary.values())?) }
+                let keys = if dictionary.values().is_empty() {
+                    Vec::new()
+                } else {
+                    dictionary.normalized_keys()
+                };
+                Self::Dictionary {
+                    keys,
+                    values: Box::new(Self::new(dictionary.values())?),
+                }
             }
-            other => return Err(Error::Unsupported { column: String::new(), type_name: other.to_string() }),
+            other => {
+                return Err(Error::Unsupported {
+                    column: String::new(),
+                    type_name: other.to_string(),
+                })
+            }
         })
     }
 
@@ -372,7 +434,11 @@ struct Bits {
 
 impl Bits {
     fn new(strings: &Strings, array: &ArrayRef) -> Result<Self> {
-        let mut made = Self { ends: vec![0], lengths: Vec::with_capacity(array.len()), bytes: Vec::new() };
+        let mut made = Self {
+            ends: vec![0],
+            lengths: Vec::with_capacity(array.len()),
+            bytes: Vec::new(),
+        };
         for index in 0..array.len() {
             if array.is_valid(index) {
                 made.push(strings.get(index))?;
@@ -385,10 +451,16 @@ impl Bits {
     }
 
     fn push(&mut self, stored: &[u8]) -> Result<()> {
-        let damaged = || Error::Protocol { engine: "duckdb", message: "a bit string without its padding".to_owned() };
+        let damaged = || Error::Protocol {
+            engine: "duckdb",
+            message: "a bit string without its padding".to_owned(),
+        };
         let (padding, body) = stored.split_first().ok_or_else(damaged)?;
         let shift = u32::from(*padding);
-        let bits = (body.len() * 8).checked_sub(shift as usize).filter(|_| shift < 8).ok_or_else(damaged)?;
+        let bits = (body.len() * 8)
+            .checked_sub(shift as usize)
+            .filter(|_| shift < 8)
+            .ok_or_else(damaged)?;
         let length = u32::try_from(bits).map_err(|_| Error::Limit("a bit string of 512 MiB or more".to_owned()))?;
         for (index, byte) in body.iter().enumerate() {
             let next = body.get(index + 1).copied().unwrap_or(0);
@@ -400,6 +472,9 @@ impl Bits {
     }
 
     fn cell(&self, index: usize) -> Cell<'_> {
-        Cell::Bit { bits: self.lengths[index], bytes: &self.bytes[self.ends[index]..self.ends[index + 1]] }
+        Cell::Bit {
+            bits: self.lengths[index],
+            bytes: &self.bytes[self.ends[index]..self.ends[index + 1]],
+        }
     }
 }

@@ -29,10 +29,17 @@ fn clock(word: &str) -> Option<i64> {
     let mut parts = digits.splitn(3, ':');
     let hours: i128 = parts.next()?.parse().ok()?;
     let minutes: i128 = parts.next()?.parse().ok()?;
-    let (seconds, fraction) = parts.next()?.split_once('.').map_or_else(|| (digits.rsplit(':').next(), ""), |(s, f)| (Some(s), f));
+    let (seconds, fraction) = parts
+        .next()?
+        .split_once('.')
+        .map_or_else(|| (digits.rsplit(':').next(), ""), |(s, f)| (Some(s), f));
     let seconds: i128 = seconds?.parse().ok()?;
     (fraction.len() <= 6).then_some(())?;
-    let below: i128 = if fraction.is_empty() { 0 } else { format!("{fraction:0<6}").parse().ok()? };
+    let below: i128 = if fraction.is_empty() {
+        0
+    } else {
+        format!("{fraction:0<6}").parse().ok()?
+    };
     i64::try_from(sign * (((hours * 60 + minutes) * 60 + seconds) * 1_000_000 + below)).ok()
 }
 
@@ -42,7 +49,10 @@ mod tests {
 
     #[test]
     fn an_interval_s_parts_are_read_with_their_own_signs() {
-        assert_eq!(parse("1 year 2 months -3 days -04:05:06.07"), Some((14, -3, -14_706_070_000)));
+        assert_eq!(
+            parse("1 year 2 months -3 days -04:05:06.07"),
+            Some((14, -3, -14_706_070_000))
+        );
         assert_eq!(parse("00:00:00"), Some((0, 0, 0)));
         assert_eq!(parse("-1 month"), Some((-1, 0, 0)));
     }

@@ -57,17 +57,27 @@ impl ArrowRows {
         let schema = stream.schema();
         if schema.fields().len() != types.len() {
             let columns = schema.fields().len();
-            return Err(Error::Usage(format!("the stream has {columns} columns, but {} types are named", types.len())));
+            return Err(Error::Usage(format!(
+                "the stream has {columns} columns, but {} types are named",
+                types.len()
+            )));
         }
         let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
         let mut parsed = Vec::with_capacity(types.len());
         for ((name, type_name), field) in names.iter().zip(types).zip(schema.fields()) {
-            let kind = DuckType::parse(type_name)
-                .ok_or_else(|| Error::Unsupported { column: name.clone(), type_name: type_name.clone() })?;
+            let kind = DuckType::parse(type_name).ok_or_else(|| Error::Unsupported {
+                column: name.clone(),
+                type_name: type_name.clone(),
+            })?;
             column::check(name, kind, field.data_type())?;
             parsed.push(kind);
         }
-        Ok(Self { stream, names, types: parsed, current: None })
+        Ok(Self {
+            stream,
+            names,
+            types: parsed,
+            current: None,
+        })
     }
 
     /// The columns' names, as the producer wrote them.
@@ -77,8 +87,14 @@ impl ArrowRows {
 
     fn open(&self, batch: &RecordBatch) -> Result<Position> {
         let columns = self.names.iter().zip(&self.types).zip(batch.columns());
-        let columns = columns.map(|((name, kind), array)| Column::new(name, *kind, array)).collect::<Result<_>>()?;
-        Ok(Position { columns, rows: batch.num_rows(), next: 0 })
+        let columns = columns
+            .map(|((name, kind), array)| Column::new(name, *kind, array))
+            .collect::<Result<_>>()?;
+        Ok(Position {
+            columns,
+            rows: batch.num_rows(),
+            next: 0,
+        })
     }
 }
 
@@ -122,5 +138,9 @@ impl Position {
 }
 
 fn engine(error: arrow_schema::ArrowError) -> Error {
-    Error::Engine { engine: "arrow stream", code: String::new(), message: error.to_string() }
+    Error::Engine {
+        engine: "arrow stream",
+        code: String::new(),
+        message: error.to_string(),
+    }
 }

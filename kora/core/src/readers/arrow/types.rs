@@ -76,7 +76,10 @@ impl DuckType {
         if upper.ends_with(']') {
             return None;
         }
-        if let Some(arguments) = upper.strip_prefix("DECIMAL(").or_else(|| upper.strip_prefix("NUMERIC(")) {
+        if let Some(arguments) = upper
+            .strip_prefix("DECIMAL(")
+            .or_else(|| upper.strip_prefix("NUMERIC("))
+        {
             return Self::decimal(arguments.strip_suffix(')')?);
         }
         if upper == "ENUM" || upper.starts_with("ENUM(") {
@@ -99,15 +102,30 @@ impl DuckType {
             "SMALLINT" => Self::Integer { bytes: 2, signed: true },
             "INTEGER" => Self::Integer { bytes: 4, signed: true },
             "BIGINT" => Self::Integer { bytes: 8, signed: true },
-            "UTINYINT" => Self::Integer { bytes: 1, signed: false },
-            "USMALLINT" => Self::Integer { bytes: 2, signed: false },
-            "UINTEGER" => Self::Integer { bytes: 4, signed: false },
-            "UBIGINT" => Self::Integer { bytes: 8, signed: false },
+            "UTINYINT" => Self::Integer {
+                bytes: 1,
+                signed: false,
+            },
+            "USMALLINT" => Self::Integer {
+                bytes: 2,
+                signed: false,
+            },
+            "UINTEGER" => Self::Integer {
+                bytes: 4,
+                signed: false,
+            },
+            "UBIGINT" => Self::Integer {
+                bytes: 8,
+                signed: false,
+            },
             "HUGEINT" => Self::Huge { signed: true },
             "UHUGEINT" => Self::Huge { signed: false },
             "FLOAT" => Self::Float,
             "DOUBLE" => Self::Double,
-            "DECIMAL" | "NUMERIC" => Self::Decimal { precision: 18, scale: 3 },
+            "DECIMAL" | "NUMERIC" => Self::Decimal {
+                precision: 18,
+                scale: 3,
+            },
             "VARCHAR" => Self::Varchar,
             "BLOB" => Self::Blob,
             "DATE" => Self::Date,
@@ -134,15 +152,35 @@ mod tests {
 
     #[test]
     fn type_names_are_read_with_their_arguments() {
-        assert_eq!(DuckType::parse("DECIMAL(38,37)"), Some(DuckType::Decimal { precision: 38, scale: 37 }));
-        assert_eq!(DuckType::parse("decimal"), Some(DuckType::Decimal { precision: 18, scale: 3 }));
+        assert_eq!(
+            DuckType::parse("DECIMAL(38,37)"),
+            Some(DuckType::Decimal {
+                precision: 38,
+                scale: 37
+            })
+        );
+        assert_eq!(
+            DuckType::parse("decimal"),
+            Some(DuckType::Decimal {
+                precision: 18,
+                scale: 3
+            })
+        );
         assert_eq!(DuckType::parse("ENUM('a', 'b,c')"), Some(DuckType::Enum));
         assert_eq!(DuckType::parse("TIMESTAMP WITH TIME ZONE"), Some(DuckType::TimestampTz));
     }
 
     #[test]
     fn nested_and_impossible_types_are_not_guessed() {
-        for name in ["INTEGER[]", "DECIMAL(4,1)[3]", "ENUM('a')[]", "STRUCT(a INTEGER)", "DECIMAL(39,0)", "DECIMAL(3,4)", "BIGNUM"] {
+        for name in [
+            "INTEGER[]",
+            "DECIMAL(4,1)[3]",
+            "ENUM('a')[]",
+            "STRUCT(a INTEGER)",
+            "DECIMAL(39,0)",
+            "DECIMAL(3,4)",
+            "BIGNUM",
+        ] {
             assert_eq!(DuckType::parse(name), None, "{name}");
         }
     }

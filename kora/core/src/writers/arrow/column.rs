@@ -1,7 +1,7 @@
 //! One column being built: plain byte buffers in Arrow's layout, so that a refused row is cut off again.
 use crate::error::{Error, Result};
 use crate::readers::arrow::types::{DuckType, Unit};
-use arrow_array::{ArrayRef, BooleanArray, make_array};
+use arrow_array::{make_array, ArrayRef, BooleanArray};
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer};
 use arrow_data::ArrayData;
 use arrow_schema::{ArrowError, DataType, Field, IntervalUnit, TimeUnit};
@@ -19,7 +19,12 @@ pub struct Buffers {
 impl Buffers {
     /// Empty buffers for a type.
     pub fn new(kind: DuckType) -> Self {
-        Self { valid: Vec::new(), width: width(kind), data: Vec::new(), ends: vec![0] }
+        Self {
+            valid: Vec::new(),
+            width: width(kind),
+            data: Vec::new(),
+            ends: vec![0],
+        }
     }
 
     /// Appends NULL; gives the bytes added.
@@ -51,7 +56,8 @@ impl Buffers {
             Some(width) => self.data.truncate(rows * width),
             None => {
                 self.ends.truncate(rows + 1);
-                self.data.truncate(self.ends.last().map_or(0, |end| usize::try_from(*end).unwrap_or(0)));
+                self.data
+                    .truncate(self.ends.last().map_or(0, |end| usize::try_from(*end).unwrap_or(0)));
             }
         }
     }
@@ -64,11 +70,16 @@ impl Buffers {
             let bits = BooleanBuffer::collect_bool(rows, |index| self.data[index] != 0);
             return Ok(Arc::new(BooleanArray::new(bits, nulls)));
         }
-        let mut data = ArrayData::builder(data_type(kind)).len(rows).nulls(nulls).align_buffers(true);
+        let mut data = ArrayData::builder(data_type(kind))
+            .len(rows)
+            .nulls(nulls)
+            .align_buffers(true);
         if self.width.is_none() {
             data = data.add_buffer(Buffer::from_vec(self.ends));
         }
-        Ok(make_array(data.add_buffer(Buffer::from_vec(self.data)).build().map_err(internal)?))
+        Ok(make_array(
+            data.add_buffer(Buffer::from_vec(self.data)).build().map_err(internal)?,
+        ))
     }
 }
 
@@ -138,11 +149,17 @@ pub fn field(name: &str, kind: DuckType) -> Field {
 }
 
 fn extension(name: &str, about: String) -> HashMap<String, String> {
-    let pairs = [("ARROW:extension:name", name.to_owned()), ("ARROW:extension:metadata", about)];
+    let pairs = [
+        ("ARROW:extension:name", name.to_owned()),
+        ("ARROW:extension:metadata", about),
+    ];
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 /// An array that Arrow itself finds ill-formed.
 pub fn internal(error: ArrowError) -> Error {
-    Error::Protocol { engine: "arrow", message: error.to_string() }
+    Error::Protocol {
+        engine: "arrow",
+        message: error.to_string(),
+    }
 }

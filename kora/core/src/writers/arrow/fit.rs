@@ -40,12 +40,19 @@ pub fn append(kind: DuckType, cell: &Cell<'_>, column: &mut Buffers) -> Fit<usiz
 fn temporal(kind: DuckType, cell: &Cell<'_>, column: &mut Buffers) -> Fit<usize> {
     match (kind, cell) {
         (DuckType::Date, Cell::Date(days)) => date(*days, column),
-        (DuckType::Date, Cell::TemporalInfinity { kind: Temporal::Date, negative }) => {
-            Ok(column.value(&if *negative { -i32::MAX } else { i32::MAX }.to_le_bytes()))
-        }
+        (
+            DuckType::Date,
+            Cell::TemporalInfinity {
+                kind: Temporal::Date,
+                negative,
+            },
+        ) => Ok(column.value(&if *negative { -i32::MAX } else { i32::MAX }.to_le_bytes())),
         (DuckType::Time, Cell::Time(ticks)) => Ok(column.value(&time_of_day(*ticks)?.to_le_bytes())),
         (DuckType::TimeNs, Cell::Time(ticks)) => {
-            let whole = time_of_day(Ticks { micros: ticks.micros, nanos: 0 })?;
+            let whole = time_of_day(Ticks {
+                micros: ticks.micros,
+                nanos: 0,
+            })?;
             let after_midnight = whole == DAY_MICROSECONDS && ticks.nanos > 0;
             let nanos = (!after_midnight).then(|| whole * 1000 + i64::from(ticks.nanos));
             Ok(column.value(&nanos.ok_or("outside 00:00:00 to 24:00:00")?.to_le_bytes()))
@@ -53,10 +60,20 @@ fn temporal(kind: DuckType, cell: &Cell<'_>, column: &mut Buffers) -> Fit<usize>
         (DuckType::TimeTz, Cell::TimeTz { local, offset_seconds }) => timetz(*local, *offset_seconds, column),
         (DuckType::Timestamp(unit), Cell::Timestamp(ticks)) => moment(unit, *ticks, column),
         (DuckType::TimestampTz, Cell::Instant(ticks)) => moment(Unit::Microsecond, *ticks, column),
-        (DuckType::Timestamp(_), Cell::TemporalInfinity { kind: Temporal::Timestamp, negative })
-        | (DuckType::TimestampTz, Cell::TemporalInfinity { kind: Temporal::Instant, negative }) => {
-            Ok(column.value(&if *negative { -i64::MAX } else { i64::MAX }.to_le_bytes()))
-        }
+        (
+            DuckType::Timestamp(_),
+            Cell::TemporalInfinity {
+                kind: Temporal::Timestamp,
+                negative,
+            },
+        )
+        | (
+            DuckType::TimestampTz,
+            Cell::TemporalInfinity {
+                kind: Temporal::Instant,
+                negative,
+            },
+        ) => Ok(column.value(&if *negative { -i64::MAX } else { i64::MAX }.to_le_bytes())),
         (DuckType::Interval, Cell::Interval { months, days, micros }) => interval(*months, *days, *micros, column),
         (DuckType::Date | DuckType::Timestamp(_), Cell::ImpossibleDate { .. }) => {
             Err("a date that no calendar has".to_owned())
@@ -72,7 +89,11 @@ fn wrong_kind(kind: DuckType, cell: &Cell<'_>) -> String {
 fn label(kind: DuckType) -> String {
     match kind {
         DuckType::Integer { bytes, signed } => {
-            format!("{} integers of {} bits", if signed { "signed" } else { "unsigned" }, u32::from(bytes) * 8)
+            format!(
+                "{} integers of {} bits",
+                if signed { "signed" } else { "unsigned" },
+                u32::from(bytes) * 8
+            )
         }
         DuckType::Huge { signed } => if signed { "HUGEINT" } else { "UHUGEINT" }.to_owned(),
         DuckType::Decimal { precision, scale } => format!("DECIMAL({precision},{scale})"),
@@ -92,17 +113,29 @@ struct Number {
 impl Number {
     fn of(cell: &Cell<'_>) -> Option<Self> {
         let made = match cell {
-            Cell::Int(value) => {
-                Self { negative: *value < 0, coefficient: value.unsigned_abs().into(), scale: 0 }
-            }
-            Cell::Decimal { negative, coefficient, scale } => {
-                Self { negative: *negative, coefficient: (*coefficient).into(), scale: *scale }
-            }
+            Cell::Int(value) => Self {
+                negative: *value < 0,
+                coefficient: value.unsigned_abs().into(),
+                scale: 0,
+            },
+            Cell::Decimal {
+                negative,
+                coefficient,
+                scale,
+            } => Self {
+                negative: *negative,
+                coefficient: (*coefficient).into(),
+                scale: *scale,
+            },
             Cell::BigDecimal(text) => {
                 let (negative, digits) = text.strip_prefix('-').map_or((false, *text), |rest| (true, rest));
                 let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
                 let coefficient = BigUint::parse_bytes(format!("{whole}{fraction}").as_bytes(), 10)?;
-                Self { negative, coefficient, scale: u32::try_from(fraction.len()).ok()? }
+                Self {
+                    negative,
+                    coefficient,
+                    scale: u32::try_from(fraction.len()).ok()?,
+                }
             }
             _ => return None,
         };
@@ -139,7 +172,11 @@ fn integer(bytes: u8, signed: bool, cell: &Cell<'_>, column: &mut Buffers) -> Fi
     let magnitude = i128::try_from(magnitude).map_err(|_| outside())?;
     let value = if negative { -magnitude } else { magnitude };
     let bits = u32::from(bytes) * 8;
-    let (low, high) = if signed { (-(1i128 << (bits - 1)), (1i128 << (bits - 1)) - 1) } else { (0, (1i128 << bits) - 1) };
+    let (low, high) = if signed {
+        (-(1i128 << (bits - 1)), (1i128 << (bits - 1)) - 1)
+    } else {
+        (0, (1i128 << bits) - 1)
+    };
     if (low..=high).contains(&value) {
         return Ok(column.value(&value.to_le_bytes()[..usize::from(bytes)]));
     }
@@ -160,11 +197,20 @@ fn huge(signed: bool, cell: &Cell<'_>, column: &mut Buffers) -> Fit<usize> {
 }
 
 fn decimal(precision: u32, scale: u32, cell: &Cell<'_>) -> Fit<i128> {
-    let kind = || label(DuckType::Decimal { precision: precision as u8, scale: scale as u8 });
+    let kind = || {
+        label(DuckType::Decimal {
+            precision: precision as u8,
+            scale: scale as u8,
+        })
+    };
     // The common case needs no big numbers.
     let small = match cell {
         Cell::Int(value) => value.checked_mul(10i128.pow(scale)),
-        Cell::Decimal { negative, coefficient, scale: own } if *own <= scale => {
+        Cell::Decimal {
+            negative,
+            coefficient,
+            scale: own,
+        } if *own <= scale => {
             let magnitude = i128::try_from(*coefficient).ok();
             let value = magnitude.and_then(|magnitude| magnitude.checked_mul(10i128.pow(scale - own)));
             value.map(|value| if *negative { -value } else { value })
@@ -175,10 +221,17 @@ fn decimal(precision: u32, scale: u32, cell: &Cell<'_>) -> Fit<i128> {
     let value = match small {
         Some(value) => value,
         None => {
-            let number = Number::of(cell).ok_or_else(|| format!("{} where the column holds {}", cell.kind(), kind()))?;
-            let magnitude = number.at_scale(scale).and_then(|magnitude| i128::try_from(magnitude).ok());
+            let number =
+                Number::of(cell).ok_or_else(|| format!("{} where the column holds {}", cell.kind(), kind()))?;
+            let magnitude = number
+                .at_scale(scale)
+                .and_then(|magnitude| i128::try_from(magnitude).ok());
             let magnitude = magnitude.ok_or_else(|| format!("more digits than {}", kind()))?;
-            if number.negative { -magnitude } else { magnitude }
+            if number.negative {
+                -magnitude
+            } else {
+                magnitude
+            }
         }
     };
     if value.unsigned_abs() < 10u128.pow(precision) {
@@ -215,7 +268,10 @@ fn bit(bits: u32, bytes: &[u8], column: &mut Buffers) -> Fit<usize> {
 
 fn date(days: i64, column: &mut Buffers) -> Fit<usize> {
     let outside = "outside 5877642-06-25 (BC) to 5881580-07-10";
-    let days = i32::try_from(days).ok().filter(|days| i64::from(*days).abs() <= LAST_DAY).ok_or(outside)?;
+    let days = i32::try_from(days)
+        .ok()
+        .filter(|days| i64::from(*days).abs() <= LAST_DAY)
+        .ok_or(outside)?;
     Ok(column.value(&days.to_le_bytes()))
 }
 
@@ -255,7 +311,9 @@ fn moment(unit: Unit, ticks: Ticks, column: &mut Buffers) -> Fit<usize> {
         Unit::Microsecond => per_micro(1)?,
         Unit::Nanosecond => {
             let nanos = i128::from(ticks.micros) * 1000 + i128::from(ticks.nanos);
-            let nanos = i64::try_from(nanos).ok().filter(|nanos| *nanos > -i64::MAX && *nanos < i64::MAX);
+            let nanos = i64::try_from(nanos)
+                .ok()
+                .filter(|nanos| *nanos > -i64::MAX && *nanos < i64::MAX);
             nanos.ok_or("outside 1677-09-21 to 2262-04-11")?
         }
     };

@@ -46,15 +46,31 @@ impl ArrowEncoder {
     /// `Unsupported` for a type that is not encoded, `Usage` if the counts differ.
     pub fn new(types: &[String], names: &[String]) -> Result<Self> {
         if types.len() != names.len() {
-            return Err(Error::Usage(format!("{} types for {} columns", types.len(), names.len())));
+            return Err(Error::Usage(format!(
+                "{} types for {} columns",
+                types.len(),
+                names.len()
+            )));
         }
         let unsupported = |(name, kind): (&String, &String)| {
-            DuckType::parse(kind).ok_or_else(|| Error::Unsupported { column: name.clone(), type_name: kind.clone() })
+            DuckType::parse(kind).ok_or_else(|| Error::Unsupported {
+                column: name.clone(),
+                type_name: kind.clone(),
+            })
         };
         let types = names.iter().zip(types).map(unsupported).collect::<Result<Vec<_>>>()?;
-        let fields: Vec<_> = names.iter().zip(&types).map(|(name, kind)| column::field(name, *kind)).collect();
+        let fields: Vec<_> = names
+            .iter()
+            .zip(&types)
+            .map(|(name, kind)| column::field(name, *kind))
+            .collect();
         let columns = types.iter().map(|kind| Buffers::new(*kind)).collect();
-        Ok(Self { types, schema: Arc::new(Schema::new(fields)), columns, rows: 0 })
+        Ok(Self {
+            types,
+            schema: Arc::new(Schema::new(fields)),
+            columns,
+            rows: 0,
+        })
     }
 
     /// Appends a row and gives the bytes it added, or refuses it and keeps the batch as it was.
@@ -68,7 +84,9 @@ impl ArrowEncoder {
             match fit::append(self.types[index], cell, &mut self.columns[index]) {
                 Ok(added) => bytes += added,
                 Err(reason) => {
-                    self.columns[..index].iter_mut().for_each(|column| column.truncate(self.rows));
+                    self.columns[..index]
+                        .iter_mut()
+                        .for_each(|column| column.truncate(self.rows));
                     return Err(Refusal { column: index, reason });
                 }
             }
@@ -90,9 +108,13 @@ impl ArrowEncoder {
             arrays.push(full.into_array(*kind, self.rows)?);
         }
         let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(self.rows));
-        let batch = RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options).map_err(column::internal)?;
+        let batch =
+            RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options).map_err(column::internal)?;
         self.rows = 0;
-        Ok(ArrowRowsBatch { schema: self.schema.clone(), batches: vec![batch] })
+        Ok(ArrowRowsBatch {
+            schema: self.schema.clone(),
+            batches: vec![batch],
+        })
     }
 }
 
@@ -115,8 +137,14 @@ impl ArrowRowsBatch {
             let stop = stop.min(batch.num_rows());
             (start < stop).then(|| batch.slice(start, stop - start))
         };
-        let batches = self.batches.iter().flat_map(|batch| runs.iter().filter_map(move |run| cut(batch, *run)));
-        Self { schema: self.schema.clone(), batches: batches.collect() }
+        let batches = self
+            .batches
+            .iter()
+            .flat_map(|batch| runs.iter().filter_map(move |run| cut(batch, *run)));
+        Self {
+            schema: self.schema.clone(),
+            batches: batches.collect(),
+        }
     }
 
     /// A C stream over the rows; each call gives a fresh one.

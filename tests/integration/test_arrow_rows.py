@@ -49,9 +49,11 @@ def test_a_value_written_to_duckdb_is_exactly_the_value_that_was_read(database, 
     loader = _core.Loader(rows_of(database, "SELECT c FROM s", types), profile(1), "arrow", types, KEY)
     batch = loader.next_batch()
     assert batch.rejected == []
-    stream = batch.arrow()
+    database.register("stream", batch.arrow())
     database.execute("INSERT INTO t SELECT * FROM stream")
-    difference = "(SELECT CAST(c AS VARCHAR), typeof(c) FROM {} EXCEPT ALL SELECT CAST(c AS VARCHAR), typeof(c) FROM {})"
+    difference = (
+        "(SELECT CAST(c AS VARCHAR), typeof(c) FROM {} EXCEPT ALL SELECT CAST(c AS VARCHAR), typeof(c) FROM {})"
+    )
     assert database.execute(f"SELECT count(*) FROM {difference.format('s', 't')}").fetchone() == (0,)
     assert database.execute("SELECT count(*), count(c) FROM t").fetchone() == (3, 2)
 
@@ -140,6 +142,6 @@ def test_neither_way_needs_pyarrow(database, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     database.execute("CREATE TABLE t (c BIGINT)")
     rows = rows_of(database, "SELECT 42::BIGINT", ["BIGINT"])
-    stream = _core.Loader(rows, profile(1), "arrow", ["BIGINT"], KEY).next_batch().arrow()
+    database.register("stream", _core.Loader(rows, profile(1), "arrow", ["BIGINT"], KEY).next_batch().arrow())
     database.execute("INSERT INTO t SELECT * FROM stream")
     assert database.execute("SELECT c FROM t").fetchall() == [(42,)]

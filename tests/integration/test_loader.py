@@ -52,26 +52,26 @@ def test_a_value_that_a_duckdb_type_cannot_hold_exactly_is_rejected_by_name(colu
 def test_rows_after_a_rejected_one_keep_their_own_values():
     connection = duckdb.connect()
     rows = [[1, "a"], [2, 3], [3, "c"], [4, None]]
-    stream = loader(rows, "arrow", ["BIGINT", "VARCHAR"]).next_batch().arrow()
+    connection.register("stream", loader(rows, "arrow", ["BIGINT", "VARCHAR"]).next_batch().arrow())
     assert connection.execute("SELECT * FROM stream").fetchall() == [(1, "a"), (3, "c"), (4, None)]
 
 
 def test_a_slice_for_duckdb_leaves_out_the_rows_named():
     connection = duckdb.connect()
     batch = loader([[i, str(i)] for i in range(10)], "arrow", ["BIGINT", "VARCHAR"]).next_batch()
-    stream = batch.arrow(2, 9, without=[0, 3, 4, 8])
+    connection.register("stream", batch.arrow(2, 9, without=[0, 3, 4, 8]))
     assert connection.execute("SELECT c0 FROM stream").fetchall() == [(2,), (5,), (6,), (7,)]
-    empty = batch.arrow(5, 5)
+    connection.register("empty", batch.arrow(5, 5))
     assert connection.execute("SELECT count(*) FROM empty").fetchone() == (0,)
 
 
 def test_a_document_that_does_not_parse_and_a_label_that_is_not_there_are_refused_by_duckdb():
     connection = duckdb.connect()
     connection.execute("CREATE TABLE t (j JSON, e ENUM('a'))")
-    good = loader([["{}", "a"]], "arrow", ["JSON", "ENUM"]).next_batch().arrow()
+    connection.register("good", loader([["{}", "a"]], "arrow", ["JSON", "ENUM"]).next_batch().arrow())
     connection.execute("INSERT INTO t SELECT * FROM good")
     for row in (["{", "a"], ["{}", "b"]):
-        bad = loader([row], "arrow", ["JSON", "ENUM"]).next_batch().arrow()
+        connection.register("bad", loader([row], "arrow", ["JSON", "ENUM"]).next_batch().arrow())
         with pytest.raises(duckdb.ConversionException):
             connection.execute("INSERT INTO t SELECT * FROM bad")
     assert connection.execute("SELECT count(*) FROM t").fetchone() == (1,)
@@ -86,9 +86,10 @@ def test_a_representation_turns_text_and_reals_into_what_duckdb_declares():
     rows = _core.memory_rows([["2020-02-29", 0.99], ["2020-02-30", 1.0], [None, 1.999]])
     made = _core.Loader(rows, json.dumps(body), "arrow", ["DATE", "DECIMAL(10,2)"], KEY)
     batch = made.next_batch()
+    connection = duckdb.connect()
     assert [(ordinal, pair) for ordinal, _, pair, _ in batch.rejected] == [(1, "day"), (2, "price")]
-    stream = batch.arrow()
-    [(day, price)] = duckdb.connect().execute("SELECT c0::VARCHAR, c1 FROM stream").fetchall()
+    connection.register("stream", batch.arrow())
+    [(day, price)] = connection.execute("SELECT c0::VARCHAR, c1 FROM stream").fetchall()
     assert (day, price) == ("2020-02-29", Decimal("0.99"))
     assert json.loads(made.tallies)[0]["disobeyed"] == 1
 

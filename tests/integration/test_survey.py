@@ -13,9 +13,7 @@ def survey(rows):
 
 
 def obeyed(column):
-    return {
-        (line["rule"], line.get("argument")): (line["obeyed"], line["failed"]) for line in column["candidates"]
-    }
+    return {(line["rule"], line.get("argument")): (line["obeyed"], line["failed"]) for line in column["candidates"]}
 
 
 def test_a_clinic_s_columns_are_described():

@@ -32,7 +32,6 @@ impl Loader {
 impl Loader {
     #[new]
     #[pyo3(signature = (stream, profile, encoding, target_types, key, *, batch_size_bytes = 8 << 20, progress = None))]
-    #[expect(clippy::too_many_arguments, reason = "Python names them")]
     fn new(
         stream: &RowStream,
         profile: &str,

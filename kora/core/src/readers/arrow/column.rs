@@ -242,11 +242,11 @@ impl Values {
             Self::U32(values) => Cell::Int(values[index].into()),
             Self::U64(values) => Cell::Int(values[index].into()),
             Self::Huge(values) => Cell::Int(values[index]),
-            Self::UnsignedHuge(values) => unsigned(values[index].cast_unsigned()),
+            Self::UnsignedHuge(values) => unsigned(values[index] as u128),
             Self::HugeBytes(values, signed) => {
                 let value = u128::from_le_bytes(values.value(index).try_into().ok()?);
                 if *signed {
-                    Cell::Int(value.cast_signed())
+                    Cell::Int(value as i128)
                 } else {
                     unsigned(value)
                 }

@@ -6,12 +6,15 @@ passes the suite in `tests/contracts/test_databases.py`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Literal, Protocol, TypeAlias
 
 from kora._core import RowStream
 from kora.catalog import Catalog, Name, Table, Type
 
 KeyValue: TypeAlias = None | bool | int | float | str | bytes
+OWN_PREFIX = "_sensei"
+"""Schemas and tables of this name's beginning hold Sensei's own checkpoints: no catalog shows them."""
 KeyTuple: TypeAlias = tuple[KeyValue, ...]
 """One key, column by column, as the engine takes it back in a WHERE clause (text where the engine casts it)."""
 
@@ -32,6 +35,20 @@ class Selection:
     tables: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     schemas: tuple[str, ...] = ()
+
+    def includes(self, name: Name) -> bool:
+        """Whether a table is asked for. Sensei's own (`_sensei…`) never is."""
+        if name.schema.startswith(OWN_PREFIX) or name.name.startswith(OWN_PREFIX):
+            return False
+        if self.schemas and name.schema not in self.schemas:
+            return False
+        return (not self.tables or _matches(name, self.tables)) and not _matches(name, self.exclude)
+
+
+def _matches(name: Name, patterns: tuple[str, ...]) -> bool:
+    """Whether a pattern is the name, exactly or in the shell's sense, with or without its schema."""
+    spellings = (str(name), name.name)
+    return any(text == pattern or fnmatchcase(text, pattern) for pattern in patterns for text in spellings)
 
 
 @dataclass(frozen=True, slots=True)

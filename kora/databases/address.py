@@ -191,7 +191,8 @@ def _port(netloc: str, in_query: str | None) -> int | None:
         return None
     if not (text.isascii() and text.isdigit() and 0 < int(text[:6]) <= 65535):
         raise InvalidRequest(
-            f"{text!r} is not a port", hint="a port is a number from 1 to 65535; write @ : / in a password as %40 %3A %2F"
+            f"{text!r} is not a port",
+            hint="a port is a number from 1 to 65535; write @ : / in a password as %40 %3A %2F",
         )
     return int(text)
 

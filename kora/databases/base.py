@@ -11,6 +11,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from kora._core import RowStream
 from kora.catalog import Catalog, Name, Table, Type
+from kora.errors import InvalidRequest, UnsupportedType
 
 KeyValue: TypeAlias = None | bool | int | float | str | bytes
 OWN_PREFIX = "_sensei"
@@ -92,7 +93,9 @@ class Database(Protocol):
         """
         ...
 
-    def rows_by_key(self, table: Table, columns: Sequence[str], key: Sequence[str], keys: Sequence[KeyTuple]) -> RowStream:
+    def rows_by_key(
+        self, table: Table, columns: Sequence[str], key: Sequence[str], keys: Sequence[KeyTuple]
+    ) -> RowStream:
         """The named columns of the rows with these keys, in no order. At most 1,000 keys a call."""
         ...
 
@@ -120,3 +123,15 @@ class Database(Protocol):
 def readable_type(column_type: Type) -> bool:
     """Whether the core's reader for the engine decodes this type."""
     return column_type.kind != "unsupported"
+
+
+def require_readable(table: Table, columns: Sequence[str]) -> None:
+    """Raises `UnsupportedType` for a column that no reader decodes, `InvalidRequest` for one that is not there."""
+    if not columns:
+        raise InvalidRequest(f"no column of {table.name} was asked for")
+    known = {column.name: column.type for column in table.columns}
+    for name in columns:
+        if name not in known:
+            raise InvalidRequest(f"{table.name} has no column {name!r}")
+        if not readable_type(known[name]):
+            raise UnsupportedType(f"{table.name}.{name}: {known[name].declared} cannot be decoded")

@@ -14,7 +14,9 @@ Affinity: TypeAlias = Literal["INTEGER", "TEXT", "BLOB", "REAL", "NUMERIC"]
 INTEGER_MINIMUM = -(2**63)
 INTEGER_MAXIMUM = 2**63 - 1
 
-_DECLARED = re.compile(r"\s*(?P<base>[^(]*?)\s*(?:\(\s*(?P<first>[+-]?\d+)\s*(?:,\s*(?P<second>[+-]?\d+)\s*)?\).*)?\s*\Z", re.S)
+_DECLARED = re.compile(
+    r"\s*(?P<base>[^(]*?)\s*(?:\(\s*(?P<first>[+-]?\d+)\s*(?:,\s*(?P<second>[+-]?\d+)\s*)?\).*)?\s*\Z", re.S
+)
 _KINDS: dict[str, Kind] = {
     "BOOL": "boolean",
     "BOOLEAN": "boolean",
@@ -94,7 +96,9 @@ def column_type(declared: str, *, strict: bool = False, rowid: bool = False, col
                 fixed=_is_fixed(base), charset="utf8", collation=named, dynamic=dynamic,
             )  # fmt: skip
         case "bytes":
-            return Type(kind, declared, wire, length=first, length_unit="bytes" if first is not None else None, dynamic=dynamic)
+            return Type(
+                kind, declared, wire, length=first, length_unit="bytes" if first is not None else None, dynamic=dynamic
+            )
         case _:
             return Type(kind, declared, wire, collation=named, dynamic=dynamic)
 

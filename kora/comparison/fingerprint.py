@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from kora.comparison.mapping import Side
 from kora.comparison.result import VerificationResult
 
-FINGERPRINT_FORMAT = "kora-fingerprint-1"
-OWN_PRECISION = "exact, own precision"
-AS_COMPARED = "as compared"
+FINGERPRINT_FORMAT: Literal["kora-fingerprint-1"] = "kora-fingerprint-1"
+OWN_PRECISION: Literal["exact, own precision"] = "exact, own precision"
+AS_COMPARED: Literal["as compared"] = "as compared"
 
 
 class _Frozen(BaseModel):

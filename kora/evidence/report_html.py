@@ -1,0 +1,88 @@
+"""The HTML report: one file without scripts, links or anything outside it, for a manager, an auditor and a DBA.
+
+The template holds words and layout; this room chooses what it is given and makes every text safe and visible.
+"""
+
+from functools import cache
+from importlib import resources
+from typing import Final
+
+from jinja2 import Environment, StrictUndefined, Template
+
+from kora.comparison.result import TableResult, VerificationResult
+from kora.evidence import report_words as words
+from kora.evidence.verdict import Decision, decide_result
+
+_TEMPLATE_NAME = "report.html.j2"
+_OUTCOME_ORDER: Final = (
+    "mismatch",
+    "missing_in_target",
+    "extra_in_target",
+    "in_flight",
+    "not_comparable",
+    "not_run",
+    "match",
+)
+
+
+def render_html(
+    result: VerificationResult,
+    *,
+    signer_key_id: str,
+    certificate_name: str = "certificate.json",
+    public_key_name: str = "signer.pub",
+) -> str:
+    """The whole report. Deterministic: the same result gives the same bytes."""
+    decision = decide_result(result)
+    return _template().render(
+        result=result,
+        decision=decision,
+        label=words.LABELS[decision.verdict],
+        outcomes=words.OUTCOMES,
+        summary=words.summarize(result, decision),
+        figures=_figures(result, decision),
+        tables=sorted(result.tables, key=lambda table: (_OUTCOME_ORDER.index(table.outcome), table.name)),
+        differing=[table for table in result.tables if table.findings or table.findings_omitted],
+        losses=[loss for loss in result.losses if loss.count],
+        readings=[(table, reading) for table in result.tables for reading in table.readings],
+        not_compared_columns=[(table, column) for table in result.tables for column in table.not_comparable_columns],
+        longest=max((timing.seconds for timing in result.timings), default=0.0),
+        signer_key_id=signer_key_id,
+        certificate_name=certificate_name,
+        public_key_name=public_key_name,
+    )
+
+
+def _figures(result: VerificationResult, decision: Decision) -> list[tuple[str, str]]:
+    """The four numbers under the verdict."""
+    differing = sum(table.difference_count for table in result.tables)
+    not_checked = sum(item.count for item in result.not_checked)
+    return [
+        (f"{len(words.matching(result)):,} of {len(result.tables):,}", "tables match"),
+        (f"{words.total_rows(result):,}", "source rows compared"),
+        (f"{differing:,}", "rows missing, extra or changed"),
+        (f"{not_checked:,}", "things not checked"),
+    ]
+
+
+def _rows_difference(table: TableResult) -> str:
+    """Counts of a table's differing rows as one phrase; empty where there are none."""
+    counts = [
+        (table.mismatch, "changed"),
+        (table.missing_in_target, "missing"),
+        (table.extra_in_target, "extra"),
+        (table.in_flight, "in flight"),
+    ]
+    return ", ".join(f"{count:,} {what}" for count, what in counts if count)
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["visible"] = words.visible
+    environment.filters["duration"] = words.duration
+    environment.filters["plural"] = words.plural
+    environment.filters["thousands"] = lambda count: "–" if count is None else f"{count:,}"
+    environment.filters["differences"] = _rows_difference
+    source = resources.files("kora.evidence").joinpath("templates", _TEMPLATE_NAME).read_text(encoding="utf-8")
+    return environment.from_string(source)

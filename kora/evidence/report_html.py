@@ -11,7 +11,7 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from kora.comparison.result import TableResult, VerificationResult
 from kora.evidence import report_words as words
-from kora.evidence.verdict import Decision, decide_result
+from kora.evidence.verdict import decide_result
 
 _TEMPLATE_NAME = "report.html.j2"
 _OUTCOME_ORDER: Final = (
@@ -40,7 +40,7 @@ def render_html(
         label=words.LABELS[decision.verdict],
         outcomes=words.OUTCOMES,
         summary=words.summarize(result, decision),
-        figures=_figures(result, decision),
+        figures=_figures(result),
         tables=sorted(result.tables, key=lambda table: (_OUTCOME_ORDER.index(table.outcome), table.name)),
         differing=[table for table in result.tables if table.findings or table.findings_omitted],
         losses=[loss for loss in result.losses if loss.count],
@@ -53,10 +53,12 @@ def render_html(
     )
 
 
-def _figures(result: VerificationResult, decision: Decision) -> list[tuple[str, str]]:
+def _figures(result: VerificationResult) -> list[tuple[str, str]]:
     """The four numbers under the verdict."""
     differing = sum(table.difference_count for table in result.tables)
-    not_checked = sum(item.count for item in result.not_checked)
+    columns = sum(len(table.not_comparable_columns) for table in result.tables)
+    behaviour = 1
+    not_checked = sum(item.count for item in result.not_checked) + columns + behaviour
     return [
         (f"{len(words.matching(result)):,} of {len(result.tables):,}", "tables match"),
         (f"{words.total_rows(result):,}", "source rows compared"),

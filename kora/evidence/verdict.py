@@ -26,7 +26,7 @@ _UNDECIDED = frozenset({"in_flight", "not_comparable", "not_run"})
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A verdict with the sentences that lead to it: what stands against equality, worst first."""
+    """A verdict with the sentences that lead to it: what stands against it, worst first, losses left out."""
 
     verdict: Verdict
     exit_code: ExitCode
@@ -51,7 +51,7 @@ def decide(
     declared = [_loss_text(loss) for loss in ledger] + [_quarantine_text(entry) for entry in quarantined]
     unapproved = [_loss_text(loss) for loss in ledger if not loss.approved_by]
     unapproved += [_quarantine_text(entry) for entry in quarantined if not entry.approved_by]
-    reasons = tuple(different + undecided + declared)
+    reasons = tuple(different + undecided)
     if different:
         return Decision("different", ExitCode.DIFFERENT, reasons, tuple(unapproved))
     if undecided:
@@ -93,9 +93,9 @@ def _undeclared(table: TableResult, held_back: int) -> list[str]:
     missing = max(0, table.missing_in_target - held_back)
     if table.mismatch or missing or table.extra_in_target:
         parts = [
-            f"{table.mismatch:,} rows differ" if table.mismatch else "",
-            f"{missing:,} rows are missing in the target" if missing else "",
-            f"{table.extra_in_target:,} rows stand only in the target" if table.extra_in_target else "",
+            _rows(table.mismatch, "changed"),
+            _rows(missing, "missing in the target"),
+            _rows(table.extra_in_target, "only in the target"),
         ]
         return [f"{table.name}: " + ", ".join(part for part in parts if part)]
     if table.source is None or (table.target is None and table.outcome not in _UNDECIDED):
@@ -140,10 +140,14 @@ def _disagreeing(recounts: Iterable[Recount]) -> list[str]:
     ]
 
 
+def _rows(count: int, what: str) -> str:
+    return f"{count:,} {'row' if count == 1 else 'rows'} {what}" if count else ""
+
+
 def _loss_text(loss: Loss) -> str:
     return f"{loss.subject}: {loss.rule} ({loss.count:,})"
 
 
 def _quarantine_text(entry: Quarantined) -> str:
     where = f"{entry.table}.{entry.column}" if entry.column else entry.table
-    return f"{where}: {entry.count:,} rows in quarantine, {entry.reason}"
+    return f"{where}: {_rows(entry.count, 'in quarantine')}, {entry.reason}"

@@ -22,6 +22,7 @@ from kora.comparison.result import (
     DatabaseFacts,
     Finding,
     NotChecked,
+    Orphans,
     Quarantined,
     Recount,
     TableResult,
@@ -85,8 +86,14 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
     )
     results = [_table_result(source, target, pair, compare_options, declared) for pair in mapping.tables]
     results += strangers
-    ledger = _ledger(structure_losses(source.catalog, target.catalog, _present(mapping, source, target)), results, declared, options)
     orphans = find_orphans(source.database, source.catalog)
+    structure = structure_losses(
+        source.catalog,
+        target.catalog,
+        _present(mapping, source, target),
+        frozenset(loss.subject for loss in declared.losses),
+    )
+    ledger = _ledger(_with_orphans(structure, orphans), results, declared, options)
     seconds = time.monotonic() - clock
     rows = sum((result.source_rows or 0) + (result.target_rows or 0) for result in results)
     result = VerificationResult(
@@ -192,6 +199,16 @@ def _without_columns(result: TableResult, columns: Sequence[str]) -> TableResult
             "findings": (finding, *result.findings),
         }
     )
+
+
+def _with_orphans(structure: Sequence[Loss], orphans: Sequence[Orphans]) -> list[Loss]:
+    """A foreign key that rows break is one loss, counted in rows, whether it was left out or cannot be trusted."""
+    broken = {f"foreign key {item.foreign_key}": item.count for item in orphans}
+    losses = [loss for loss in structure if not (loss.rule == "foreign_key" and loss.subject in broken)]
+    return losses + [
+        Loss(rule="orphaned_foreign_key", subject=subject, count=count, reason=f"{count:,} rows have no parent")
+        for subject, count in broken.items()
+    ]
 
 
 def _ledger(

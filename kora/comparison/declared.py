@@ -5,6 +5,7 @@ Read from a map or plan file, or handed over by the loader. KORA believes none o
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
@@ -14,7 +15,7 @@ from kora.comparison.mapping import Loss, Mapping
 from kora.comparison.result import Quarantined
 from kora.errors import FileProblem, InvalidRequest
 
-ONLY_DECLARED = frozenset({"collation", "length_limit", "type_narrowed"})
+ONLY_DECLARED = frozenset({"collation"})
 """Losses that no catalog or value shows and that stand on the plan's word."""
 
 
@@ -83,9 +84,10 @@ def _from_plan(path: Path, body: object) -> Declared:
     return Declared(mapping=_parse(path, {"tables": tables}), losses=losses)
 
 
-def _table(entry: dict[str, object]) -> dict[str, object]:
+def _table(entry: dict[str, Any]) -> dict[str, object]:
     """A plan's table as a map's table."""
-    columns, excluded = [], {}
+    columns: list[object] = []
+    excluded = dict(entry.get("left_out") or {})
     listed = entry["columns"]
     if not isinstance(listed, list):
         raise TypeError("columns is no list")
@@ -93,7 +95,7 @@ def _table(entry: dict[str, object]) -> dict[str, object]:
         if column.get("not_comparable"):
             excluded[column["source"]] = column["not_comparable"]
             continue
-        mapped = {"source": column["source"], "target": column["target"]}
+        mapped: dict[str, object] = {"source": column["source"], "target": column["target"]}
         for side in ("source_representation", "target_representation"):
             if column.get(side):
                 mapped[side] = _rule(column[side])

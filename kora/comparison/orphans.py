@@ -2,7 +2,7 @@
 
 from kora.catalog import Catalog, ForeignKey, Table
 from kora.comparison.result import Orphans
-from kora.comparison.structure import foreign_key_label
+from kora.comparison.structure import foreign_key_subject
 from kora.databases.base import Database
 
 KEYS_LISTED = 20
@@ -48,5 +48,5 @@ def _orphans_of(database: Database, catalog: Catalog, table: Table, key: Foreign
         )
         keys = tuple(", ".join(f"{name}={value}" for name, value in zip(shown, row, strict=True)) for row in rows)
     return Orphans(
-        foreign_key=foreign_key_label(table.name, key), table=str(table.name), count=int(str(count)), keys=keys
+        foreign_key=foreign_key_subject(table.name, key), table=str(table.name), count=int(str(count)), keys=keys
     )

@@ -6,6 +6,7 @@ of rows are not.
 
 import json
 import logging
+import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +18,13 @@ LOGGERS = ("kora", "appliance", "sync")
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats a record as one line of JSON: time (UTC), level, logger, run, event, then its facts."""
+    """Formats a record as one line of JSON: time (UTC), level, logger, run, event, then its facts.
+
+    Of an exception only its type and where it arose are written: its message may hold a row's value.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line. A traceback becomes the field `error`, its type and message alone."""
+        """Return the line, without a line break."""
         line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -32,7 +36,7 @@ class JsonFormatter(logging.Formatter):
         if isinstance(facts, dict):
             line["facts"] = facts
         if record.exc_info and record.exc_info[1] is not None:
-            line["error"] = f"{type(record.exc_info[1]).__name__}: {record.exc_info[1]}"
+            line["error"] = _where(record.exc_info[1])
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
@@ -52,6 +56,11 @@ def configure_logs(log_file: Path | None, level: str = "INFO") -> None:
         logger.addHandler(handler)
         logger.setLevel(level.upper())
         logger.propagate = False
+
+
+def _where(error: BaseException) -> dict[str, object]:
+    frames = traceback.extract_tb(error.__traceback__)
+    return {"type": type(error).__name__, "at": [f"{Path(frame.filename).name}:{frame.name}" for frame in frames[-8:]]}
 
 
 def _open_log(path: Path) -> logging.Handler:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kora.cli import SenseiGroup, run_command
+from kora.cli import run_group
 
 if TYPE_CHECKING:
     from appliance.planning.model import Plan
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _EXAMPLE = "\b\nExample:\n  {}"
 
 
-@click.group(cls=SenseiGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="sensei-appliance", prog_name="sensei")
 def sensei() -> None:
     """Moves an old database to a new one, proves that nothing was lost, and signs the proof.
@@ -103,7 +103,7 @@ def plan(
 @click.option("--show-values", is_flag=True, help="Findings hold values, not only keys and columns.")
 @click.option("--yes", is_flag=True, help="Do not ask before the first write. Never approves a loss.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def migrate(source: str, target: str, plan_file: Path | None, out: Path | None, yes: bool, as_json: bool, **options: Any) -> None:
+def migrate(source: str, target: str, plan_file: Path | None, out: Path | None, yes: bool, as_json: bool, **options: Any) -> int:
     """Move a database, prove the result, and sign the proof."""
     from appliance import output, pipeline
     from appliance.run import Request
@@ -119,7 +119,7 @@ def migrate(source: str, target: str, plan_file: Path | None, out: Path | None, 
         confirm = None if yes or as_json or not sys.stdin.isatty() else _confirm(listener)
         environment = pipeline.Environment(_settings(), listener, _prompt(), {"source": left, "target": right}, confirm)
         outcome = pipeline.migrate(request, plan_file, environment)
-    raise SystemExit(output.print_outcome(outcome, as_json=as_json))
+    return output.print_outcome(outcome, as_json=as_json)
 
 
 def _renamed(options: dict[str, Any]) -> dict[str, Any]:
@@ -129,25 +129,25 @@ def _renamed(options: dict[str, Any]) -> dict[str, Any]:
 @sensei.command(epilog=_EXAMPLE.format("sensei resume 20261122-2254"))
 @click.argument("run")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def resume(run: str, as_json: bool) -> None:
+def resume(run: str, as_json: bool) -> int:
     """Go on with a run that was stopped or killed."""
     from appliance import output, pipeline
 
     with output.Progress(quiet=as_json) as listener:
         outcome = pipeline.resume(run, pipeline.Environment(_settings(), listener, _prompt()))
-    raise SystemExit(output.print_outcome(outcome, as_json=as_json))
+    return output.print_outcome(outcome, as_json=as_json)
 
 
 @sensei.command(epilog=_EXAMPLE.format("sensei recheck 20261122-2254 && ./cutover.sh"))
 @click.argument("run")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def recheck(run: str, as_json: bool) -> None:
+def recheck(run: str, as_json: bool) -> int:
     """Ask before cutover: has the source changed since it was migrated? Exit code 1 if so."""
     from appliance import output, pipeline
 
     with output.Progress(quiet=as_json) as listener:
         changed = pipeline.recheck(run, pipeline.Environment(_settings(), listener, _prompt()))
-    raise SystemExit(output.print_recheck(run, changed, as_json=as_json))
+    return output.print_recheck(run, changed, as_json=as_json)
 
 
 @sensei.command(epilog=_EXAMPLE.format("sensei discard 20261122-2254"))
@@ -219,7 +219,8 @@ def _confirm(listener: Any) -> Any:
 
 def main() -> None:
     """The entry point: errors become two lines and an exit code."""
-    run_command(sensei, _arm_faults)
+    _arm_faults()
+    sys.exit(run_group(sensei, "sensei", sys.argv[1:]))
 
 
 def _arm_faults() -> None:

@@ -108,16 +108,16 @@ def _carry_out(run: Run, environment: Environment, *, resumed: bool) -> Outcome:
     try:
         with _opened(run, environment, resumed=resumed) as migration:
             if _journal_says_cleaned(migration.journal):
-                return _finish(migration, _stored_result(run))
+                return _finish(migration, _stored_result(run), {})
             _run_stages(migration, environment)
             with stage(migration.journal, "verify") as counts:
                 environment.listener(Event("stage", "verify"))
-                result = verify.verify(migration)
-                counts[0] = sum(table.source_rows or 0 for table in result.tables)
+                verified = verify.verify(migration)
+                counts[0] = sum(table.source_rows or 0 for table in verified.result.tables)
             _store_digests(migration)
             reached("certify.before")
-            _store_result(run, result)
-            return _finish(migration, result)
+            _store_result(run, verified.result)
+            return _finish(migration, verified.result, verified.profiles)
     finally:
         current_run_id.reset(token)
 
@@ -179,11 +179,13 @@ def _run_stage(migration: Migration, module: Stage) -> None:
     logger.info("stage ended", extra={"facts": {"stage": module.name, "rows": counts[0]}})
 
 
-def _finish(migration: Migration, result: VerificationResult) -> Outcome:
+def _finish(migration: Migration, result: VerificationResult, profiles: dict[str, str]) -> Outcome:
     """Signs, reports, and removes the checkpoints; safe to repeat."""
     run, keys = migration.run, KeyStore(migration.settings.home_directory)
     migration.listener(Event("stage", "certify"))
-    artifacts = write_artifacts(result, run.out, keys, run.plan_path.read_bytes())
+    artifacts = write_artifacts(
+        result, run.out, keys.signing_key(), plan_bytes=run.plan_path.read_bytes(), profiles=profiles
+    )
     reached("certify.after")
     migration.journal.start_stage("cleanup")
     with closing(migration.target.writer()) as writer:

@@ -35,6 +35,7 @@ from kora.databases.base import Database, Selection
 from kora.databases.registry import open_database
 from kora.databases.secrets import resolve
 from kora.errors import InvalidRequest
+from kora.evidence.artifacts import Artifacts, write_artifacts
 from kora.evidence.signing import KeyStore
 from kora.evidence.verdict import decide_result
 from kora.settings import Settings
@@ -66,7 +67,15 @@ class VerifyOptions:
     timings: tuple[Timing, ...] = field(default=())
 
 
-def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options: VerifyOptions) -> VerificationResult:
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A result, and the comparison profiles behind it: table pair → canonical JSON."""
+
+    result: VerificationResult
+    profiles: dict[str, str]
+
+
+def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options: VerifyOptions) -> Verified:
     """Compares every pair of tables, then structure, and judges.
 
     The key of the live comparison is drawn here, after both snapshots were opened.
@@ -113,7 +122,8 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         started=started,
         ended=_now(),
     )
-    return result.model_copy(update={"verdict": decide_result(result).verdict})
+    profiles = {pair.pair: pair.profile() for pair in mapping.tables}
+    return Verified(result.model_copy(update={"verdict": decide_result(result).verdict}), profiles)
 
 
 def _now() -> str:
@@ -346,9 +356,15 @@ def verify_databases(
             show_values=show_values,
             observe=progress,
         )
-        result = verify_sides(left, right, declared, options)
-    plan = plan_file.read_bytes() if plan_file else None
-    return result, write_artifacts(result, out or Path.cwd(), keys, plan)
+        verified = verify_sides(left, right, declared, options)
+    artifacts = write_artifacts(
+        verified.result,
+        out or Path.cwd(),
+        keys.signing_key(),
+        plan_bytes=plan_file.read_bytes() if plan_file else None,
+        profiles=verified.profiles,
+    )
+    return verified.result, artifacts
 
 
 def _open_side(stack: ExitStack, url: str, role: Side, selection: Selection) -> OpenSide:

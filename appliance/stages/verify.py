@@ -9,14 +9,14 @@ from appliance.stages.load import loader_counts
 from kora._core import Progress
 from kora.comparison.declared import Declared
 from kora.comparison.mapping import Side
-from kora.comparison.result import Quarantined, Timing, VerificationResult
+from kora.comparison.result import Quarantined, Timing
 from kora.databases.base import Selection
-from kora.verify import OpenSide, VerifyOptions, verify_sides
+from kora.verify import OpenSide, Verified, VerifyOptions, verify_sides
 
 name = "verify"
 
 
-def verify(migration: Migration) -> VerificationResult:
+def verify(migration: Migration) -> Verified:
     """The verification's whole result, with the plan's mapping and approvals and the loader's counts to check."""
     plan, request = migration.decided_plan, migration.run.request
     with closing(migration.target.reader()) as reader:

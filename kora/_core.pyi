@@ -35,6 +35,9 @@ class PostgresConnection:
     def execute(self, sql: str) -> None: ...
     def query(self, sql: str) -> list[tuple[str | None, ...]]:
         """Simple-protocol query; every value as text."""
+    @property
+    def idle(self) -> bool:
+        """Whether no stream of rows holds it."""
     def close(self) -> None: ...
 
 # --- rows ----------------------------------------------------------------------------------------------------------

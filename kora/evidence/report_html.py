@@ -87,7 +87,8 @@ def _table_note(table: TableResult, result: VerificationResult) -> str:
 
 def _options_whole(text: str) -> Markup:
     """A sentence in which a command's option, with its value in capitals, is not broken across lines."""
-    return Markup(_OPTION.sub(r'<span class="whole">\g<0></span>', str(escape(text))))
+    safe = str(escape(text))
+    return Markup(_OPTION.sub(r'<span class="whole">\g<0></span>', safe))  # noqa: S704  escaped on the line above
 
 
 @cache

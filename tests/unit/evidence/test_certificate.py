@@ -15,6 +15,7 @@ from kora.evidence.artifacts import Artifacts, write_artifacts
 from kora.evidence.certificate import check, check_subjects, issue, load, read
 from kora.evidence.envelope import seal
 from kora.evidence.signing import KeyStore, PublicKey, SigningKey, read_public_key, read_signing_key
+from kora.evidence.statement import statement_schema
 from tests.unit.evidence import samples
 
 
@@ -250,3 +251,12 @@ def test_files_are_replaced_whole_and_leave_no_temporaries(written, key):
     assert int(check(load(written.certificate), [key.public], "c").exit_code) == 1
     assert not [path.name for path in written.certificate.parent.iterdir() if path.name.startswith(".")]
     shutil.rmtree(written.certificate.parent)
+
+
+def test_the_published_schema_is_the_one_that_certificates_follow():
+    published = Path(__file__).parents[3] / "docs" / "formats" / "certificate.schema.json"
+    regenerate = (
+        'python -c "from kora.evidence.statement import statement_schema as s; print(s(), end=str())" > docs/formats/'
+        "certificate.schema.json"
+    )
+    assert published.read_text() == statement_schema(), regenerate

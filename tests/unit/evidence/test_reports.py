@@ -106,7 +106,8 @@ def test_values_cannot_steer_the_terminal(capsys):
 
 @pytest.mark.parametrize(
     ("text", "shown"),
-    [("a ", "a·"), ("  ", "··"), ("a b", "a b"), ("a\tb\n", "a␉b␊"), ("x\x00", "x␀"), ("a\u200bb", "a⟨U+200B⟩b"), ("👩‍⚕️", "👩‍⚕️"),
+    [("a ", "a·"), ("  ", "··"), ("a b", "a b"), ("a\tb\n", "a␉b␊"), ("x\x00", "x␀"), ("a\u200bb", "a⟨U+200B⟩b"),
+     ("👩‍⚕️", "👩‍⚕️"),
      ("\udce9", "⟨U+DCE9⟩"), ("", "")],
 )  # fmt: skip
 def test_invisible_characters_are_shown(text, shown):

@@ -38,7 +38,7 @@ UNKNOWN_COLUMN = table(not_comparable_columns=(NotComparableColumn(column="g", r
         ([MATCH], {"recounts": [Recount(rule="nfc", subject="t.a", declared=3, recounted=3)]}, "equivalent", 0),
         ([MATCH], {"losses": [loss("me")]}, "equivalent_with_declared_loss", 0),
         ([MATCH], {"losses": [loss()]}, "equivalent_with_declared_loss", 5),
-        ([MATCH], {"losses": [loss("me"), Loss(rule="round", subject="t.b", count=1)]}, "equivalent_with_declared_loss", 5),
+        ([MATCH], {"losses": [loss("me"), Loss(rule="f32", subject="t", count=1)]}, "equivalent_with_declared_loss", 5),
         ([table(losses=(loss(),))], {}, "equivalent_with_declared_loss", 5),
         ([table(losses=(loss(),))], {"losses": [loss("me")]}, "equivalent_with_declared_loss", 0),
         ([MISSING_ONE], {"quarantined": [held_back()]}, "equivalent_with_declared_loss", 5),

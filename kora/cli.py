@@ -218,23 +218,28 @@ def fingerprint(url: str, tier: int, output: Path, role: "Role", run_id: str | N
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command and return its exit code; every error is printed as `error:` and `hint:` on stderr."""
+    """Run one `kora` command and return its exit code."""
+    return run_group(cli, "kora", arguments)
+
+
+def run_group(group: click.Group, program: str, arguments: Sequence[str]) -> int:
+    """Run one command of a group; every error is printed as `error:` and `hint:` on stderr, none escapes."""
     try:
-        code = cli.main(args=list(arguments), prog_name="kora", standalone_mode=False)
+        code = group.main(args=list(arguments), prog_name=program, standalone_mode=False)
         return int(code or 0)
     except SenseiError as error:
         return _report(error.message, error.hint, error.exit_code)
     except click.UsageError as error:
-        command = error.ctx.command_path if error.ctx else "kora"
+        command = error.ctx.command_path if error.ctx else program
         return _report(error.format_message(), f"{command} --help", ExitCode.REFUSED)
     except click.ClickException as error:
-        return _report(error.format_message(), "kora --help", ExitCode.REFUSED)
+        return _report(error.format_message(), f"{program} --help", ExitCode.REFUSED)
     except (KeyboardInterrupt, click.Abort):
         return _report("stopped before it was done", "nothing was changed: run the command again", ExitCode.TRY_AGAIN)
     except Exception as error:  # the outermost edge: Python's own exit code 1 would mean "different"
         logging.getLogger("kora").critical("unexpected error", exc_info=True)
         return _report(
-            f"a fault in KORA itself: {type(error).__name__}: {error}",
+            f"a fault in {program} itself: {type(error).__name__}: {error}",
             "nothing is proven; please report it, with the log if SENSEI_LOG_FILE is set",
             ExitCode.TRY_AGAIN,
         )

@@ -143,7 +143,8 @@ def _password_lines(lines: list[str]) -> Iterator[list[str]]:
 
 def _split_escaped(line: str) -> list[str]:
     """Fields between colons; a backslash protects the next character; the fifth takes what is left."""
-    fields, current, characters = [], "", iter(line)
+    fields: list[str] = []
+    current, characters = "", iter(line)
     for character in characters:
         if character == "\\":
             current += next(characters, "")

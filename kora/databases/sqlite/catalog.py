@@ -26,13 +26,12 @@ from kora.catalog import (
     View,
 )
 from kora.databases.base import OWN_PREFIX, Selection
+from kora.databases.sql_text import read_create_index, read_create_view
 from kora.databases.sqlite.statements import (
     ColumnClauses,
     CreateTable,
     ForeignKeyClause,
-    read_create_index,
     read_create_table,
-    read_create_view,
 )
 from kora.databases.sqlite.types import column_type
 from kora.errors import EngineError, MalformedInput, SenseiError
@@ -116,7 +115,7 @@ def _shadows(connection: SqliteConnection, entries: list[_Entry], virtual: dict[
     """Shadow table → its virtual table: what SQLite says, and the well-known names where a module is not loaded."""
     said = {str(row[1]) for row in connection.query("PRAGMA table_list") if row[2] == "shadow"}
     tables = [entry.name for entry in entries if entry.kind == "table" and entry.name not in virtual]
-    found = {}
+    found: dict[str, str] = {}
     for owner, module in virtual.items():
         family = next((known for known in _SHADOW_SUFFIXES if module.startswith(known)), "")
         names = {f"{owner}_{suffix}" for suffix in _SHADOW_SUFFIXES.get(family, ())}

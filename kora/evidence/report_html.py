@@ -3,16 +3,19 @@
 The template holds words and layout; this room chooses what it is given and makes every text safe and visible.
 """
 
+import re
 from functools import cache
 from importlib import resources
 from typing import Final
 
 from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup, escape
 
 from kora.comparison.result import TableResult, VerificationResult
 from kora.evidence import report_words as words
 from kora.evidence.verdict import decide_result
 
+_OPTION = re.compile(r"--[a-z-]+( [A-Z]+)?")
 _TEMPLATE_NAME = "report.html.j2"
 _OUTCOME_ORDER: Final = (
     "mismatch",
@@ -67,24 +70,36 @@ def _figures(result: VerificationResult) -> list[tuple[str, str]]:
     ]
 
 
-def _rows_difference(table: TableResult) -> str:
-    """Counts of a table's differing rows as one phrase; empty where there are none."""
+def _table_note(table: TableResult, result: VerificationResult) -> str:
+    """What stands against a table, as one phrase; empty where there is nothing."""
+    held_back = sum(entry.count for entry in result.quarantined if entry.table == table.source)
+    left_out = len(table.not_comparable_columns)
     counts = [
         (table.mismatch, "changed"),
         (table.missing_in_target, "missing"),
         (table.extra_in_target, "extra"),
         (table.in_flight, "in flight"),
+        (held_back, "in quarantine"),
+        (left_out, "column not compared" if left_out == 1 else "columns not compared"),
     ]
     return ", ".join(f"{count:,} {what}" for count, what in counts if count)
+
+
+def _options_whole(text: str) -> Markup:
+    """A sentence in which a command's option, with its value in capitals, is not broken across lines."""
+    safe = str(escape(text))
+    return Markup(_OPTION.sub(r'<span class="whole">\g<0></span>', safe))  # noqa: S704  escaped on the line above
 
 
 @cache
 def _template() -> Template:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["visible"] = words.visible
+    environment.filters["visible_lines"] = words.visible_lines
     environment.filters["duration"] = words.duration
     environment.filters["plural"] = words.plural
     environment.filters["thousands"] = lambda count: "–" if count is None else f"{count:,}"
-    environment.filters["differences"] = _rows_difference
+    environment.filters["differences"] = _table_note
+    environment.filters["options_whole"] = _options_whole
     source = resources.files("kora.evidence").joinpath("templates", _TEMPLATE_NAME).read_text(encoding="utf-8")
     return environment.from_string(source)

@@ -139,9 +139,9 @@ def print_json(value: object) -> None:
 def print_error(message: str, hint: str = "") -> None:
     """`error:` and `hint:` on stderr."""
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-    console.print(Text.assemble(("error: ", "bold red"), _multiline(message)))
+    console.print(Text.assemble(("error: ", "bold red"), words.visible_lines(message)))
     if hint:
-        console.print(Text.assemble(("hint: ", "bold"), _multiline(hint)))
+        console.print(Text.assemble(("hint: ", "bold"), words.visible_lines(hint)))
 
 
 def print_sensei_error(error: SenseiError) -> None:
@@ -291,7 +291,3 @@ def _pairs(console: Console, pairs: Mapping[str, str]) -> None:
     width = max(map(len, pairs))
     for name, text in pairs.items():
         console.print(Text(f"  {name.ljust(width)}  ", style="dim") + Text(words.visible(text)))
-
-
-def _multiline(text: str) -> str:
-    return "\n".join(words.visible(line) for line in text.split("\n"))

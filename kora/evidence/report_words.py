@@ -81,6 +81,11 @@ def visible(text: str) -> str:
     return "·" * lead + "".join(map(_visible_character, inner)) + "·" * trail
 
 
+def visible_lines(text: str) -> str:
+    """`visible`, line by line: for SQL and messages that are meant to have several lines."""
+    return "\n".join(visible(line) if line.strip() else line for line in text.split("\n"))
+
+
 def duration(seconds: float) -> str:
     """A duration as a person says it: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`."""
     if seconds < 10:

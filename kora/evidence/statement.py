@@ -4,6 +4,7 @@ Whole numbers only. Row values, keys and an engine's messages about them are lef
 people who may not see the data.
 """
 
+import json
 from collections import Counter
 from typing import Annotated, Literal
 
@@ -205,6 +206,13 @@ def predicate_of(result: VerificationResult, *, signature_threshold: int, challe
 def this_tool() -> Tool:
     """The running KORA: its version and the digest of its compiled core."""
     return Tool(name="kora", version=_core.version(), core_sha256=_core.sha256_file(str(_core.__file__)))
+
+
+def statement_schema() -> str:
+    """The JSON Schema of a statement, as `docs/formats/certificate.schema.json` holds it."""
+    schema = Statement.model_json_schema(by_alias=True)
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def _table(table: TableResult) -> CertifiedTable:

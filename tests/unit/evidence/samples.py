@@ -54,7 +54,7 @@ def result(tables: list[TableResult] | None = None, **changes: object) -> Verifi
         ),
         "tables": tuple(found),
         "not_checked": (
-            NotChecked(what="grant", name="public", detail="rights of 3 roles are not modelled", count=3, side="target"),
+            NotChecked(what="grant", name="public", detail="rights of 3 roles", count=3, side="target"),
             NotChecked(what="collation", name="patient.surname", detail="sort order may differ", side="both"),
             NotChecked(what="trigger", name="audit_patient", detail="carried as text, not run", side="source"),
         ),
@@ -148,7 +148,7 @@ def not_proven() -> VerificationResult:
     tables[1] = table("audit_log", 91_377, outcome="in_flight", in_flight=18)
     tables[3] = table(
         "diagnosis", 22_840,
-        not_comparable_columns=(NotComparableColumn(column="outline", reason="the type geometry is not known to KORA"),),
+        not_comparable_columns=(NotComparableColumn(column="outline", reason="the type geometry is not known"),),
     )  # fmt: skip
     return result(
         tables,

@@ -92,18 +92,28 @@ def plan(
 )
 @click.argument("source")
 @click.argument("target")
-@click.option("--plan", "plan_file", type=click.Path(path_type=Path), help="Carry out this plan; without it one is made.")
+@click.option(
+    "--plan", "plan_file", type=click.Path(path_type=Path), help="Carry out this plan; without it one is made."
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for certificate, report and public key.")
 @_selection
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Tables loaded at once.")
 @click.option("--identifiers", type=click.Choice(["preserve", "lower", "snake"]), help="How names are carried over.")
 @click.option("--accept-loss", multiple=True, metavar="RULE", help="Approve the losses of this rule; repeatable.")
 @click.option("--into-existing", is_flag=True, help="Put the new tables beside what the target already holds.")
-@click.option("--chunk-size-bytes", type=click.IntRange(1 << 16), default=32 << 20, show_default=True, help="Rows that commit at once, in bytes.")
+@click.option(
+    "--chunk-size-bytes",
+    type=click.IntRange(1 << 16),
+    default=32 << 20,
+    show_default=True,
+    help="Rows that commit at once, in bytes.",
+)
 @click.option("--show-values", is_flag=True, help="Findings hold values, not only keys and columns.")
 @click.option("--yes", is_flag=True, help="Do not ask before the first write. Never approves a loss.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def migrate(source: str, target: str, plan_file: Path | None, out: Path | None, yes: bool, as_json: bool, **options: Any) -> int:
+def migrate(
+    source: str, target: str, plan_file: Path | None, out: Path | None, yes: bool, as_json: bool, **options: Any
+) -> int:
     """Move a database, prove the result, and sign the proof."""
     from appliance import output, pipeline
     from appliance.run import Request
@@ -113,7 +123,10 @@ def migrate(source: str, target: str, plan_file: Path | None, out: Path | None, 
         source=str(left),
         target=str(right),
         out=str(out.absolute()) if out else "",
-        **{name: tuple(value) if isinstance(value, (list, tuple)) else value for name, value in _renamed(options).items()},
+        **{
+            name: tuple(value) if isinstance(value, (list, tuple)) else value
+            for name, value in _renamed(options).items()
+        },
     )
     with output.Progress(quiet=as_json) as listener:
         confirm = None if yes or as_json or not sys.stdin.isatty() else _confirm(listener)
@@ -235,5 +248,3 @@ def _arm_faults() -> None:
 
 if __name__ == "__main__":
     main()
-
-

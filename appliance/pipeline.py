@@ -35,7 +35,6 @@ from kora.settings import Settings
 logger = logging.getLogger("appliance.pipeline")
 
 
-
 class Stage(Protocol):
     """One stage, as its module: it works on the migration and returns rows (or objects) and bytes handled."""
 
@@ -283,4 +282,3 @@ def discard(run_id: str, environment: Environment) -> list[str]:
             removed += [last] if last else []
         journal.set_fact("discarded", True)
         return removed
-

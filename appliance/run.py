@@ -1,11 +1,11 @@
 """A run: its folder, its lock, and what must be known to go on with it after a crash.
 
-    $SENSEI_HOME/runs/<id>/run.json      what was asked for; no password
-                           journal.db    see `appliance.journal`
-                           plan.yaml     the plan that is carried out
-                           migration.key K_mig, 0600
-                           quarantine.jsonl  refused rows with their values, 0600
-                           log.jsonl     structured log
+$SENSEI_HOME/runs/<id>/run.json      what was asked for; no password
+                       journal.db    see `appliance.journal`
+                       plan.yaml     the plan that is carried out
+                       migration.key K_mig, 0600
+                       quarantine.jsonl  refused rows with their values, 0600
+                       log.jsonl     structured log
 """
 
 import fcntl
@@ -122,9 +122,7 @@ def target_lock(home: Path, target: str) -> Iterator[None]:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(handle)
-        raise Busy(
-            f"another run is writing to {target}", hint="wait for it to end, or see `sensei runs`"
-        ) from error
+        raise Busy(f"another run is writing to {target}", hint="wait for it to end, or see `sensei runs`") from error
     try:
         yield
     finally:

@@ -158,12 +158,23 @@ class PostgresWriter:
         state = error.sqlstate or ""
         words = f"postgresql: {error.diag.message_primary or str(error).strip()}"
         if state in _BUSY or state.startswith("53"):
-            raise Busy(words, hint=f"{_BUSY.get(state, 'the server lacks resources')}; mend it, then `sensei resume`") from error
+            raise Busy(
+                words, hint=f"{_BUSY.get(state, 'the server lacks resources')}; mend it, then `sensei resume`"
+            ) from error
         if state == "42501":
-            raise AccessDenied(f"{words} (while: {doing})", hint="grant the missing right, then `sensei resume`") from error
+            raise AccessDenied(
+                f"{words} (while: {doing})", hint="grant the missing right, then `sensei resume`"
+            ) from error
         if state == "25006":
-            raise AccessDenied(f"{words}", hint="the target is read-only: choose another, or lift the restriction") from error
-        if self._connection.closed or state.startswith(("08", "57P")) or isinstance(error, psycopg.OperationalError) and not state:
+            raise AccessDenied(
+                f"{words}", hint="the target is read-only: choose another, or lift the restriction"
+            ) from error
+        if (
+            self._connection.closed
+            or state.startswith(("08", "57P"))
+            or (isinstance(error, psycopg.OperationalError)
+            and not state)
+        ):
             raise ConnectionLost(words, hint="check the server and the line, then `sensei resume`") from error
         raise EngineError(f"{words} (while: {doing})", state) from error
 
@@ -184,5 +195,3 @@ def _range_condition(unit: Unit) -> tuple[str, list[object]]:
             parts.append(f"({columns}) {operator} ({places})")
             values += list(bound)
     return " AND ".join(parts), values
-
-

@@ -22,7 +22,6 @@ from kora.databases.secrets import Secret
 from kora.errors import AccessDenied, Busy, EngineError, FileProblem, InvalidRequest
 
 
-
 class Target(Protocol):
     """What the stages need of a target. `scratch` yields an executor whose work leaves nothing behind."""
 
@@ -54,7 +53,7 @@ class Target(Protocol):
 
 
 class ScratchContext(Protocol):
-    """`with target.scratch() as execute: …`"""
+    """What `with target.scratch() as execute:` needs."""
 
     def __enter__(self) -> Callable[[str], None]: ...
     def __exit__(self, *exception: object) -> bool | None: ...
@@ -122,7 +121,11 @@ class _FileTarget:
             reader.close()
         if catalog.tables or catalog.views or catalog.sequences or catalog.enums:
             return f"{self._path} is kept: it holds objects that this run did not make"
-        for leftover in (self._path, *self._path.parent.glob(f"{self._path.name}[.-]wal"), *self._path.parent.glob(f"{self._path.name}-journal")):
+        for leftover in (
+            self._path,
+            *self._path.parent.glob(f"{self._path.name}[.-]wal"),
+            *self._path.parent.glob(f"{self._path.name}-journal"),
+        ):
             leftover.unlink(missing_ok=True)
         return f"{self._path} held nothing else and was deleted"
 
@@ -259,5 +262,3 @@ class PostgresTarget:
     def remove_if_ours(self) -> str:
         """A server's database is never ours."""
         return ""
-
-

@@ -89,7 +89,7 @@ def side_of(result: VerificationResult, side: Side) -> Fingerprint:
     )
 
 
-def take_fingerprint(  # noqa: PLR0913  each is a fact that the file states
+def take_fingerprint(
     database: Database,
     *,
     role: Side | Literal["unassigned"],

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from typing import Literal
 
 from kora.errors import Busy, FileProblem, InvalidRequest
 
@@ -35,7 +36,7 @@ class Request:
     accept_loss: tuple[str, ...] = ()
     into_existing: bool = False
     workers: int = 1
-    identifier_policy: str | None = None
+    identifier_policy: Literal["preserve", "lower", "snake"] | None = None
     chunk_size_bytes: int = 32 << 20
     show_values: bool = False
 

@@ -5,6 +5,7 @@ Every text that comes from a database passes `visible`, so that no value can ste
 
 import json
 import sys
+import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from kora._core import Progress
 from kora.comparison.fingerprint import Fingerprint
-from kora.comparison.mapping import Loss
+from kora.comparison.mapping import Loss, Side
 from kora.comparison.result import TableResult, VerificationResult
 from kora.errors import SenseiError
 from kora.evidence import report_words as words
@@ -34,6 +36,7 @@ _STYLES = {
 }
 _MATCHED_TABLES_SHOWN = 30
 _LINES_SHOWN = 20
+_REFRESH_SECONDS = 0.2
 
 
 def print_result(result: VerificationResult, artifacts: Artifacts | None) -> None:
@@ -155,22 +158,30 @@ class TerminalProgress:
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False, markup=False)
         self._status = self._console.status("")
-        self._running = False
+        self._passes: dict[Side, Progress] = {}
+        self._table = ""
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._refresh, name="progress", daemon=True)
 
-    def __call__(self, stage: str, rows: int = 0) -> None:
-        """Say what is going on: a stage's name and the rows that it has read."""
-        if not self._console.is_terminal:
-            return
-        if not self._running:
+    def __call__(self, table: str, side: Side, counters: Progress) -> None:
+        """A pass over one side of a table has begun; its counters move from now on."""
+        self._table = table
+        self._passes[side] = counters
+        if self._console.is_terminal and not self._thread.is_alive() and not self._stop.is_set():
             self._status.start()
-            self._running = True
-        self._status.update(words.visible(f"{stage} {rows:,} rows" if rows else stage))
+            self._thread.start()
+
+    def _refresh(self) -> None:
+        while not self._stop.wait(_REFRESH_SECONDS):
+            counted = ", ".join(f"{side} {counters.rows:,}" for side, counters in list(self._passes.items()))
+            self._status.update(words.visible(f"{self._table}: {counted} rows"))
 
     def close(self) -> None:
         """Take the line away. Safe to call twice."""
-        if self._running:
-            self._status.stop()
-            self._running = False
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._status.stop()
 
 
 def _stdout() -> Console:

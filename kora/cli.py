@@ -101,7 +101,7 @@ def verify(  # noqa: PLR0913, PLR0917  one parameter per option, as click passes
             accept_loss=accept_loss,
             show_values=show_values,
             settings=settings,
-            progress=progress,
+            progress=progress.watch,
         )
     finally:
         progress.close()

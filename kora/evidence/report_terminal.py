@@ -5,18 +5,17 @@ Every text that comes from a database passes `visible`, so that no value can ste
 
 import json
 import sys
-import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kora._core import Progress
 from kora.comparison.fingerprint import Fingerprint
 from kora.comparison.mapping import Loss, Side
-from kora.comparison.result import TableResult, VerificationResult
+from kora.comparison.result import NotChecked, TableResult, VerificationResult
 from kora.errors import SenseiError
 from kora.evidence import report_words as words
 from kora.evidence.artifacts import Artifacts
@@ -36,7 +35,6 @@ _STYLES = {
 }
 _MATCHED_TABLES_SHOWN = 30
 _LINES_SHOWN = 20
-_REFRESH_SECONDS = 0.2
 
 
 def print_result(result: VerificationResult, artifacts: Artifacts | None) -> None:
@@ -57,7 +55,7 @@ def print_result(result: VerificationResult, artifacts: Artifacts | None) -> Non
         "Orphaned rows",
         [f"{item.foreign_key} in {item.table}: {words.plural(item.count, 'row')}" for item in result.orphans],
     )
-    _not_checked(console, result)
+    _not_checked(console, result.not_checked)
     console.print(Text.assemble(("Next  ", "bold"), summary.next_step))
     if artifacts:
         console.print()
@@ -152,36 +150,54 @@ def print_sensei_error(error: SenseiError) -> None:
     print_error(error.message, error.hint)
 
 
+class Counters(Protocol):
+    """What a running pass says of itself; `kora._core.Progress` is one."""
+
+    @property
+    def rows(self) -> int:
+        """Rows read so far."""
+        ...
+
+
 class TerminalProgress:
     """Progress on stderr, one line rewritten; silent where stderr is not a terminal."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False, markup=False)
-        self._status = self._console.status("")
-        self._passes: dict[Side, Progress] = {}
-        self._table = ""
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._refresh, name="progress", daemon=True)
+        self._passes: dict[tuple[str, str], Counters] = {}
+        self._stage = ""
+        self._status = self._console.status(self)
+        self._running = False
 
-    def __call__(self, table: str, side: Side, counters: Progress) -> None:
-        """A pass over one side of a table has begun; its counters move from now on."""
-        self._table = table
-        self._passes[side] = counters
-        if self._console.is_terminal and not self._thread.is_alive() and not self._stop.is_set():
-            self._status.start()
-            self._thread.start()
+    def watch(self, pair: str, side: Side, counters: Counters) -> None:
+        """Show a pass over one side of a table while it counts; the last pass of each side is shown."""
+        self._passes = {key: value for key, value in self._passes.items() if key[1] != side}
+        self._passes[pair, side] = counters
+        self._start()
 
-    def _refresh(self) -> None:
-        while not self._stop.wait(_REFRESH_SECONDS):
-            counted = ", ".join(f"{side} {counters.rows:,}" for side, counters in list(self._passes.items()))
-            self._status.update(words.visible(f"{self._table}: {counted} rows"))
+    def __call__(self, stage: str, rows: int = 0) -> None:
+        """Show a stage's name and the rows that it has read."""
+        self._stage = f"{stage} {rows:,} rows" if rows else stage
+        self._start()
 
     def close(self) -> None:
         """Take the line away. Safe to call twice."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
-        self._status.stop()
+        if self._running:
+            self._status.stop()
+            self._running = False
+
+    def __rich__(self) -> Text:
+        """The line as it stands now; rich asks for it several times a second."""
+        passes = [f"{side} {pair.split('~')[0]}: {counters.rows:,} rows" for (pair, side), counters in self._current()]
+        return Text(words.visible(" · ".join(filter(None, [self._stage, *passes]))), no_wrap=True, overflow="ellipsis")
+
+    def _current(self) -> list[tuple[tuple[str, str], Counters]]:
+        return sorted(self._passes.items(), key=lambda item: item[0][1])
+
+    def _start(self) -> None:
+        if self._console.is_terminal and not self._running:
+            self._status.start()
+            self._running = True
 
 
 def _stdout() -> Console:
@@ -239,12 +255,12 @@ def _ledger(console: Console, losses: Iterable[Loss | CertifiedLoss]) -> None:
     _lines(console, "Loss ledger", lines)
 
 
-def _not_checked(console: Console, result: VerificationResult) -> None:
+def _not_checked(console: Console, items: Sequence[NotChecked]) -> None:
     lines = [
         f"{item.what} {item.name}" + (f" ({item.count:,})" if item.count != 1 else "") + f": {item.detail or item.side}"
-        for item in result.not_checked
+        for item in words.not_checked(items)
     ]
-    _lines(console, "Not checked", ["behaviour: not run", *lines])
+    _lines(console, "Not checked", lines)
 
 
 def _predicate(console: Console, predicate: Predicate) -> None:
@@ -263,14 +279,7 @@ def _predicate(console: Console, predicate: Predicate) -> None:
         },
     )
     _ledger(console, predicate.losses)
-    _lines(
-        console,
-        "Not checked",
-        [
-            "behaviour: not run",
-            *(f"{item.what} {item.name}: {item.detail or item.side}" for item in predicate.not_checked),
-        ],
-    )
+    _not_checked(console, predicate.not_checked)
 
 
 def _without_verdict(console: Console, certificate: Certificate) -> None:

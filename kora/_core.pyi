@@ -20,6 +20,9 @@ class SqliteConnection:
     def query(self, sql: str, parameters: Sequence[Scalar] = ()) -> list[tuple[Scalar, ...]]: ...
     def execute(self, sql: str, parameters: Sequence[Scalar] = ()) -> int:
         """Rows changed."""
+    def executescript(self, sql: str) -> None: ...
+    def interrupt(self) -> None:
+        """Ends the statement that runs now, in any thread, with `Stopped`."""
     def close(self) -> None: ...
     @property
     def sqlite_version(self) -> str: ...
@@ -32,6 +35,9 @@ class PostgresConnection:
     def execute(self, sql: str) -> None: ...
     def query(self, sql: str) -> list[tuple[str | None, ...]]:
         """Simple-protocol query; every value as text."""
+    @property
+    def idle(self) -> bool:
+        """Whether no stream of rows holds it."""
     def close(self) -> None: ...
 
 # --- rows ----------------------------------------------------------------------------------------------------------

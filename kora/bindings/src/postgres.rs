@@ -1,7 +1,74 @@
-//! Bindings: postgres.
+//! Bindings: a PostgreSQL reading session and the rows of its queries.
+use crate::errors::{to_python, IntoPython};
+use crate::rows::RowStream;
+use kora_core::error::{Error, Result};
+use kora_core::readers::postgres::{Connection, CopyReader, Settings};
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// A reading session.
+#[pyclass(module = "kora._core", frozen)]
+pub struct PostgresConnection {
+    shared: Arc<Mutex<Connection>>,
+}
+
+impl PostgresConnection {
+    fn held(&self) -> Result<MutexGuard<'_, Connection>> {
+        self.shared
+            .lock()
+            .map_err(|_| Error::Usage("the connection was left unusable by an earlier failure".into()))
+    }
+}
+
+#[pymethods]
+impl PostgresConnection {
+    #[new]
+    fn new(py: Python<'_>, settings: HashMap<String, String>) -> PyResult<Self> {
+        let settings = Settings::from_pairs(settings).into_python()?;
+        let connection = py.detach(|| Connection::open(&settings)).into_python()?;
+        Ok(Self {
+            shared: Arc::new(Mutex::new(connection)),
+        })
+    }
+
+    fn execute(&self, py: Python<'_>, sql: &str) -> PyResult<()> {
+        py.detach(|| self.held()?.execute(sql)).into_python()
+    }
+
+    fn query<'py>(&self, py: Python<'py>, sql: &str) -> PyResult<Vec<Bound<'py, PyTuple>>> {
+        let rows = py.detach(|| self.held()?.query(sql)).into_python()?;
+        rows.into_iter().map(|row| PyTuple::new(py, row)).collect()
+    }
+
+    /// Waits for a statement or a stream that is running in another thread.
+    fn close(&self, py: Python<'_>) {
+        py.detach(|| {
+            if let Ok(mut connection) = self.shared.lock() {
+                connection.close();
+            }
+        });
+    }
+}
+
+/// Streams a SELECT as COPY BINARY.
+#[pyfunction]
+fn postgres_rows(
+    py: Python<'_>,
+    connection: &PostgresConnection,
+    query: &str,
+    types: Vec<String>,
+) -> PyResult<RowStream> {
+    let shared = Arc::clone(&connection.shared);
+    let reader = py
+        .detach(|| CopyReader::start(shared, query, &types))
+        .map_err(to_python)?;
+    Ok(RowStream::new(Box::new(reader)))
+}
 
 /// Adds this room's names to the module.
-pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<PostgresConnection>()?;
+    module.add_function(wrap_pyfunction!(postgres_rows, module)?)
 }

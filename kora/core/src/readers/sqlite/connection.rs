@@ -227,14 +227,30 @@ impl SqliteConnection {
         sql: &str,
         parameters: &[Scalar],
     ) -> Result<Statement> {
+        let mut statement = self.prepare_unbound(locked, sql)?;
+        match self.bind_all(&mut statement, parameters) {
+            Ok(()) => Ok(statement),
+            Err(error) => {
+                statement.finalize();
+                Err(error)
+            }
+        }
+    }
+
+    /// Prepares exactly one statement.
+    ///
+    /// # Safety
+    /// As [`Self::prepare_one`].
+    pub(crate) unsafe fn prepare_unbound(&self, locked: &Locked<'_>, sql: &str) -> Result<Statement> {
         let (statement, used) = Statement::prepare(locked.database(), sql, self.path())?;
         let Some(mut statement) = statement else {
             return Err(Error::Usage("an empty SQL statement".to_owned()));
         };
-        let checked = self
-            .check_single(locked, &sql[used..])
-            .and_then(|()| self.bind_all(&mut statement, parameters));
-        match checked {
+        let learnt = match statement.column_count() {
+            0 => Ok(()),
+            _ => statement.learn_encoding(locked.database(), self.path()),
+        };
+        match learnt.and_then(|()| self.check_single(locked, &sql[used..])) {
             Ok(()) => Ok(statement),
             Err(error) => {
                 statement.finalize();

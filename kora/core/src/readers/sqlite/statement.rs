@@ -20,6 +20,17 @@ pub enum Borrow {
     UntilReset,
 }
 
+/// How a database keeps its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// UTF-8.
+    Utf8,
+    /// UTF-16, low byte first.
+    Utf16Le,
+    /// UTF-16, high byte first.
+    Utf16Be,
+}
+
 /// What one step gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -33,6 +44,7 @@ pub enum Step {
 pub struct Statement {
     raw: NonNull<ffi::sqlite3_stmt>,
     columns: c_int,
+    encoding: Encoding,
 }
 
 // SAFETY: the connection is opened without SQLite's own mutex, and whoever holds a `Statement` uses it only while
@@ -60,13 +72,37 @@ impl Statement {
         } else {
             tail as usize - sql.as_ptr() as usize
         };
-        Ok((
-            NonNull::new(raw).map(|raw| Self {
-                raw,
-                columns: ffi::sqlite3_column_count(raw.as_ptr()),
-            }),
-            used,
-        ))
+        let made = NonNull::new(raw).map(|raw| Self {
+            raw,
+            columns: ffi::sqlite3_column_count(raw.as_ptr()),
+            encoding: Encoding::Utf8,
+        });
+        Ok((made, used))
+    }
+
+    /// Reads the database's encoding, so that text in it is judged by its own rules.
+    ///
+    /// # Safety
+    /// `database` is this statement's open handle and its lock is held.
+    pub unsafe fn learn_encoding(&mut self, database: *mut ffi::sqlite3, path: &Path) -> Result<()> {
+        let (Some(mut pragma), _) = Self::prepare(database, "PRAGMA encoding", path)? else {
+            return Ok(());
+        };
+        let learnt = pragma.step(path).and_then(|step| {
+            if step == Step::Row {
+                pragma.cell(0)
+            } else {
+                Ok(Cell::Null)
+            }
+        });
+        let encoding = learnt.map(|cell| match cell {
+            Cell::Text("UTF-16le") => Encoding::Utf16Le,
+            Cell::Text("UTF-16be") => Encoding::Utf16Be,
+            _ => Encoding::Utf8,
+        });
+        pragma.finalize();
+        self.encoding = encoding?;
+        Ok(())
     }
 
     /// Columns of its answer; 0 where it has none.
@@ -175,8 +211,9 @@ impl Statement {
 
     /// The value in `column` (from 0) of the current row, by storage class.
     ///
-    /// TEXT that is not UTF-8 comes as [`Cell::BrokenText`]. In a UTF-16 database SQLite itself converts, and writes a
-    /// lone surrogate as U+FFFD or as three bytes that are not UTF-8, as its version decides.
+    /// TEXT that is not well-formed in the database's own encoding comes as [`Cell::BrokenText`] with its stored bytes.
+    /// A UTF-16 database's text is checked before SQLite converts it, because SQLite makes a character of any
+    /// surrogate and whatever follows it.
     ///
     /// # Safety
     /// A row stands ready, the connection's lock is held, and the cell is dropped before the next step.
@@ -187,6 +224,11 @@ impl Statement {
             ffi::SQLITE_INTEGER => Cell::Int(i128::from(ffi::sqlite3_column_int64(raw, column))),
             ffi::SQLITE_FLOAT => Cell::Float(ffi::sqlite3_column_double(raw, column)),
             ffi::SQLITE_TEXT => {
+                if self.encoding != Encoding::Utf8 {
+                    if let Some(broken) = self.broken_utf16(column)? {
+                        return Ok(broken);
+                    }
+                }
                 // The pointer first: asking for it may convert the text, and the length is the converted one's.
                 let start = ffi::sqlite3_column_text(raw, column);
                 let bytes = slice(start, ffi::sqlite3_column_bytes(raw, column))?;
@@ -200,6 +242,25 @@ impl Statement {
                 Cell::Bytes(slice(start.cast(), ffi::sqlite3_column_bytes(raw, column))?)
             }
             _ => Cell::Null,
+        })
+    }
+
+    /// The stored bytes of a UTF-16 text that has a lone surrogate or half a unit.
+    #[cold]
+    unsafe fn broken_utf16<'a>(&self, column: c_int) -> Result<Option<Cell<'a>>> {
+        let raw = self.raw.as_ptr();
+        let start = ffi::sqlite3_column_blob(raw, column);
+        let bytes: &'a [u8] = slice(start.cast(), ffi::sqlite3_column_bytes(raw, column))?;
+        let (decode, charset): (fn([u8; 2]) -> u16, _) = match self.encoding {
+            Encoding::Utf16Be => (u16::from_be_bytes, "utf16be"),
+            Encoding::Utf8 | Encoding::Utf16Le => (u16::from_le_bytes, "utf16le"),
+        };
+        let units = bytes.chunks_exact(2).map(|pair| decode([pair[0], pair[1]]));
+        let is_whole = bytes.len() % 2 == 0 && char::decode_utf16(units).all(|unit| unit.is_ok());
+        Ok(if is_whole {
+            None
+        } else {
+            Some(Cell::BrokenText { bytes, charset })
         })
     }
 

@@ -1,0 +1,326 @@
+//! A query's rows as COPY BINARY sends them, decoded where they lie in the read buffer.
+//!
+//! Servers send one tuple per CopyData message; the protocol does not promise it, so a tuple that is cut by a message's
+//! end is carried over. Apart from that, and from numbers beyond 128 bits, no row costs an allocation.
+
+use super::connection::{Connection, Ticket};
+use super::numeric::{self, Decoded};
+use super::reply::ServerError;
+use super::types::ColumnKind;
+use super::wire::protocol;
+use crate::cell::Cell;
+use crate::error::{Error, Result};
+use crate::rows::{Flow, RowReader, RowSink};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// What a COPY BINARY stream begins with, before its flags and its header extension.
+pub const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
+/// Bit 16 of the flags: rows carry OIDs, as PostgreSQL up to 11 could. Bits 16–31 are critical.
+const CRITICAL_FLAGS: u32 = 0xffff_0000;
+
+/// Reads one query's rows. The connection may be used again at any time: that ends this reader.
+pub struct CopyReader {
+    connection: Arc<Mutex<Connection>>,
+    ticket: Ticket,
+    decoder: Decoder,
+    /// Bytes of a tuple whose end has not come yet.
+    carry: Vec<u8>,
+    /// How much of the message in the buffer was decoded already when the sink paused.
+    offset: usize,
+    finished: bool,
+}
+
+impl CopyReader {
+    /// Sends `COPY (query) TO STDOUT (FORMAT BINARY)`.
+    ///
+    /// `types` are `pg_type` names, one per column. Errors: [`Error::Unsupported`] for a type without a decoder,
+    /// [`Error::Usage`] where the columns are not as many, [`Error::Engine`] where the server refuses the query.
+    pub fn start(connection: Arc<Mutex<Connection>>, query: &str, types: &[String]) -> Result<Self> {
+        let kinds = types.iter().enumerate().map(|(column, name)| {
+            ColumnKind::from_name(name).ok_or_else(|| Error::Unsupported {
+                column: column.to_string(),
+                type_name: name.clone(),
+            })
+        });
+        let kinds = kinds.collect::<Result<Vec<_>>>()?;
+        let mut held = lock(&connection)?;
+        if let Some(encoding) = held.parameter("client_encoding").filter(|name| *name != "UTF8") {
+            return Err(Error::Usage(format!(
+                "client_encoding is {encoding}; rows are read in UTF8 only"
+            )));
+        }
+        // On lines of its own: a query may end in a comment.
+        let (ticket, columns) = held.start_copy(&format!("COPY (\n{query}\n) TO STDOUT (FORMAT BINARY)"))?;
+        drop(held);
+        if columns != kinds.len() {
+            let named = kinds.len();
+            return Err(Error::Usage(format!(
+                "the query has {columns} columns, {named} types were named"
+            )));
+        }
+        Ok(Self {
+            connection,
+            ticket,
+            decoder: Decoder::new(kinds),
+            carry: Vec::new(),
+            offset: 0,
+            finished: false,
+        })
+    }
+
+    /// Feeds messages to the decoder until the sink pauses (`true`) or the stream ends (`false`).
+    fn pump_messages(&mut self, connection: &mut Connection, sink: &mut dyn RowSink) -> Result<bool> {
+        if !self.carry.is_empty() && self.decode_carry(sink)? == Flow::Pause {
+            return Ok(true);
+        }
+        loop {
+            let wire = connection.copy_wire(self.ticket)?;
+            let frame = wire.peek()?;
+            if frame.tag != b'd' {
+                let error = match frame.tag {
+                    b'E' => Some(ServerError::parse(wire.body(&frame))?),
+                    b'c' => None,
+                    b'N' | b'S' | b'A' => {
+                        wire.consume(&frame);
+                        continue;
+                    }
+                    other => return Err(protocol(format!("message {other:#04x} within COPY"))),
+                };
+                wire.consume(&frame);
+                return self.end(connection, error);
+            }
+            if self.carry.is_empty() {
+                let body = &wire.body(&frame)[self.offset..];
+                let (used, flow) = self.decoder.feed(body, sink)?;
+                if flow == Flow::Pause && used < body.len() {
+                    self.offset += used;
+                    return Ok(true);
+                }
+                self.carry.extend_from_slice(&body[used..]);
+                self.offset = 0;
+                wire.consume(&frame);
+                if flow == Flow::Pause {
+                    return Ok(true);
+                }
+            } else {
+                self.carry.extend_from_slice(wire.body(&frame));
+                wire.consume(&frame);
+                if self.decode_carry(sink)? == Flow::Pause {
+                    return Ok(true);
+                }
+            }
+        }
+    }
+
+    fn decode_carry(&mut self, sink: &mut dyn RowSink) -> Result<Flow> {
+        let (used, flow) = self.decoder.feed(&self.carry, sink)?;
+        self.carry.drain(..used);
+        Ok(flow)
+    }
+
+    fn end(&mut self, connection: &mut Connection, error: Option<ServerError>) -> Result<bool> {
+        let whole = self.decoder.ended && self.carry.is_empty();
+        let failed = error.is_some();
+        connection.finish_copy(error)?;
+        match whole || failed {
+            true => Ok(false),
+            false => Err(protocol("the COPY stream ended without its trailer")),
+        }
+    }
+}
+
+impl RowReader for CopyReader {
+    fn column_count(&self) -> usize {
+        self.decoder.kinds.len()
+    }
+
+    fn pump(&mut self, sink: &mut dyn RowSink) -> Result<bool> {
+        if self.finished {
+            return Ok(false);
+        }
+        let connection = Arc::clone(&self.connection);
+        let mut held = lock(&connection)?;
+        // A sink's own errors are no reason to close the connection, whatever their kind.
+        let mut refused = false;
+        let mut watched = |cells: &[Cell<'_>]| sink.row(cells).inspect_err(|_| refused = true);
+        let outcome = self.pump_messages(&mut held, &mut watched);
+        self.finished = !matches!(outcome, Ok(true));
+        match refused {
+            true => outcome,
+            false => held.guard(outcome),
+        }
+    }
+}
+
+/// Takes the connection; one that another thread left in the middle of a message is not usable.
+fn lock(connection: &Mutex<Connection>) -> Result<MutexGuard<'_, Connection>> {
+    connection
+        .lock()
+        .map_err(|_| Error::Usage("the connection was left unusable by an earlier failure".into()))
+}
+
+/// The tuples within a run of bytes.
+struct Decoder {
+    kinds: Vec<ColumnKind>,
+    /// Room for a row's cells, empty between rows.
+    cells: Vec<Cell<'static>>,
+    /// Text of a row's numbers beyond 128 bits.
+    arena: String,
+    long_numbers: Vec<(usize, Range<usize>)>,
+    started: bool,
+    ended: bool,
+}
+
+impl Decoder {
+    fn new(kinds: Vec<ColumnKind>) -> Self {
+        let cells = Vec::with_capacity(kinds.len());
+        Self {
+            kinds,
+            cells,
+            arena: String::new(),
+            long_numbers: Vec::new(),
+            started: false,
+            ended: false,
+        }
+    }
+
+    /// Decodes whole tuples until the bytes or the sink's patience end. Gives the bytes used up.
+    fn feed(&mut self, bytes: &[u8], sink: &mut dyn RowSink) -> Result<(usize, Flow)> {
+        let mut used = 0;
+        if !self.started {
+            let Some(length) = header_length(bytes)? else {
+                return Ok((0, Flow::Continue));
+            };
+            self.started = true;
+            used = length;
+        }
+        while used < bytes.len() {
+            if self.ended {
+                return Err(protocol("bytes after the COPY trailer"));
+            }
+            let Some((length, flow)) = self.tuple(&bytes[used..], sink)? else {
+                break;
+            };
+            used += length;
+            if flow == Flow::Pause {
+                return Ok((used, flow));
+            }
+        }
+        Ok((used, Flow::Continue))
+    }
+
+    /// One tuple or the trailer; `None` if its end is not there yet.
+    #[inline]
+    fn tuple(&mut self, bytes: &[u8], sink: &mut dyn RowSink) -> Result<Option<(usize, Flow)>> {
+        let Some(count) = bytes.first_chunk::<2>() else {
+            return Ok(None);
+        };
+        let count = i16::from_be_bytes(*count);
+        if count == -1 {
+            self.ended = true;
+            return Ok(Some((2, Flow::Continue)));
+        }
+        if usize::try_from(count) != Ok(self.kinds.len()) {
+            return Err(protocol(format!(
+                "a tuple of {count} fields among {} columns",
+                self.kinds.len()
+            )));
+        }
+        let mut cells: Vec<Cell<'_>> = std::mem::take(&mut self.cells);
+        let mut fields = Fields {
+            rest: &bytes[2..],
+            arena: &mut self.arena,
+            long_numbers: &mut self.long_numbers,
+        };
+        if !fields.decode(&self.kinds, &mut cells)? {
+            self.cells = recycled(cells);
+            return Ok(None);
+        }
+        let used = bytes.len() - fields.rest.len();
+        for (column, range) in &self.long_numbers {
+            cells[*column] = Cell::BigDecimal(&self.arena[range.clone()]);
+        }
+        let flow = sink.row(&cells)?;
+        self.cells = recycled(cells);
+        Ok(Some((used, flow)))
+    }
+}
+
+/// Empties a row and gives its memory back for the next: `collect` builds in place where sizes agree.
+#[inline(always)]
+fn recycled(mut cells: Vec<Cell<'_>>) -> Vec<Cell<'static>> {
+    cells.clear();
+    cells.into_iter().map(|_| Cell::Null).collect()
+}
+
+/// The fields of one tuple.
+struct Fields<'a, 'm> {
+    rest: &'a [u8],
+    arena: &'m mut String,
+    long_numbers: &'m mut Vec<(usize, Range<usize>)>,
+}
+
+impl<'a> Fields<'a, '_> {
+    /// `false` if a field is not wholly there.
+    #[inline(always)]
+    fn decode(&mut self, kinds: &[ColumnKind], cells: &mut Vec<Cell<'a>>) -> Result<bool> {
+        self.arena.clear();
+        self.long_numbers.clear();
+        for (column, kind) in kinds.iter().enumerate() {
+            let Some((length, after)) = self.rest.split_first_chunk::<4>() else {
+                return Ok(false);
+            };
+            let length = i32::from_be_bytes(*length);
+            if length == -1 {
+                cells.push(Cell::Null);
+                self.rest = after;
+                continue;
+            }
+            let Ok(length) = usize::try_from(length) else {
+                return Err(protocol("a field of negative length"));
+            };
+            let Some((field, after)) = after.split_at_checked(length) else {
+                return Ok(false);
+            };
+            cells.push(match kind {
+                ColumnKind::Numeric => self.numeric(column, field)?,
+                kind => kind.decode(field)?,
+            });
+            self.rest = after;
+        }
+        Ok(true)
+    }
+
+    #[inline(always)]
+    fn numeric(&mut self, column: usize, field: &[u8]) -> Result<Cell<'static>> {
+        match numeric::decode(field)? {
+            Decoded::Cell(cell) => Ok(cell),
+            Decoded::Long(number) => {
+                let start = self.arena.len();
+                number.write(self.arena)?;
+                self.long_numbers.push((column, start..self.arena.len()));
+                Ok(Cell::Null) // until the whole row is decoded
+            }
+        }
+    }
+}
+
+/// Length of signature, flags and extension; `None` if not all of it is there.
+fn header_length(bytes: &[u8]) -> Result<Option<usize>> {
+    let Some((signature, rest)) = bytes.split_first_chunk::<11>() else {
+        return Ok(None);
+    };
+    if signature != SIGNATURE {
+        return Err(protocol("a COPY stream without its signature"));
+    }
+    let Some((words, _)) = rest.split_first_chunk::<8>() else {
+        return Ok(None);
+    };
+    let [a, b, c, d, extension @ ..] = *words;
+    if u32::from_be_bytes([a, b, c, d]) & CRITICAL_FLAGS != 0 {
+        return Err(protocol("a COPY stream with flags that must not be ignored"));
+    }
+    let length = 19 + u32::from_be_bytes(extension) as usize;
+    Ok((bytes.len() >= length).then_some(length))
+}

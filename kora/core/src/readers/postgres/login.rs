@@ -1,0 +1,278 @@
+//! From settings to a session that is ready for its first statement: addresses, TLS or not, the password.
+
+use super::reply::{c_string, ServerError};
+use super::settings::{Host, Settings, SslMode};
+use super::tls::{self, Tls};
+use super::wire::{lost, protocol, Transport, Wire, ENGINE};
+use crate::error::{Error, Result};
+use bytes::BytesMut;
+use postgres_protocol::authentication::md5_hash;
+use postgres_protocol::authentication::sasl::{ChannelBinding, ScramSha256, SCRAM_SHA_256, SCRAM_SHA_256_PLUS};
+use postgres_protocol::message::frontend;
+use std::collections::HashMap;
+use std::net::{TcpStream, ToSocketAddrs};
+use std::os::unix::net::UnixStream;
+
+/// A session that is ready, and what the server said of itself.
+pub struct Session {
+    /// Its messages.
+    pub wire: Wire,
+    /// ParameterStatus values by name.
+    pub parameters: HashMap<String, String>,
+}
+
+/// How one attempt meets TLS.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Encryption {
+    Never,
+    IfOffered,
+    Always,
+}
+
+/// Connects and logs in.
+///
+/// Errors: [`Error::Connection`] if the server cannot be reached or is not taking logins now, [`Error::Denied`] if it
+/// refuses this login or one side does not trust the other's certificate.
+pub fn log_in(settings: &Settings) -> Result<Session> {
+    let host = match &settings.host {
+        Host::SocketFolder(folder) => {
+            let path = folder.join(format!(".s.PGSQL.{}", settings.port));
+            let socket =
+                UnixStream::connect(&path).map_err(|error| unreachable(&path.display().to_string(), &error))?;
+            return authenticate(Transport::Unix(socket), settings);
+        }
+        Host::Network(host) => host,
+    };
+    let tls = match settings.ssl_mode {
+        SslMode::Disable => None,
+        _ => Some(Tls::new(settings)?),
+    };
+    let (first, second) = match settings.ssl_mode {
+        SslMode::Disable => (Encryption::Never, None),
+        SslMode::Allow => (Encryption::Never, Some(Encryption::Always)),
+        SslMode::Prefer => (Encryption::IfOffered, Some(Encryption::Never)),
+        SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => (Encryption::Always, None),
+    };
+    let outcome = attempt(settings, host, tls.as_ref(), first);
+    match (outcome, second) {
+        (Err(refusal @ Error::Denied { .. }), Some(other)) => {
+            attempt(settings, host, tls.as_ref(), other).map_err(|error| both(refusal, &error))
+        }
+        (outcome, _) => outcome,
+    }
+}
+
+/// Two refusals in one: which of them tells the reason depends on what the server's rules allow.
+fn both(first: Error, second: &Error) -> Error {
+    match (first, second) {
+        (Error::Denied { message, .. }, Error::Denied { message: other, .. }) if message != *other => Error::Denied {
+            engine: ENGINE,
+            message: format!("{message}; on the second try: {other}"),
+        },
+        (first, _) => first,
+    }
+}
+
+fn attempt(settings: &Settings, host: &str, tls: Option<&Tls>, encryption: Encryption) -> Result<Session> {
+    let mut socket = connect(settings, host)?;
+    let transport = match (encryption, tls) {
+        (Encryption::IfOffered | Encryption::Always, Some(tls)) => match tls::offered(&mut socket)? {
+            true => tls.handshake(socket, host)?,
+            false if encryption == Encryption::IfOffered => Transport::Tcp(socket),
+            false => return Err(denied("the server does not speak TLS, but sslmode demands it")),
+        },
+        _ => Transport::Tcp(socket),
+    };
+    authenticate(transport, settings)
+}
+
+fn connect(settings: &Settings, host: &str) -> Result<TcpStream> {
+    let place = format!("{host}:{}", settings.port);
+    let addresses = (host, settings.port)
+        .to_socket_addrs()
+        .map_err(|error| unreachable(&place, &error))?;
+    let mut failure = unreachable(&place, &std::io::Error::other("the name has no address"));
+    for address in addresses {
+        let connected = match settings.connect_timeout {
+            Some(timeout) => TcpStream::connect_timeout(&address, timeout),
+            None => TcpStream::connect(address),
+        };
+        match connected {
+            Ok(socket) => {
+                socket.set_nodelay(true).map_err(lost)?;
+                socket.set_read_timeout(settings.connect_timeout).map_err(lost)?;
+                socket.set_write_timeout(settings.connect_timeout).map_err(lost)?;
+                return Ok(socket);
+            }
+            Err(error) => failure = unreachable(&place, &error),
+        }
+    }
+    Err(failure)
+}
+
+fn authenticate(transport: Transport, settings: &Settings) -> Result<Session> {
+    transport.set_timeout(settings.connect_timeout).map_err(lost)?;
+    let mut session = Session {
+        wire: Wire::new(transport),
+        parameters: HashMap::new(),
+    };
+    let mut parameters = vec![
+        ("user", settings.user.as_str()),
+        ("database", settings.database.as_str()),
+        ("client_encoding", "UTF8"),
+    ];
+    parameters.extend(
+        settings
+            .application_name
+            .as_deref()
+            .map(|name| ("application_name", name)),
+    );
+    parameters.extend(settings.options.as_deref().map(|options| ("options", options)));
+    let mut out = BytesMut::new();
+    frontend::startup_message(parameters, &mut out).map_err(|error| Error::Usage(error.to_string()))?;
+    session.wire.send(&out)?;
+    prove_identity(&mut session, settings)?;
+    await_readiness(&mut session)?;
+    Ok(session)
+}
+
+/// Answers the server's question for a password until it is content.
+fn prove_identity(session: &mut Session, settings: &Settings) -> Result<()> {
+    loop {
+        let wire = &mut session.wire;
+        let body = expect(wire, b'R')?;
+        let (code, data) = split_code(&body)?;
+        match code {
+            0 => return Ok(()),
+            3 => send_password(wire, password(settings)?.as_bytes())?,
+            5 => {
+                let salt = data
+                    .try_into()
+                    .map_err(|_| protocol("an MD5 salt that is not 4 bytes"))?;
+                let hash = md5_hash(settings.user.as_bytes(), password(settings)?.as_bytes(), salt);
+                send_password(wire, hash.as_bytes())?;
+            }
+            10 => scram(wire, data, password(settings)?)?,
+            _ => {
+                let name = match code {
+                    2 => "Kerberos V5",
+                    7 | 8 => "GSSAPI",
+                    9 => "SSPI",
+                    _ => "an unknown method",
+                };
+                return Err(denied(format!(
+                    "the server asks for {name}; only passwords and certificates are known"
+                )));
+            }
+        }
+    }
+}
+
+fn password(settings: &Settings) -> Result<&str> {
+    let password = settings.password.as_ref().map(|password| password.as_str());
+    password.ok_or_else(|| denied("the server asks for a password and none was given"))
+}
+
+fn send_password(wire: &mut Wire, password: &[u8]) -> Result<()> {
+    let mut out = BytesMut::new();
+    frontend::password_message(password, &mut out).map_err(|error| Error::Usage(error.to_string()))?;
+    wire.send(&out)
+}
+
+/// SCRAM-SHA-256 (RFC 5802, RFC 7677), bound to the TLS channel where both sides can. The server proves itself too:
+/// without its signature this fails.
+fn scram(wire: &mut Wire, mechanisms: &[u8], password: &str) -> Result<()> {
+    let (mechanism, binding) = choose_mechanism(wire, mechanisms)?;
+    let mut exchange = ScramSha256::new(password.as_bytes(), binding);
+    let mut out = BytesMut::new();
+    frontend::sasl_initial_response(mechanism, exchange.message(), &mut out)
+        .map_err(|error| protocol(error.to_string()))?;
+    wire.send(&out)?;
+    let body = expect(wire, b'R')?;
+    let (11, challenge) = split_code(&body)? else {
+        return Err(denied("the server broke off the SCRAM exchange"));
+    };
+    exchange
+        .update(challenge)
+        .map_err(|error| denied(format!("SCRAM: {error}")))?;
+    out.clear();
+    frontend::sasl_response(exchange.message(), &mut out).map_err(|error| protocol(error.to_string()))?;
+    wire.send(&out)?;
+    let body = expect(wire, b'R')?;
+    let (12, signature) = split_code(&body)? else {
+        return Err(denied("the server broke off the SCRAM exchange"));
+    };
+    exchange
+        .finish(signature)
+        .map_err(|error| denied(format!("the server did not prove itself: {error}")))
+}
+
+fn choose_mechanism(wire: &Wire, mut mechanisms: &[u8]) -> Result<(&'static str, ChannelBinding)> {
+    let (mut plain, mut plus) = (false, false);
+    while mechanisms.first().is_some_and(|byte| *byte != 0) {
+        let (name, rest) = c_string(mechanisms)?;
+        plain |= name == SCRAM_SHA_256;
+        plus |= name == SCRAM_SHA_256_PLUS;
+        mechanisms = rest;
+    }
+    match (plus, plain, tls::server_end_point(wire.transport())) {
+        (true, _, Some(digest)) => Ok((SCRAM_SHA_256_PLUS, ChannelBinding::tls_server_end_point(digest))),
+        // `y`: this side could have bound the channel; a server that offered it and was cut off notices.
+        (false, true, Some(_)) => Ok((SCRAM_SHA_256, ChannelBinding::unrequested())),
+        (_, true, None) => Ok((SCRAM_SHA_256, ChannelBinding::unsupported())),
+        _ => Err(denied("the server offers no SASL mechanism that is known here")),
+    }
+}
+
+/// The next message of this kind before the login is through. An error or a notice may come instead.
+fn expect(wire: &mut Wire, tag: u8) -> Result<Vec<u8>> {
+    loop {
+        let frame = wire.receive()?;
+        let body = wire.body(&frame);
+        match frame.tag {
+            found if found == tag => return Ok(body.to_vec()),
+            b'E' => return Err(ServerError::parse(body)?.into_login_error()),
+            b'N' | b'v' => {}
+            other => return Err(protocol(format!("message {other:#04x} during the login"))),
+        }
+    }
+}
+
+fn await_readiness(session: &mut Session) -> Result<()> {
+    loop {
+        let frame = session.wire.receive()?;
+        let body = session.wire.body(&frame);
+        match frame.tag {
+            b'Z' => return session.wire.logged_in(),
+            b'S' => {
+                let (name, rest) = c_string(body)?;
+                let (value, _) = c_string(rest)?;
+                session.parameters.insert(name, value);
+            }
+            b'E' => return Err(ServerError::parse(body)?.into_login_error()),
+            b'K' | b'N' | b'v' => {}
+            other => return Err(protocol(format!("message {other:#04x} after the login"))),
+        }
+    }
+}
+
+fn split_code(body: &[u8]) -> Result<(u32, &[u8])> {
+    match body {
+        [a, b, c, d, rest @ ..] => Ok((u32::from_be_bytes([*a, *b, *c, *d]), rest)),
+        _ => Err(protocol("an authentication message without its code")),
+    }
+}
+
+fn unreachable(place: &str, error: &std::io::Error) -> Error {
+    Error::Connection {
+        engine: ENGINE,
+        message: format!("{place}: {error}"),
+    }
+}
+
+fn denied(message: impl Into<String>) -> Error {
+    Error::Denied {
+        engine: ENGINE,
+        message: message.into(),
+    }
+}

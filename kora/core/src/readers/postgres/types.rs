@@ -1,0 +1,273 @@
+//! Field decoders: the binary send format of each `pg_type`, as its `*_send` function in PostgreSQL writes it.
+
+use super::wire::protocol;
+use crate::cell::{Cell, Temporal, Ticks};
+use crate::error::{Error, Result};
+
+/// Days from 1970-01-01 to 2000-01-01, PostgreSQL's epoch.
+pub const EPOCH_DAYS: i64 = 10_957;
+/// The same in microseconds.
+pub const EPOCH_MICROS: i64 = EPOCH_DAYS * 86_400_000_000;
+
+/// How a column's fields are decoded. Chosen once per column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnKind {
+    /// `bool`.
+    Bool,
+    /// `int2`.
+    Int2,
+    /// `int4`.
+    Int4,
+    /// `int8`.
+    Int8,
+    /// `oid`, unsigned.
+    Oid,
+    /// `float4`.
+    Float4,
+    /// `float8`.
+    Float8,
+    /// `numeric`.
+    Numeric,
+    /// `text`, `varchar`, `name`, `citext`.
+    Text,
+    /// `bpchar`: its trailing spaces are not data.
+    PaddedText,
+    /// `bytea`.
+    Bytes,
+    /// `uuid`.
+    Uuid,
+    /// `bit`, `varbit`.
+    Bit,
+    /// `date`.
+    Date,
+    /// `time`.
+    Time,
+    /// `timetz`.
+    TimeTz,
+    /// `timestamp`.
+    Timestamp,
+    /// `timestamptz`.
+    Instant,
+    /// `interval`.
+    Interval,
+    /// `json`.
+    Json,
+    /// `jsonb`.
+    Jsonb,
+    /// `enum`, whatever its own name.
+    Enum,
+}
+
+impl ColumnKind {
+    /// By `pg_type.typname` (any enumeration as `enum`), without a modifier. `None` for what has no decoder.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "bool" => Self::Bool,
+            "int2" => Self::Int2,
+            "int4" => Self::Int4,
+            "int8" => Self::Int8,
+            "oid" => Self::Oid,
+            "float4" => Self::Float4,
+            "float8" => Self::Float8,
+            "numeric" => Self::Numeric,
+            "text" | "varchar" | "name" | "citext" => Self::Text,
+            "bpchar" => Self::PaddedText,
+            "bytea" => Self::Bytes,
+            "uuid" => Self::Uuid,
+            "bit" | "varbit" => Self::Bit,
+            "date" => Self::Date,
+            "time" => Self::Time,
+            "timetz" => Self::TimeTz,
+            "timestamp" => Self::Timestamp,
+            "timestamptz" => Self::Instant,
+            "interval" => Self::Interval,
+            "json" => Self::Json,
+            "jsonb" => Self::Jsonb,
+            "enum" => Self::Enum,
+            _ => return None,
+        })
+    }
+
+    /// A field's cell. `Numeric` is decoded by [`super::numeric`], for it may need memory.
+    #[inline(always)]
+    pub fn decode<'a>(self, bytes: &'a [u8]) -> Result<Cell<'a>> {
+        Ok(match self {
+            Self::Bool => match fixed::<1>(bytes)? {
+                [0] => Cell::Bool(false),
+                [1] => Cell::Bool(true),
+                _ => return Err(protocol("a boolean that is neither 0 nor 1")),
+            },
+            Self::Int2 => Cell::Int(i16::from_be_bytes(fixed(bytes)?).into()),
+            Self::Int4 => Cell::Int(i32::from_be_bytes(fixed(bytes)?).into()),
+            Self::Int8 => Cell::Int(i64::from_be_bytes(fixed(bytes)?).into()),
+            Self::Oid => Cell::Int(u32::from_be_bytes(fixed(bytes)?).into()),
+            Self::Float4 => Cell::Float(f32::from_be_bytes(fixed(bytes)?).into()),
+            Self::Float8 => Cell::Float(f64::from_be_bytes(fixed(bytes)?)),
+            Self::Numeric => return Err(protocol("a numeric has its own decoder")),
+            Self::Text => text(bytes, Cell::Text),
+            Self::PaddedText => text(without_padding(bytes), Cell::Text),
+            Self::Bytes => Cell::Bytes(bytes),
+            Self::Uuid => Cell::Uuid(fixed(bytes)?),
+            Self::Bit => bit(bytes)?,
+            Self::Date => date(i32::from_be_bytes(fixed(bytes)?)),
+            Self::Time => Cell::Time(Ticks::from_micros(i64::from_be_bytes(fixed(bytes)?))),
+            Self::TimeTz => time_tz(fixed(bytes)?),
+            Self::Timestamp => moment(i64::from_be_bytes(fixed(bytes)?), Temporal::Timestamp)?,
+            Self::Instant => moment(i64::from_be_bytes(fixed(bytes)?), Temporal::Instant)?,
+            Self::Interval => interval(fixed(bytes)?),
+            Self::Json => text(bytes, Cell::Json),
+            Self::Jsonb => match bytes {
+                [1, json @ ..] => text(json, Cell::Json),
+                _ => return Err(protocol("a jsonb of a version other than 1")),
+            },
+            Self::Enum => text(bytes, Cell::Enum),
+        })
+    }
+}
+
+#[inline(always)]
+fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {
+    bytes.try_into().map_err(|_| wrong_length(bytes.len(), N))
+}
+
+#[cold]
+fn wrong_length(found: usize, expected: usize) -> Error {
+    protocol(format!(
+        "a field of {found} bytes where its type has {expected}: is the column of the type that was named?"
+    ))
+}
+
+#[inline(always)]
+fn text<'a>(bytes: &'a [u8], make: impl FnOnce(&'a str) -> Cell<'a>) -> Cell<'a> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => make(text),
+        Err(_) => Cell::BrokenText { bytes, charset: "utf8" },
+    }
+}
+
+#[inline(always)]
+fn without_padding(bytes: &[u8]) -> &[u8] {
+    let kept = bytes.iter().rposition(|byte| *byte != b' ').map_or(0, |last| last + 1);
+    &bytes[..kept]
+}
+
+#[inline(always)]
+fn bit(bytes: &[u8]) -> Result<Cell<'_>> {
+    let Some((length, bytes)) = bytes.split_first_chunk::<4>() else {
+        return Err(protocol("a bit string without its length"));
+    };
+    let bits = u32::from_be_bytes(*length);
+    match bytes.len() == bits.div_ceil(8) as usize {
+        true => Ok(Cell::Bit { bits, bytes }),
+        false => Err(protocol("a bit string of another length than it says")),
+    }
+}
+
+#[inline(always)]
+fn date(days: i32) -> Cell<'static> {
+    match days {
+        i32::MIN => Cell::TemporalInfinity {
+            kind: Temporal::Date,
+            negative: true,
+        },
+        i32::MAX => Cell::TemporalInfinity {
+            kind: Temporal::Date,
+            negative: false,
+        },
+        _ => Cell::Date(i64::from(days) + EPOCH_DAYS),
+    }
+}
+
+#[inline(always)]
+fn moment(micros: i64, kind: Temporal) -> Result<Cell<'static>> {
+    match micros {
+        i64::MIN => return Ok(Cell::TemporalInfinity { kind, negative: true }),
+        i64::MAX => return Ok(Cell::TemporalInfinity { kind, negative: false }),
+        _ => {}
+    }
+    let ticks = Ticks::from_micros(micros.checked_add(EPOCH_MICROS).ok_or_else(too_late)?);
+    Ok(match kind {
+        Temporal::Instant => Cell::Instant(ticks),
+        Temporal::Timestamp | Temporal::Date => Cell::Timestamp(ticks),
+    })
+}
+
+/// PostgreSQL's last thirty years (294247 to 294276) do not fit 64 bits of microseconds since 1970.
+#[cold]
+fn too_late() -> Error {
+    Error::Limit("a timestamp after 294247-01-10 04:00:54 cannot be represented".into())
+}
+
+#[inline(always)]
+fn time_tz(bytes: [u8; 12]) -> Cell<'static> {
+    let [a, b, c, d, e, f, g, h, zone @ ..] = bytes;
+    let local = Ticks::from_micros(i64::from_be_bytes([a, b, c, d, e, f, g, h]));
+    // PostgreSQL counts zones westwards.
+    Cell::TimeTz {
+        local,
+        offset_seconds: i32::from_be_bytes(zone).wrapping_neg(),
+    }
+}
+
+#[inline(always)]
+fn interval(bytes: [u8; 16]) -> Cell<'static> {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, months @ ..] = bytes;
+    Cell::Interval {
+        months: i32::from_be_bytes(months),
+        days: i32::from_be_bytes([i, j, k, l]),
+        micros: i64::from_be_bytes([a, b, c, d, e, f, g, h]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn padding_is_not_data_but_other_blanks_are() {
+        assert_eq!(ColumnKind::PaddedText.decode(b" a\t  ").unwrap(), Cell::Text(" a\t"));
+        assert_eq!(ColumnKind::PaddedText.decode(b"   ").unwrap(), Cell::Text(""));
+    }
+
+    #[test]
+    fn a_single_is_widened_exactly() {
+        let bytes = 0.1_f32.to_be_bytes();
+        let cell = ColumnKind::Float4.decode(&bytes).unwrap();
+        assert_eq!(cell, Cell::Float(0.100_000_001_490_116_12));
+    }
+
+    #[test]
+    fn text_that_is_not_utf8_stays_as_bytes() {
+        let cell = ColumnKind::Text.decode(b"caf\xe9").unwrap();
+        assert_eq!(
+            cell,
+            Cell::BrokenText {
+                bytes: b"caf\xe9",
+                charset: "utf8"
+            }
+        );
+    }
+
+    #[test]
+    fn moments_beyond_the_cell_are_refused_not_wrapped() {
+        let last = i64::MAX - EPOCH_MICROS;
+        assert!(ColumnKind::Instant.decode(&last.to_be_bytes()).is_ok());
+        assert!(matches!(
+            ColumnKind::Instant.decode(&(last + 1).to_be_bytes()),
+            Err(Error::Limit(_))
+        ));
+    }
+
+    #[test]
+    fn a_field_of_the_wrong_size_is_a_protocol_violation() {
+        for (name, bytes) in [
+            ("int8", &[0; 4][..]),
+            ("uuid", &[0; 15]),
+            ("bit", &[0, 0, 0, 9, 0]),
+            ("jsonb", b"\x02{}"),
+        ] {
+            let kind = ColumnKind::from_name(name).unwrap();
+            assert!(matches!(kind.decode(bytes), Err(Error::Protocol { .. })), "{name}");
+        }
+    }
+}

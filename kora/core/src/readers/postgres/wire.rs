@@ -1,0 +1,204 @@
+//! Bytes in and out: one socket (plain or TLS), one growable read buffer, messages parsed where they lie.
+
+use crate::error::{Error, Result};
+use rustls::{ClientConnection, StreamOwned};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::ops::Range;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+/// The engine's name in errors.
+pub const ENGINE: &str = "postgresql";
+
+/// Where the read buffer starts; it grows to the largest message and stays there.
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// PostgreSQL cannot build a longer message (MaxAllocSize).
+const MAX_MESSAGE_BYTES: usize = 1 << 30;
+
+/// Before the login nobody has a right to send us more than this.
+const MAX_LOGIN_MESSAGE_BYTES: usize = 64 << 10;
+
+/// A connected stream.
+pub enum Transport {
+    /// Plain TCP.
+    Tcp(TcpStream),
+    /// A Unix socket.
+    Unix(UnixStream),
+    /// TLS over TCP.
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Transport {
+    /// Bounds every later read and write; `None` lifts the bound.
+    pub fn set_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        match self {
+            Self::Tcp(socket) => socket.set_read_timeout(timeout).and(socket.set_write_timeout(timeout)),
+            Self::Unix(socket) => socket.set_read_timeout(timeout).and(socket.set_write_timeout(timeout)),
+            Self::Tls(stream) => stream
+                .sock
+                .set_read_timeout(timeout)
+                .and(stream.sock.set_write_timeout(timeout)),
+        }
+    }
+
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(socket) => socket.read(into),
+            Self::Unix(socket) => socket.read(into),
+            Self::Tls(stream) => stream.read(into),
+        }
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Tcp(socket) => socket.write_all(bytes),
+            Self::Unix(socket) => socket.write_all(bytes),
+            Self::Tls(stream) => stream.write_all(bytes).and_then(|()| stream.flush()),
+        }
+    }
+}
+
+/// One message: its tag, and where its body lies in the buffer until the next [`Wire::peek`].
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// The message's kind.
+    pub tag: u8,
+    /// Position of its body.
+    pub body: Range<usize>,
+}
+
+/// A stream of messages.
+pub struct Wire {
+    transport: Transport,
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    max_message_bytes: usize,
+}
+
+impl Wire {
+    /// Over a fresh stream on which no message was read yet.
+    pub fn new(transport: Transport) -> Self {
+        let buffer = vec![0; BUFFER_BYTES];
+        Self {
+            transport,
+            buffer,
+            start: 0,
+            end: 0,
+            max_message_bytes: MAX_LOGIN_MESSAGE_BYTES,
+        }
+    }
+
+    /// The stream beneath.
+    pub fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    /// Lifts the bounds that hold before the login.
+    pub fn logged_in(&mut self) -> Result<()> {
+        self.max_message_bytes = MAX_MESSAGE_BYTES;
+        self.transport.set_timeout(None).map_err(lost)
+    }
+
+    /// The next message, read whole but not yet consumed.
+    #[inline]
+    pub fn peek(&mut self) -> Result<Frame> {
+        loop {
+            let waiting = &self.buffer[self.start..self.end];
+            if let [tag, a, b, c, d, ..] = *waiting {
+                let length = u32::from_be_bytes([a, b, c, d]) as usize;
+                if length < 4 || length > self.max_message_bytes {
+                    return Err(protocol(format!("message {tag:#04x} claims {length} bytes")));
+                }
+                if waiting.len() > length {
+                    return Ok(Frame {
+                        tag,
+                        body: self.start + 5..self.start + 1 + length,
+                    });
+                }
+            }
+            self.read_more()?;
+        }
+    }
+
+    /// The body of a peeked message.
+    #[inline]
+    pub fn body(&self, frame: &Frame) -> &[u8] {
+        &self.buffer[frame.body.clone()]
+    }
+
+    /// Goes past a peeked message.
+    #[inline]
+    pub fn consume(&mut self, frame: &Frame) {
+        self.start = frame.body.end;
+    }
+
+    /// Peeks and consumes; the body lies there until the next call.
+    pub fn receive(&mut self) -> Result<Frame> {
+        let frame = self.peek()?;
+        self.consume(&frame);
+        Ok(frame)
+    }
+
+    /// Sends bytes that make up whole messages.
+    pub fn send(&mut self, bytes: &[u8]) -> Result<()> {
+        self.transport.write_all(bytes).map_err(lost)
+    }
+
+    /// Grows only as bytes arrive: a length that a server merely claims costs no memory.
+    #[cold]
+    fn read_more(&mut self) -> Result<()> {
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        } else if self.start > 0 {
+            self.buffer.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+        }
+        if self.end == self.buffer.len() {
+            self.buffer.resize(self.buffer.len() * 2, 0);
+        }
+        loop {
+            match self.transport.read(&mut self.buffer[self.end..]) {
+                Ok(0) => return Err(lost(ErrorKind::UnexpectedEof.into())),
+                Ok(count) => {
+                    self.end += count;
+                    return Ok(());
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(lost(error)),
+            }
+        }
+    }
+}
+
+/// A broken line as the core's error.
+///
+/// TLS trouble is a refusal, not a broken line: trying again does not help.
+pub fn lost(error: io::Error) -> Error {
+    if let Some(refusal) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        return Error::Denied {
+            engine: ENGINE,
+            message: format!("TLS: {refusal}"),
+        };
+    }
+    let message = match error.kind() {
+        ErrorKind::UnexpectedEof => "the server closed the connection".into(),
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => "the server did not answer in time".into(),
+        _ => error.to_string(),
+    };
+    Error::Connection {
+        engine: ENGINE,
+        message,
+    }
+}
+
+/// Bytes that the protocol does not allow.
+#[cold]
+pub fn protocol(message: impl Into<String>) -> Error {
+    Error::Protocol {
+        engine: ENGINE,
+        message: message.into(),
+    }
+}

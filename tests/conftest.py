@@ -1,0 +1,20 @@
+"""Servers that all tests share; each test takes a database of its own."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers import Database, PostgresServer
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One PostgreSQL for the whole test run."""
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_database(postgres_server: PostgresServer) -> Database:
+    """A fresh, empty database."""
+    return postgres_server.create_database()

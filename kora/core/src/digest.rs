@@ -3,7 +3,7 @@
 //! Owns what a pass leaves behind and what two passes say about each other. It takes canonical bytes; how they are
 //! made is [`crate::program`]'s concern.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::batch::{BatchHasher, DigestSink};
 use crate::canon::{close_row, encode_cell, open_row};
@@ -354,15 +354,6 @@ impl RawDigester {
     }
 }
 
-/// Root options for one side, from what a caller has at hand.
-pub fn root_options(key: Option<&DigestKey>, unique: bool, spill_folder: Option<&Path>) -> Option<RootOptions> {
-    key.map(|key| RootOptions {
-        key: key.clone(),
-        unique,
-        spill_folder: spill_folder.map(Path::to_path_buf),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -406,7 +397,12 @@ mod tests {
     }
 
     fn root(unique: bool, key: u8) -> Option<RootOptions> {
-        root_options(Some(&DigestKey::new(&[key; 32]).expect("32 bytes")), unique, None)
+        let key = DigestKey::new(&[key; 32]).expect("32 bytes");
+        Some(RootOptions {
+            key,
+            unique,
+            spill_folder: None,
+        })
     }
 
     #[test]

@@ -46,11 +46,15 @@ def _selection(command: Any) -> Any:
 def assess(url: str, tables: Sequence[str], exclude: Sequence[str], schemas: Sequence[str], as_json: bool) -> None:
     """Say what is in a database, and what about it is hard."""
     from appliance import output
-    from appliance.planning.assess import assess_database
+    from appliance.pipeline import Environment, assess_source
+    from appliance.run import Request
 
     address = _absolute(url)
+    request = Request(
+        source=str(address), target="", tables=tuple(tables), exclude=tuple(exclude), schemas=tuple(schemas)
+    )
     with output.Progress(quiet=as_json) as listener:
-        assessment = assess_database(address, tuple(tables), tuple(exclude), tuple(schemas), listener, _prompt())
+        assessment = assess_source(request, Environment(_settings(), listener, _prompt(), {"source": address}))
     output.print_assessment(assessment, as_json=as_json)
 
 
@@ -59,7 +63,12 @@ def assess(url: str, tables: Sequence[str], exclude: Sequence[str], schemas: Seq
 @click.argument("target")
 @click.option("-o", "--output", "file", type=click.Path(path_type=Path), required=True, help="Where the plan goes.")
 @click.option("--ddl", type=click.Path(path_type=Path), help="Also write the target's DDL to this file.")
-@click.option("--identifiers", "identifier_policy", type=click.Choice(["preserve", "lower", "snake"]), help="How names are carried over.")
+@click.option(
+    "--identifiers",
+    "identifier_policy",
+    type=click.Choice(["preserve", "lower", "snake"]),
+    help="How names are carried over.",
+)
 @_selection
 def plan(
     source: str,
@@ -104,7 +113,12 @@ def plan(
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for certificate, report and public key.")
 @_selection
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Tables loaded at once.")
-@click.option("--identifiers", "identifier_policy", type=click.Choice(["preserve", "lower", "snake"]), help="How names are carried over.")
+@click.option(
+    "--identifiers",
+    "identifier_policy",
+    type=click.Choice(["preserve", "lower", "snake"]),
+    help="How names are carried over.",
+)
 @click.option("--accept-loss", multiple=True, metavar="RULE", help="Approve the losses of this rule; repeatable.")
 @click.option("--into-existing", is_flag=True, help="Put the new tables beside what the target already holds.")
 @click.option(

@@ -44,7 +44,7 @@ def cli() -> None:
     Example:
       kora verify sqlite:///clinic.db duckdb:///clinic.duckdb --out evidence
       kora check evidence/certificate.json --key evidence/signer.pub
-    """  # noqa: D301  click reads the escape
+    """
 
 
 @cli.command()
@@ -80,7 +80,7 @@ def verify(
     \b
     Example:
       kora verify sqlite:///clinic.db postgresql://me@db/clinic --plan plan.yaml --out evidence
-    """  # noqa: D301  click reads the escape
+    """
     if mapping_file and plan_file:
         raise click.UsageError("--map and --plan exclude each other: a plan contains its map")
     settings = _settings()
@@ -126,7 +126,7 @@ def check(certificate: Path, keys: tuple[Path, ...], lenient: bool, as_json: boo
     \b
     Example:
       kora check evidence/certificate.json --key evidence/signer.pub
-    """  # noqa: D301  click reads the escape
+    """
     from kora.evidence import certificate as certificates
     from kora.evidence import report_terminal as report
     from kora.evidence.signing import read_public_key
@@ -153,7 +153,7 @@ def show(certificate: Path, lenient: bool, as_json: bool) -> int:
     \b
     Example:
       kora show evidence/certificate.json
-    """  # noqa: D301  click reads the escape
+    """
     from kora.evidence import certificate as certificates
     from kora.evidence import report_terminal as report
 
@@ -170,7 +170,7 @@ def keygen(as_json: bool) -> int:
     \b
     Example:
       SENSEI_HOME=/srv/sensei kora keygen
-    """  # noqa: D301  click reads the escape
+    """
     settings = _settings()
     from kora.evidence import report_terminal as report
     from kora.evidence.signing import KeyStore
@@ -200,7 +200,7 @@ def fingerprint(url: str, tier: int, output: Path, role: "Role", run_id: str | N
     \b
     Example:
       kora fingerprint sqlite:///clinic.db --tier 0 -o clinic.kfp
-    """  # noqa: D301  click reads the escape
+    """
     settings = _settings()
     from kora.evidence import report_terminal as report
     from kora.evidence.carried import write_fingerprint

@@ -144,9 +144,7 @@ class PostgresWriter:
                     ),
                     (unit.run, str(unit.table), unit.number, unit.key_range is None),
                 )
-                self._connection.execute(
-                    psql.SQL("DELETE FROM {} WHERE {}").format(target, psql.SQL(where)), values
-                )
+                self._connection.execute(psql.SQL("DELETE FROM {} WHERE {}").format(target, psql.SQL(where)), values)
         except psycopg.Error as error:
             self._fail(error, f"replacing {unit.label}")
 
@@ -172,8 +170,7 @@ class PostgresWriter:
         if (
             self._connection.closed
             or state.startswith(("08", "57P"))
-            or (isinstance(error, psycopg.OperationalError)
-            and not state)
+            or (isinstance(error, psycopg.OperationalError) and not state)
         ):
             raise ConnectionLost(words, hint="check the server and the line, then `sensei resume`") from error
         raise EngineError(f"{words} (while: {doing})", state) from error

@@ -15,7 +15,7 @@ ScanProgress: TypeAlias = Callable[[str, int], None]
 """Told a stage's name and the rows that it has read so far."""
 
 
-def take_fingerprint(  # noqa: PLR0913  each is a fact that the file states
+def take_fingerprint(
     database: Database,
     *,
     role: Side | Literal["unassigned"],

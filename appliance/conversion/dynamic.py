@@ -111,9 +111,10 @@ def _reals(declared: Type, survey: ColumnSurvey) -> Reading:
 
 def _decimal(declared: Type, survey: ColumnSurvey, rule: Rule | None) -> Reading:
     """Numbers as exact decimals: the declared digits where all fit, else as many as the survey found."""
-    precision, scale = declared_decimal(declared) or (0, 0)
-    scale = max(scale, survey.fraction_digits)
-    precision = max(precision, scale + max(survey.integer_digits, precision - scale if precision else 0, 1))
+    declared_precision, declared_scale = declared_decimal(declared) or (0, 0)
+    scale = max(declared_scale, survey.fraction_digits)
+    precision = scale + max(declared_precision - declared_scale, survey.integer_digits)
+    precision = max(precision, 1)
     if precision > LONGEST_DECIMAL:
         if survey.only("float"):
             return _plain(DOUBLE, declared, survey, "double")

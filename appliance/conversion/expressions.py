@@ -66,7 +66,7 @@ def relations_of(text: str, source: str) -> frozenset[str]:
     return frozenset(table.name.lower() for table in tree.find_all(exp.Table))
 
 
-def _parse(text: str, source: str) -> exp.Expression:
+def _parse(text: str, source: str) -> exp.Expr:
     try:
         tree = sqlglot.parse_one(text, read=SQLGLOT_DIALECTS[source], error_level=ErrorLevel.RAISE)
     except SqlglotError as error:
@@ -79,7 +79,7 @@ def _parse(text: str, source: str) -> exp.Expression:
     return tree
 
 
-def _converted(tree: exp.Expression, source: str, target: str, scope: Scope) -> exp.Expression:
+def _converted(tree: exp.Expr, source: str, target: str, scope: Scope) -> exp.Expr:
     if source != target:
         _refuse_unknown_functions(tree)
     if source == "sqlite":
@@ -90,7 +90,7 @@ def _converted(tree: exp.Expression, source: str, target: str, scope: Scope) -> 
     return tree
 
 
-def _refuse_unknown_functions(tree: exp.Expression) -> None:
+def _refuse_unknown_functions(tree: exp.Expr) -> None:
     """A function of the same name may mean something else on another engine, so unknown ones are not carried."""
     unknown = tree.find(exp.Anonymous)
     if unknown is not None:
@@ -99,7 +99,7 @@ def _refuse_unknown_functions(tree: exp.Expression) -> None:
         raise NotTranslated(f"{type(node).__name__.upper()} patterns differ between the engines")
 
 
-def _double_quoted_text(node: exp.Expression, scope: Scope) -> exp.Expression:
+def _double_quoted_text(node: exp.Expr, scope: Scope) -> exp.Expr:
     """SQLite takes "x" for the text x where no column is called so."""
     if not isinstance(node, exp.Column) or node.table or not isinstance(node.this, exp.Identifier):
         return node
@@ -108,7 +108,7 @@ def _double_quoted_text(node: exp.Expression, scope: Scope) -> exp.Expression:
     return exp.Literal.string(node.name)
 
 
-def _rename_column(node: exp.Expression, scope: Scope) -> exp.Expression:
+def _rename_column(node: exp.Expr, scope: Scope) -> exp.Expr:
     if isinstance(node, (exp.TableAlias, exp.Alias)):
         _rename_alias(node, scope)
         return node
@@ -125,7 +125,7 @@ def _rename_column(node: exp.Expression, scope: Scope) -> exp.Expression:
         relation = _lookup(node.table, scope.relations)
         node.set("table", exp.to_identifier(relation[0] if relation else scope.other(node.table), quoted=True))
         node.set("db", None)
-    boolean = source_name in scope.booleans and not isinstance(node.parent, (exp.Select, exp.Alias))
+    boolean = source_name.lower() in {name.lower() for name in scope.booleans} and not isinstance(node.parent, (exp.Select, exp.Alias))
     return exp.cast(node.copy(), "int") if boolean else node
 
 
@@ -152,15 +152,14 @@ def _rename_table(table: exp.Table, scope: Scope, own: set[str]) -> None:
     table.set("catalog", None)
 
 
-def _without_source_casts(node: exp.Expression, source: str) -> exp.Expression:
+def _without_source_casts(node: exp.Expr, source: str) -> exp.Expr:
     """PostgreSQL writes `'x'::text` for every literal; the cast of a text literal to text says nothing."""
-    if source == "postgresql" and isinstance(node, exp.Cast) and isinstance(node.this, exp.Literal):
-        if node.this.is_string and node.to.this in exp.DataType.TEXT_TYPES:
-            return node.this
-    return node
+    if source != "postgresql" or not isinstance(node, exp.Cast) or not isinstance(node.this, exp.Literal):
+        return node
+    return node.this if node.this.is_string and node.to.this in exp.DataType.TEXT_TYPES else node
 
 
-def _write(tree: exp.Expression, source: str, target: str) -> str:
+def _write(tree: exp.Expr, source: str, target: str) -> str:
     try:
         return tree.sql(dialect=SQLGLOT_DIALECTS[target], identify=True, unsupported_level=ErrorLevel.RAISE)
     except (SqlglotError, ValueError) as error:

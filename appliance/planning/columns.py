@@ -126,7 +126,8 @@ def _nul_losses(context: Context, placement: Placement, survey: ColumnSurvey) ->
     textual = placement.wire_type.startswith(("text", "varchar", "bpchar"))
     if context.engine.capabilities.nul_in_text or not survey.with_nul or not textual:
         return []
-    reason = f"{survey.with_nul:,} texts hold a NUL character, which {context.engine.name} cannot store; their rows are quarantined"
+    what = f"{survey.with_nul:,} texts hold a NUL character"
+    reason = f"{what}, which {context.engine.name} cannot store; their rows are quarantined"
     return [Loss(rule="quarantine", subject="", count=survey.with_nul, reason=reason)]
 
 

@@ -195,7 +195,8 @@ def _foreign_key(context: Context, references: References, facts: TableFacts, ke
         context.decisions.lose("foreign_key", f"foreign key {subject}", 1, reason)
     acts = key.on_delete not in ("no_action", "restrict") or key.on_update not in ("no_action", "restrict")
     if acts and not capabilities.foreign_key_actions and not reason:
-        lost = f"{context.engine.name} has no actions: ON DELETE {key.on_delete}, ON UPDATE {key.on_update} are not carried"
+        actions = f"ON DELETE {key.on_delete}, ON UPDATE {key.on_update}"
+        lost = f"{context.engine.name} has no actions: {actions} are not carried"
         context.decisions.lose("foreign_key_action", f"foreign key {subject}", 1, lost)
     target = context.names.relations[facts.table.name]
     columns = facts.targets(key.columns) or key.columns

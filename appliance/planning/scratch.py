@@ -1,7 +1,9 @@
 """Scratch targets: where a plan is tried before anything is touched. Each is thrown away when its block ends."""
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import duckdb
 import psycopg
@@ -32,8 +34,9 @@ def duckdb_scratch() -> Iterator[Execute]:
 
 @contextmanager
 def sqlite_scratch() -> Iterator[Execute]:
-    """A SQLite database in memory."""
-    connection = SqliteConnection(":memory:", "create")
+    """A SQLite file in a folder of its own, which goes when the block ends."""
+    folder = tempfile.TemporaryDirectory(prefix="sensei-rehearsal-")
+    connection = SqliteConnection(str(Path(folder.name) / "scratch.db"), "create")
 
     def execute(sql: str) -> None:
         if sql.startswith(("EXPLAIN", "SELECT")):
@@ -45,6 +48,7 @@ def sqlite_scratch() -> Iterator[Execute]:
         yield execute
     finally:
         connection.close()
+        folder.cleanup()
 
 
 @contextmanager

@@ -60,7 +60,9 @@ def shop() -> tuple[Catalog, dict[Name, dict[str, ColumnSurvey]]]:
                     Column("InvoiceId", ROWID, nullable=False, identity=Identity()),
                     Column("CustomerId", dynamic("INTEGER", "integer", "INTEGER"), nullable=False),
                     Column("InvoiceDate", dynamic("DATETIME", "timestamp", "NUMERIC"), nullable=False),
-                    Column("Total", dynamic("NUMERIC(10,2)", "decimal", "NUMERIC", precision=10, scale=2), nullable=False),
+                    Column(
+                        "Total", dynamic("NUMERIC(10,2)", "decimal", "NUMERIC", precision=10, scale=2), nullable=False
+                    ),
                 ),
                 primary_key=Key("PK_Invoice", ("InvoiceId",)),
                 indexes=(Index("IFK_InvoiceCustomerId", (IndexPart("CustomerId"),)),),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from appliance.faults import reached
@@ -16,7 +17,7 @@ from appliance.journal import Journal, stage
 from appliance.loading.checkpoints import create_statements
 from appliance.loading.targets import open_target
 from appliance.migration import Migration
-from appliance.planning.files import load_plan, save_plan
+from appliance.planning.files import load_plan, save_plan, write_ddl
 from appliance.planning.model import Plan
 from appliance.progress import Event, Listener
 from appliance.run import Request, Run, create_run, open_run, target_lock
@@ -32,8 +33,10 @@ from kora.evidence.signing import KeyStore
 from kora.logs import configure_logs, current_run_id
 from kora.settings import Settings
 
-logger = logging.getLogger("appliance.pipeline")
+PLAN_ONLY = "plan"
+"""The id of what is no run: it leaves nothing behind."""
 
+logger = logging.getLogger("appliance.pipeline")
 
 
 class Stage(Protocol):
@@ -94,6 +97,25 @@ def migrate(request: Request, plan_file: Path | None, environment: Environment) 
         return _carry_out(run, environment, resumed=False)
 
 
+def make_plan(request: Request, file: Path, ddl: Path | None, environment: Environment) -> Plan:
+    """Makes a plan and writes it, and on request the DDL that it means; nothing is written to either database.
+
+    Raises:
+        SenseiError: The source or target cannot be read, or the file cannot be written.
+    """
+    with TemporaryDirectory(prefix="sensei-plan-") as folder:
+        run = Run(PLAN_ONLY, Path(folder), request)
+        with _opened(run, environment, resumed=False) as migration:
+            for each in (discover, profile):
+                _run_stage(migration, each)
+            environment.listener(Event("stage", plan.name))
+            made = plan.propose(migration)
+    save_plan(made, file)
+    if ddl is not None:
+        write_ddl(made, ddl)
+    return made
+
+
 def resume(run_id: str, environment: Environment) -> Outcome:
     """Goes on with a run that was stopped or killed, from a new snapshot of its source."""
     home = environment.settings.home_directory
@@ -135,7 +157,8 @@ def _opened(run: Run, environment: Environment, *, resumed: bool) -> Iterator[Mi
         )
         target_address = _address(run, "target", environment)
         target = open_target(target_address, _secret(target_address, "target", environment))
-        key = DigestKey(KeyStore(environment.settings.home_directory).migration_key(run.id))
+        store = KeyStore(environment.settings.home_directory)
+        key = DigestKey.random() if run.id == PLAN_ONLY else DigestKey(store.migration_key(run.id))
         yield Migration(
             run=run,
             journal=journal,
@@ -283,4 +306,3 @@ def discard(run_id: str, environment: Environment) -> list[str]:
             removed += [last] if last else []
         journal.set_fact("discarded", True)
         return removed
-

@@ -60,7 +60,7 @@ def cli() -> None:
 )
 @click.option("--show-values", is_flag=True, help="Show differing values in report and terminal; else withheld.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout instead of the summary.")
-def verify(  # noqa: PLR0913, PLR0917  one parameter per option, as click passes them
+def verify(
     source: str,
     target: str,
     mapping_file: Path | None,

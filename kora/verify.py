@@ -130,9 +130,7 @@ def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
-def _complete_mapping(
-    source: Catalog, target: Catalog, given: Mapping | None
-) -> tuple[Mapping, list[TableResult]]:
+def _complete_mapping(source: Catalog, target: Catalog, given: Mapping | None) -> tuple[Mapping, list[TableResult]]:
     """The declared mapping, or one by names; and a result for each table that has no partner."""
     if given is None:
         mapping, only_source, only_target = match_catalogs(source, target)
@@ -184,7 +182,9 @@ def _table_result(
     complete = mapping.model_copy(update={"key": key, "unique": unique})
     pair = Pair(source.database, target.database, source_table, target_table, complete)
     result = compare_table(pair, options)
-    dropped = [name for name in unmatched_columns(source_table, mapping) if (mapping.source, name) not in declared.dropped]
+    dropped = [
+        name for name in unmatched_columns(source_table, mapping) if (mapping.source, name) not in declared.dropped
+    ]
     return _without_columns(result, dropped) if dropped else result
 
 
@@ -232,7 +232,11 @@ def _ledger(
     ledger = []
     found = [*structure, *(loss for result in results for loss in result.losses)]
     seen = {(loss.rule, loss.subject) for loss in found}
-    found += [loss for loss in declared.losses if (loss.rule, loss.subject) not in seen and loss.rule in declared.only_declared]
+    found += [
+        loss
+        for loss in declared.losses
+        if (loss.rule, loss.subject) not in seen and loss.rule in declared.only_declared
+    ]
     for loss in found:
         plan = approvals.get((loss.rule, loss.subject))
         update: dict[str, object] = {}
@@ -380,7 +384,5 @@ def _narrow(left: OpenSide, right: OpenSide, declared: Declared) -> tuple[OpenSi
     mapping = declared.mapping or match_catalogs(left.catalog, right.catalog)[0]
     kept = Mapping(tables=tuple(pair for pair in mapping.tables if pair.source in chosen))
     partners = {pair.target for pair in kept.tables}
-    catalog = replace(
-        right.catalog, tables=tuple(table for table in right.catalog.tables if table.name in partners)
-    )
+    catalog = replace(right.catalog, tables=tuple(table for table in right.catalog.tables if table.name in partners))
     return left, replace(right, catalog=catalog), replace(declared, mapping=kept)

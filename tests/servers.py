@@ -177,7 +177,7 @@ class Certificates:
                       "-out", self.root)  # fmt: skip
 
     def issue(self, name: str, common_name: str, alternative_names: str = "", days: int = 2) -> tuple[Path, Path]:
-        """Certificate and key. `alternative_names` as `DNS:localhost,IP:127.0.0.1`; without any, a plain `x509 -req`."""
+        """Certificate and key. `alternative_names` as `DNS:localhost,IP:127.0.0.1`; none leaves them out."""
         key = self._key(name)
         request, certificate = self.folder / f"{name}.csr", self.folder / f"{name}.crt"
         self._openssl("req", "-new", "-key", key, "-subj", f"/CN={common_name}", "-out", request)

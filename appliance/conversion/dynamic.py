@@ -5,12 +5,11 @@ The declaration is only a wish; it is granted where the survey proves that every
 
 import re
 
-from kora.catalog import Type
-from kora.comparison.mapping import Loss, Rule
-
 from appliance.conversion.reading import Reading
 from appliance.conversion.survey import NUMBER_KINDS, ColumnSurvey
 from appliance.conversion.texts import proven_format, temporal_type
+from kora.catalog import Type
+from kora.comparison.mapping import Loss, Rule
 
 BIGINT = Type("integer", "bigint", minimum=-(2**63), maximum=2**63 - 1)
 DOUBLE = Type("float", "double", float_bits=64)

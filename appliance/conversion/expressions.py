@@ -17,7 +17,7 @@ _Found = TypeVar("_Found")
 _NOT_UNDERSTOOD = (exp.Command, exp.Placeholder, exp.Parameter)
 
 
-class NotTranslated(Exception):  # noqa: N818 - a decision of the planner, not an error of a run
+class NotTranslated(Exception):
     """An expression that cannot be carried, and why. It never leaves the planner."""
 
 

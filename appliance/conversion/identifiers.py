@@ -57,7 +57,7 @@ class Namespace:
 def take_all(namespace: Namespace, sources: Iterable[str]) -> dict[str, str]:
     """A name for each source name. Those that need no change come first, so that a collision renames the other."""
     ordered = list(sources)
-    names = {source: "" for source in ordered}
+    names = dict.fromkeys(ordered, "")
     for source in sorted(ordered, key=lambda name: fold(name, namespace.policy) != name):
         names[source] = namespace.take(source)
     return names

@@ -3,11 +3,10 @@
 A format is proven by counting: the rule read the value and printed it back to the same bytes.
 """
 
-from kora.catalog import Kind, Type
-from kora.comparison.mapping import Rule
-
 from appliance.conversion.reading import Reading
 from appliance.conversion.survey import ColumnSurvey
+from kora.catalog import Kind, Type
+from kora.comparison.mapping import Rule
 
 LONGEST_DECIMAL = 38
 

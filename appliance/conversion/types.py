@@ -4,12 +4,11 @@ Lossless first: a narrower type than the source's is chosen only where the surve
 Three families of sources: typed engines are taken at their word, SQLite by what is stored, files by what inverts.
 """
 
-from kora.catalog import Column, Type
-
 from appliance.conversion.dynamic import read_dynamic
 from appliance.conversion.reading import Reading
 from appliance.conversion.survey import ColumnSurvey
 from appliance.conversion.texts import read_file_text
+from kora.catalog import Column, Type
 
 FILE_ENGINES = frozenset({"csv"})
 

@@ -35,7 +35,7 @@ def build_clinic(path: Path, *, scale: float = 1.0) -> int:
         scale: 1.0 gives about 260,000 rows; tests use less.
     """
     path.unlink(missing_ok=True)
-    clinic = _Clinic(random.Random(SEED), max(int(VISITS * scale), 50), max(int(PATIENTS * scale), 40))
+    clinic = _Clinic(random.Random(SEED), max(int(VISITS * scale), 50), max(int(PATIENTS * scale), 40))  # noqa: S311  seeded on purpose
     connection = sqlite3.connect(path)
     try:
         connection.executescript(SCHEMA.split("CREATE TRIGGER")[0])

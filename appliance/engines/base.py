@@ -6,11 +6,10 @@ Pure: an engine makes statements and never executes them. Engines stand in `appl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
+from appliance.conversion.survey import ColumnSurvey
 from kora.catalog import Type
 from kora.comparison.mapping import LossClass, Rule
 from kora.databases.base import Dialect
-
-from appliance.conversion.survey import ColumnSurvey
 
 if TYPE_CHECKING:
     from appliance.planning.model import Plan, TablePlan

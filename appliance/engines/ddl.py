@@ -2,9 +2,6 @@
 
 from collections.abc import Iterable
 
-from kora.catalog import Action
-from kora.databases.base import Dialect
-
 from appliance.engines.base import Statement
 from appliance.planning.model import (
     CheckPlan,
@@ -16,6 +13,8 @@ from appliance.planning.model import (
     TablePlan,
     ViewPlan,
 )
+from kora.catalog import Action
+from kora.databases.base import Dialect
 
 ACTIONS: dict[Action, str] = {
     "no_action": "NO ACTION",

@@ -1,13 +1,12 @@
 """DuckDB as a target. It adds neither CHECK nor FOREIGN KEY later, so every constraint stands in CREATE TABLE."""
 
-from kora.catalog import Type
-from kora.comparison.mapping import Rule
-from kora.databases.base import Dialect
-
 from appliance.conversion.survey import ColumnSurvey
 from appliance.engines import ddl
 from appliance.engines.base import Capabilities, Placement, Statement, refused
 from appliance.planning.model import ColumnPlan, Plan, TablePlan
+from kora.catalog import Type
+from kora.comparison.mapping import Rule
+from kora.databases.base import Dialect
 
 DECIMAL_DIGITS = 38
 _INTEGERS = (

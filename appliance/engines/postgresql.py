@@ -1,13 +1,12 @@
 """PostgreSQL as a target: keys, checks, indexes and foreign keys come after the data, orphans leave one NOT VALID."""
 
-from kora.catalog import Type
-from kora.comparison.mapping import Rule
-from kora.databases.base import Dialect
-
 from appliance.conversion.survey import ColumnSurvey
 from appliance.engines import ddl
 from appliance.engines.base import Capabilities, Placement, Statement, refused
 from appliance.planning.model import ColumnPlan, IdentityPlan, Plan, TablePlan
+from kora.catalog import Type
+from kora.comparison.mapping import Rule
+from kora.databases.base import Dialect
 
 IDENTIFIER_BYTES = 63
 LONGEST_VARCHAR = 10_485_760
@@ -218,7 +217,9 @@ def _text(logical: Type, survey: ColumnSurvey) -> Placement:
 
 def _moment(logical: Type) -> Placement:
     name, wire, suffix = (
-        ("timestamp", "timestamp", "") if logical.kind == "timestamp" else ("timestamp with time zone", "timestamptz", "Z")
+        ("timestamp", "timestamp", "")
+        if logical.kind == "timestamp"
+        else ("timestamp with time zone", "timestamptz", "Z")
     )
     if (logical.fraction_digits or 6) <= 6:
         return Placement(name, wire)

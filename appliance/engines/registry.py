@@ -1,11 +1,10 @@
 """Which engines can be a target: one explicit table."""
 
-from kora.errors import InvalidRequest
-
 from appliance.engines.base import TargetEngine
 from appliance.engines.duckdb import DuckDbTarget
 from appliance.engines.postgresql import PostgresTarget
 from appliance.engines.sqlite import SqliteTarget
+from kora.errors import InvalidRequest
 
 TARGETS: dict[str, TargetEngine] = {
     "duckdb": DuckDbTarget(),

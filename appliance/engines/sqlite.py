@@ -4,14 +4,13 @@ A column's declared name decides its affinity, and an affinity may change what i
 keeps the loaded values are used (NUMERIC keeps the exact number; TEXT keeps all text; BLOB keeps everything).
 """
 
-from kora.catalog import Type
-from kora.comparison.mapping import Rule
-from kora.databases.base import Dialect
-
 from appliance.conversion.survey import ColumnSurvey
 from appliance.engines import ddl
 from appliance.engines.base import Capabilities, Placement, Statement, refused
 from appliance.planning.model import ColumnPlan, Plan, TablePlan
+from kora.catalog import Type
+from kora.comparison.mapping import Rule
+from kora.databases.base import Dialect
 
 EXACT_REAL_DIGITS = 15
 """Every decimal of at most 15 digits is the shortest decimal of its nearest double (IEEE 754 binary64)."""
@@ -109,7 +108,7 @@ class SqliteTarget:
 def _integer(logical: Type) -> Placement:
     low = logical.minimum if logical.minimum is not None else -(2**63)
     high = logical.maximum if logical.maximum is not None else 2**63 - 1
-    if -(2**63) <= low and high <= 2**63 - 1:
+    if low >= -(2**63) and high <= 2**63 - 1:
         return Placement("INTEGER", "INTEGER")
     return Placement("TEXT", "TEXT", Rule(rule="text_number"), note="integers beyond 64 bits are kept as text")
 

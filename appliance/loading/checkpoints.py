@@ -7,7 +7,11 @@ from appliance.loading.base import CHECKPOINT_SCHEMA, CHECKPOINT_TABLE, Checkpoi
 
 def checkpoint_table(engine: str) -> str:
     """The qualified name of the checkpoint table; SQLite has no schemas."""
-    return f'"{CHECKPOINT_SCHEMA}_{CHECKPOINT_TABLE}"' if engine == "sqlite" else f'"{CHECKPOINT_SCHEMA}".{CHECKPOINT_TABLE}'
+    return (
+        f'"{CHECKPOINT_SCHEMA}_{CHECKPOINT_TABLE}"'
+        if engine == "sqlite"
+        else f'"{CHECKPOINT_SCHEMA}".{CHECKPOINT_TABLE}'
+    )
 
 
 def create_statements(engine: str) -> list[tuple[str, str, str]]:

@@ -95,9 +95,7 @@ class DuckDBWriter:
     def _insert(self, unit: Unit, batch: Batch, start: int, stop: int, skipped: list[int]) -> None:
         rows = batch.arrow(start, stop, without=skipped)  # noqa: F841 - DuckDB finds it by name
         columns = ", ".join(quote(name) for name in unit.columns)
-        values = ", ".join(
-            f"{quote(name)}::{kind}" for name, kind in zip(unit.columns, unit.column_types, strict=True)
-        )
+        values = ", ".join(f"{quote(name)}::{kind}" for name, kind in zip(unit.columns, unit.column_types, strict=True))
         table = _STAGING if unit.generations else _qualified(unit)
         self._connection.execute(f"INSERT INTO {table} ({columns}) SELECT {values} FROM rows")
 

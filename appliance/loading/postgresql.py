@@ -1,7 +1,7 @@
 """Writes into PostgreSQL: binary COPY, one savepoint per batch, bad rows found by halving."""
 
 from collections.abc import Callable, Set
-from typing import Any, LiteralString, NoReturn, cast
+from typing import Any, NoReturn
 
 import psycopg
 from psycopg import sql as psql
@@ -34,7 +34,7 @@ class PostgresWriter:
     def execute(self, sql: str) -> None:
         """A statement of its own transaction."""
         try:
-            self._connection.execute(cast(LiteralString, sql))
+            self._connection.execute(sql)
         except psycopg.Error as error:
             self._fail(error, sql)
 
@@ -145,7 +145,7 @@ class PostgresWriter:
                     (unit.run, str(unit.table), unit.number, unit.key_range is None),
                 )
                 self._connection.execute(
-                    psql.SQL("DELETE FROM {} WHERE {}").format(target, psql.SQL(cast(LiteralString, where))), values
+                    psql.SQL("DELETE FROM {} WHERE {}").format(target, psql.SQL(where)), values
                 )
         except psycopg.Error as error:
             self._fail(error, f"replacing {unit.label}")
@@ -158,12 +158,23 @@ class PostgresWriter:
         state = error.sqlstate or ""
         words = f"postgresql: {error.diag.message_primary or str(error).strip()}"
         if state in _BUSY or state.startswith("53"):
-            raise Busy(words, hint=f"{_BUSY.get(state, 'the server lacks resources')}; mend it, then `sensei resume`") from error
+            raise Busy(
+                words, hint=f"{_BUSY.get(state, 'the server lacks resources')}; mend it, then `sensei resume`"
+            ) from error
         if state == "42501":
-            raise AccessDenied(f"{words} (while: {doing})", hint="grant the missing right, then `sensei resume`") from error
+            raise AccessDenied(
+                f"{words} (while: {doing})", hint="grant the missing right, then `sensei resume`"
+            ) from error
         if state == "25006":
-            raise AccessDenied(f"{words}", hint="the target is read-only: choose another, or lift the restriction") from error
-        if self._connection.closed or state.startswith(("08", "57P")) or isinstance(error, psycopg.OperationalError) and not state:
+            raise AccessDenied(
+                f"{words}", hint="the target is read-only: choose another, or lift the restriction"
+            ) from error
+        if (
+            self._connection.closed
+            or state.startswith(("08", "57P"))
+            or (isinstance(error, psycopg.OperationalError)
+            and not state)
+        ):
             raise ConnectionLost(words, hint="check the server and the line, then `sensei resume`") from error
         raise EngineError(f"{words} (while: {doing})", state) from error
 
@@ -178,11 +189,10 @@ def _range_condition(unit: Unit) -> tuple[str, list[object]]:
         for name, kind in zip(key_range.columns, unit.key_types, strict=True)
     )
     places = ", ".join(f"%s::{kind}" for kind in unit.key_types)
-    parts, values = [], []
+    parts: list[str] = []
+    values: list[object] = []
     for operator, bound in ((">", key_range.after), ("<=", key_range.upto)):
         if bound is not None:
             parts.append(f"({columns}) {operator} ({places})")
             values += list(bound)
     return " AND ".join(parts), values
-
-

@@ -7,9 +7,9 @@ reader is opened. SQLite goes through the core alone.
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, LiteralString, Protocol, cast
+from typing import Any, Protocol
 
 from appliance.loading.base import TargetWriter
 from appliance.loading.duckdb import CONFIG, DuckDBWriter
@@ -20,7 +20,6 @@ from kora.databases.base import Database
 from kora.databases.registry import open_database
 from kora.databases.secrets import Secret
 from kora.errors import AccessDenied, Busy, EngineError, FileProblem, InvalidRequest
-
 
 
 class Target(Protocol):
@@ -40,7 +39,7 @@ class Target(Protocol):
         """Whether there is anything to read yet."""
         ...
 
-    def scratch(self) -> "ScratchContext":
+    def scratch(self) -> AbstractContextManager[Callable[[str], None]]:
         """A place on the real engine where DDL can be tried."""
         ...
 
@@ -51,13 +50,6 @@ class Target(Protocol):
     def remove_if_ours(self) -> str:
         """Removes what only this run made of the container itself (a file that is empty now); says what it did."""
         ...
-
-
-class ScratchContext(Protocol):
-    """`with target.scratch() as execute: …`"""
-
-    def __enter__(self) -> Callable[[str], None]: ...
-    def __exit__(self, *exception: object) -> bool | None: ...
 
 
 def open_target(address: Address, secret: Secret) -> Target:
@@ -122,7 +114,11 @@ class _FileTarget:
             reader.close()
         if catalog.tables or catalog.views or catalog.sequences or catalog.enums:
             return f"{self._path} is kept: it holds objects that this run did not make"
-        for leftover in (self._path, *self._path.parent.glob(f"{self._path.name}[.-]wal"), *self._path.parent.glob(f"{self._path.name}-journal")):
+        for leftover in (
+            self._path,
+            *self._path.parent.glob(f"{self._path.name}[.-]wal"),
+            *self._path.parent.glob(f"{self._path.name}-journal"),
+        ):
             leftover.unlink(missing_ok=True)
         return f"{self._path} held nothing else and was deleted"
 
@@ -211,7 +207,7 @@ class PostgresTarget:
         def execute(sql: str) -> None:
             connection.execute("SAVEPOINT rehearsal")
             try:
-                connection.execute(cast(LiteralString, sql))
+                connection.execute(sql)
             except psycopg.Error as error:
                 connection.execute("ROLLBACK TO SAVEPOINT rehearsal")
                 raise EngineError(error.diag.message_primary or str(error), error.sqlstate or "") from error
@@ -259,5 +255,3 @@ class PostgresTarget:
     def remove_if_ours(self) -> str:
         """A server's database is never ours."""
         return ""
-
-

@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass
 
-from kora.catalog import Catalog, Column, Name, Table
-from kora.comparison.mapping import Loss, LossClass, Rule
-
 from appliance.conversion.defaults import sequence_of_default, translate_default
 from appliance.conversion.expressions import NotTranslated, Scope, translate_expression
 from appliance.conversion.reading import Reading
@@ -14,6 +11,8 @@ from appliance.engines.base import Placement, TargetEngine
 from appliance.planning.decisions import Decisions
 from appliance.planning.model import ColumnPlan, GeneratedPlan, IdentityPlan, SequencePlan
 from appliance.planning.names import TargetNames
+from kora.catalog import Catalog, Column, Name, Table
+from kora.comparison.mapping import Loss, LossClass, Rule
 
 _LOSS_ORDER: tuple[LossClass, ...] = ("lossless", "widened", "narrowed_proven", "lossy_approved", "refused")
 
@@ -169,7 +168,7 @@ def _rowid_identity(context: Context, table: Table, column: Column) -> IdentityP
 
 
 def _sequence_facts(context: Context, spelled: str) -> tuple[int, int]:
-    bare = spelled.split(".")[-1].strip('"').lower()
+    bare = spelled.rsplit(".", maxsplit=1)[-1].strip('"').lower()
     for sequence in context.catalog.sequences:
         if sequence.name.name.lower() == bare:
             return sequence.start, sequence.increment
@@ -181,8 +180,10 @@ def _generated(context: Context, subject: str, column: Column, scope: Scope) -> 
     if column.generated is None:
         return None
     capabilities = context.engine.capabilities
-    stored = column.generated.stored if capabilities.stored_generated and capabilities.virtual_generated else (
-        capabilities.stored_generated
+    stored = (
+        column.generated.stored
+        if capabilities.stored_generated and capabilities.virtual_generated
+        else (capabilities.stored_generated)
     )
     try:
         text = translate_expression(column.generated.expression, context.catalog.engine, context.engine.name, scope)

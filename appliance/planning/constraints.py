@@ -7,13 +7,12 @@ index that is not unique only costs time, and is one too, for somebody chose it.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kora.catalog import ForeignKey, Index, Key, Name, Table
-
 from appliance.conversion.expressions import NotTranslated, Scope, translate_expression
 from appliance.conversion.survey import ColumnSurvey
 from appliance.planning.columns import Context, PlannedColumns
 from appliance.planning.decisions import foreign_key_subject
 from appliance.planning.model import CheckPlan, ForeignKeyPlan, IndexPartPlan, IndexPlan, KeyPlan
+from kora.catalog import ForeignKey, Index, Key, Name, Table
 
 _PLAIN_COLLATIONS = frozenset({"BINARY", "C", "DEFAULT", "POSIX"})
 _INDEX_METHODS = frozenset({"", "btree", "art"})
@@ -41,13 +40,17 @@ def plan_primary_key(context: Context, facts: TableFacts) -> KeyPlan | None:
     reason = _key_obstacle(context, facts, key)
     empty = [name for name in key.columns if facts.surveys.get(name, ColumnSurvey()).nulls]
     if empty and not reason:
-        reason = f"{empty[0]} holds NULL in {facts.surveys[empty[0]].nulls:,} rows, which no primary key of the target may"
+        reason = (
+            f"{empty[0]} holds NULL in {facts.surveys[empty[0]].nulls:,} rows, which no primary key of the target may"
+        )
     return _key(context, facts, key, "primary key", reason)
 
 
 def plan_unique_keys(context: Context, facts: TableFacts) -> tuple[KeyPlan, ...]:
     """Unique constraints in catalog order."""
-    return tuple(_key(context, facts, key, "unique key", _key_obstacle(context, facts, key)) for key in facts.table.unique_keys)
+    return tuple(
+        _key(context, facts, key, "unique key", _key_obstacle(context, facts, key)) for key in facts.table.unique_keys
+    )
 
 
 def _key_obstacle(context: Context, facts: TableFacts, key: Key) -> str:
@@ -121,7 +124,9 @@ def _index_obstacle(context: Context, index: Index) -> None:
             raise NotTranslated(f"{name} has no indexes over expressions")
         foreign = part.collation and part.collation.upper() not in _PLAIN_COLLATIONS
         if foreign and index.unique:
-            raise NotTranslated(f"it is unique under the collation {part.collation}, which the target compares otherwise")
+            raise NotTranslated(
+                f"it is unique under the collation {part.collation}, which the target compares otherwise"
+            )
 
 
 def _index_part(context: Context, scope: Scope, index: Index, number: int) -> IndexPartPlan:
@@ -255,7 +260,7 @@ def _unequal_types(facts: TableFacts, parent: TableFacts, key: ForeignKey) -> st
 
 def _family(target_type: str) -> str:
     """Types that compare alike: integers of any width, texts of any length."""
-    base = target_type.split("(")[0].lower()
+    base = target_type.split("(", maxsplit=1)[0].lower()
     if base in ("tinyint", "smallint", "integer", "bigint", "ubigint", "hugeint"):
         return "integer"
     return "text" if base in ("text", "varchar", "character varying", "character") else base

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable
 
+from appliance.planning.model import RefusedObject
 from kora.catalog import ForeignKey, Name
 from kora.comparison.mapping import Loss
-
-from appliance.planning.model import RefusedObject
 
 
 class Decisions:

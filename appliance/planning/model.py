@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator, model_validator
 
+from appliance.conversion.identifiers import IdentifierPolicy
 from kora.catalog import Action, Name
 from kora.comparison.mapping import (
     POLICIES,
@@ -22,8 +23,6 @@ from kora.comparison.mapping import (
     Rule,
     TableMapping,
 )
-
-from appliance.conversion.identifiers import IdentifierPolicy
 
 PLAN_FORMAT = "sensei-plan-1"
 Engine: TypeAlias = Literal["sqlite", "duckdb", "postgresql", "csv"]
@@ -268,7 +267,8 @@ class TablePlan(_Strict):
             columns=tuple(column.mapping() for column in self.columns if not column.not_comparable),
             key=self.stable_key,
             unique=bool(self.stable_key),
-            not_comparable=self.left_out | {column.source: column.not_comparable for column in self.columns if column.not_comparable},
+            not_comparable=self.left_out
+            | {column.source: column.not_comparable for column in self.columns if column.not_comparable},
         )
 
 

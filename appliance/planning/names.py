@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from kora.catalog import Catalog, Name
-
 from appliance.conversion.expressions import Scope
 from appliance.conversion.identifiers import IdentifierPolicy, Namespace, fold, take_all
 from appliance.engines.base import TargetEngine
+from kora.catalog import Catalog, Name
 
 _DEFAULT_SCHEMAS = {"sqlite": "", "csv": "", "duckdb": "main", "postgresql": "public"}
 
@@ -76,9 +75,7 @@ def name_everything(
         target_schema = schemas[enum.name.schema]
         enums[enum.name] = Name(target_schema, namespaces[target_schema].take(enum.name.name))
     ours = engine.dialect.default_schema
-    return TargetNames(
-        policy, relations, columns, enums, tuple(sorted(set(schemas.values()) - {ours, ""})), namespaces
-    )
+    return TargetNames(policy, relations, columns, enums, tuple(sorted(set(schemas.values()) - {ours, ""})), namespaces)
 
 
 def _target_schema(source_engine: str, schema: str, engine: TargetEngine, policy: IdentifierPolicy, home: str) -> str:

@@ -9,7 +9,9 @@ from typing import TypeVar
 Node = TypeVar("Node")
 
 
-def load_order(tables: Sequence[Node], references: Mapping[Node, set[Node]]) -> tuple[list[Node], set[tuple[Node, Node]]]:
+def load_order(
+    tables: Sequence[Node], references: Mapping[Node, set[Node]]
+) -> tuple[list[Node], set[tuple[Node, Node]]]:
     """Tables in load order, and the (child, parent) edges that had to be cut because they close a circle.
 
     `references`: child → parents. A table's reference to itself is no edge. Ties keep the order of `tables`.

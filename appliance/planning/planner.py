@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from kora.catalog import Catalog, EnumType, Name, Sequence, Table
-
 from appliance.conversion.identifiers import IdentifierPolicy, default_policy
 from appliance.conversion.survey import ColumnSurvey
 from appliance.engines.base import TargetEngine
@@ -18,6 +16,7 @@ from appliance.planning.model import Endpoint, Engine, EnumPlan, KeyPlan, Plan, 
 from appliance.planning.names import name_everything
 from appliance.planning.order import load_order
 from appliance.planning.views import plan_views, refuse_programs
+from kora.catalog import Catalog, EnumType, Name, Sequence, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,4 +193,6 @@ def _note_names(context: Context, tables: tuple[Table, ...]) -> None:
             context.decisions.note(f"table {table.name} becomes {target}: its own name is too long or taken")
         for source, name in context.names.columns[table.name].items():
             if name != context.names.fold(source):
-                context.decisions.note(f"column {table.name}.{source} becomes {name}: its own name is too long or taken")
+                context.decisions.note(
+                    f"column {table.name}.{source} becomes {name}: its own name is too long or taken"
+                )

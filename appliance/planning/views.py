@@ -1,11 +1,10 @@
 """Views in the target's words, those that others read first; triggers and routines are left behind with their text."""
 
-from kora.catalog import Name, View
-
 from appliance.conversion.expressions import NotTranslated, relations_of, translate_query
 from appliance.planning.columns import Context
 from appliance.planning.model import ViewPlan
 from appliance.planning.order import load_order
+from kora.catalog import Name, View
 
 
 def plan_views(context: Context) -> tuple[ViewPlan, ...]:
@@ -13,7 +12,9 @@ def plan_views(context: Context) -> tuple[ViewPlan, ...]:
     views = {view.name: view for view in context.catalog.views}
     by_text = {name.name.lower(): name for name in views}
     reads = {
-        name: {by_text[relation] for relation in relations_of(view.query, context.catalog.engine) if relation in by_text}
+        name: {
+            by_text[relation] for relation in relations_of(view.query, context.catalog.engine) if relation in by_text
+        }
         for name, view in views.items()
     }
     ordered, _ = load_order(sorted(views), reads)

@@ -24,7 +24,9 @@ def run(migration: Migration) -> tuple[int, int]:
             f"{request.source} has no table to migrate",
             hint="check --tables, --exclude and --schema; `sensei assess` shows what is there",
         )
-    structure = [[str(table.name), [[column.name, column.type.declared] for column in table.columns]] for table in catalog.tables]
+    structure = [
+        [str(table.name), [[column.name, column.type.declared] for column in table.columns]] for table in catalog.tables
+    ]
     digest = sha256(json.dumps(structure).encode()).hexdigest()
     known = migration.journal.fact("structure")
     if known is not None and known != digest:

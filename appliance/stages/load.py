@@ -223,7 +223,8 @@ class _Table:
             return
         label = str(self.plan.target)
         in_order = all(
-            self._source_table.column(key).type.kind in _ORDERED_KINDS and not self.plan.column(key).source_representation
+            self._source_table.column(key).type.kind in _ORDERED_KINDS
+            and not self.plan.column(key).source_representation
             for key in self._key
         )
         if self._key and in_order:

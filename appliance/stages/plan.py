@@ -45,7 +45,8 @@ def check_against(plan: Plan, catalog: Catalog) -> None:
     for planned in plan.tables:
         if planned.source not in tables:
             raise InvalidRequest(
-                f"the plan has a table {planned.source} that the source lacks", hint="make a new plan with `sensei plan`"
+                f"the plan has a table {planned.source} that the source lacks",
+                hint="make a new plan with `sensei plan`",
             )
         there = {column.name for column in tables[planned.source].columns}
         known = {column.source for column in planned.columns} | set(planned.left_out)

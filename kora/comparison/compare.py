@@ -82,8 +82,7 @@ def compare_table(pair: Pair, options: Options) -> TableResult:
         missing_in_target=located.missing_in_target,
         extra_in_target=located.extra_in_target,
         not_comparable_columns=tuple(
-            NotComparableColumn(column=column, reason=reason)
-            for column, reason in pair.mapping.not_comparable.items()
+            NotComparableColumn(column=column, reason=reason) for column, reason in pair.mapping.not_comparable.items()
         ),
         losses=_losses(pair, source.tallies),
         readings=_readings(pair, source.tallies, "source") + _readings(pair, target.tallies, "target"),

@@ -36,9 +36,7 @@ class Located:
         return "extra_in_target" if self.extra_in_target else "match"
 
     @classmethod
-    def from_rows(
-        cls, only_source: Sequence[_core.Row], only_target: Sequence[_core.Row], *, keyed: bool
-    ) -> "Located":
+    def from_rows(cls, only_source: Sequence[_core.Row], only_target: Sequence[_core.Row], *, keyed: bool) -> "Located":
         """Pairs rows of the same key: min(a, b) mismatches and the rest missing or extra.
 
         Rows of a table without a key are missing and extra: which of them belong together nobody can know.
@@ -174,9 +172,7 @@ def _literal(kind: str, text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _name_similar_columns(
-    pair: "Pair", located: Located, findings: list[Finding], show_values: bool
-) -> list[Finding]:
+def _name_similar_columns(pair: "Pair", located: Located, findings: list[Finding], show_values: bool) -> list[Finding]:
     """For a table without a key: names the columns in which a missing row differs from the likeliest extra one.
 
     The counts stay missing and extra: that the two rows belong together is a guess, and the rule says so.

@@ -18,9 +18,10 @@ def match_catalogs(source: Catalog, target: Catalog) -> tuple[Mapping, list[Name
         table keeps its own if the other side has one of that name; otherwise the bare name decides.
     """
     both_have = {table.name.schema for table in source.tables} & {table.name.schema for table in target.tables}
-    text: Callable[[Table], str] = lambda table: (
-        str(table.name) if table.name.schema in both_have else table.name.name
-    )
+
+    def text(table: Table) -> str:
+        return str(table.name) if table.name.schema in both_have else table.name.name
+
     pairs, lonely_source, lonely_target = _pair(source.tables, target.tables, text)
     mapping = Mapping(tables=tuple(match_tables(left, right) for left, right in pairs))
     return mapping, [table.name for table in lonely_source], [table.name for table in lonely_target]

@@ -1,8 +1,7 @@
 """Small catalogs and surveys for tests of the plan: the shape of Chinook, built by hand."""
 
-from kora.catalog import Catalog, Column, ForeignKey, Identity, Index, IndexPart, Key, Name, Table, Type
-
 from appliance.conversion.survey import ColumnSurvey
+from kora.catalog import Catalog, Column, ForeignKey, Identity, Index, IndexPart, Key, Name, Table, Type
 
 SECONDS = "text_date(%Y-%m-%d %H:%M:%S)"
 

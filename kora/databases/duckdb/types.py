@@ -28,6 +28,7 @@ _PLAIN: dict[str, Kind] = {
 }
 _TEMPORAL: dict[str, tuple[Kind, int]] = {
     "TIME": ("time", 6),
+    "TIME_NS": ("time", 9),
     "TIME WITH TIME ZONE": ("timetz", 6),
     "TIMESTAMP": ("timestamp", 6),
     "TIMESTAMP_S": ("timestamp", 0),

@@ -66,43 +66,55 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded<'_>> {
 /// Coefficient and scale, where 128 bits hold them.
 #[inline]
 fn small(digits: &[u8], weight: i16, scale: u16) -> Result<Option<(u128, u32)>> {
-    let mut coefficient = 0_u128;
+    let Some((last, leading)) = digits.split_last_chunk::<2>() else {
+        return Ok(Some((0, u32::from(scale))));
+    };
+    let Some(coefficient) = whole_groups(leading)? else {
+        return Ok(None);
+    };
+    let last = base_digit(last)?;
+    // The last base-10,000 digit counts units of 10^exponent and may reach behind the scale. What stands there is
+    // zero and falls away; anything else that a server put there is kept.
+    let exponent = 4 * (i32::from(weight) + 1 - digits.len() as i32 / 2);
+    let behind = (-(i32::from(scale) + exponent)).clamp(0, 3).unsigned_abs();
+    let behind = if last % 10_u16.pow(behind) == 0 { behind } else { 0 };
+    let appended = coefficient
+        .checked_mul(u128::from(10_u16.pow(4 - behind)))
+        .and_then(|product| product.checked_add(u128::from(last / 10_u16.pow(behind))));
+    let Some(coefficient) = appended else { return Ok(None) };
+    let exponent = exponent + behind as i32;
+    let shift = i32::from(scale) + exponent;
+    if shift < 0 && coefficient != 0 {
+        return Ok(Some((coefficient, exponent.unsigned_abs())));
+    }
+    if shift <= 0 || coefficient == 0 {
+        return Ok(Some((coefficient, u32::from(scale))));
+    }
+    let grown = 10_u128
+        .checked_pow(shift.unsigned_abs())
+        .and_then(|power| coefficient.checked_mul(power));
+    Ok(grown.map(|coefficient| (coefficient, u32::from(scale))))
+}
+
+/// The number that base-10,000 digits write, if 128 bits hold it. Four of them need no wide arithmetic.
+#[inline]
+fn whole_groups(digits: &[u8]) -> Result<Option<u128>> {
     if digits.len() <= 8 {
         let mut short = 0_u64;
         for digit in digits.chunks_exact(2) {
             short = short * 10_000 + u64::from(base_digit(digit)?);
         }
-        coefficient = u128::from(short);
-    } else {
-        for digit in digits.chunks_exact(2) {
-            let digit = u128::from(base_digit(digit)?);
-            let Some(sum) = coefficient
-                .checked_mul(10_000)
-                .and_then(|product| product.checked_add(digit))
-            else {
-                return Ok(None);
-            };
-            coefficient = sum;
+        return Ok(Some(u128::from(short)));
+    }
+    let mut sum = 0_u128;
+    for digit in digits.chunks_exact(2) {
+        let digit = u128::from(base_digit(digit)?);
+        match sum.checked_mul(10_000).and_then(|product| product.checked_add(digit)) {
+            Some(grown) => sum = grown,
+            None => return Ok(None),
         }
     }
-    let count = digits.len() as i32 / 2;
-    // The coefficient so far counts units of 10^exponent.
-    let exponent = 4 * (i32::from(weight) + 1 - count);
-    let shift = i32::from(scale) + exponent;
-    if coefficient == 0 {
-        return Ok(Some((0, u32::from(scale))));
-    }
-    if shift >= 0 {
-        let grown = 10_u128
-            .checked_pow(shift.unsigned_abs())
-            .and_then(|power| coefficient.checked_mul(power));
-        return Ok(grown.map(|coefficient| (coefficient, u32::from(scale))));
-    }
-    // The last base-10,000 digit reaches behind the scale; what stands there is zero, or else it is kept.
-    match 10_u128.checked_pow(shift.unsigned_abs()) {
-        Some(power) if coefficient % power == 0 => Ok(Some((coefficient / power, u32::from(scale)))),
-        _ => Ok(Some((coefficient, exponent.unsigned_abs()))),
-    }
+    Ok(Some(sum))
 }
 
 #[inline]

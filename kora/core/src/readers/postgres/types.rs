@@ -231,7 +231,8 @@ mod tests {
 
     #[test]
     fn a_single_is_widened_exactly() {
-        let cell = ColumnKind::Float4.decode(&0.1_f32.to_be_bytes()).unwrap();
+        let bytes = 0.1_f32.to_be_bytes();
+        let cell = ColumnKind::Float4.decode(&bytes).unwrap();
         assert_eq!(cell, Cell::Float(0.100_000_001_490_116_12));
     }
 

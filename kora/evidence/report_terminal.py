@@ -56,6 +56,7 @@ def print_result(result: VerificationResult, artifacts: Artifacts | None) -> Non
         [f"{item.foreign_key} in {item.table}: {words.plural(item.count, 'row')}" for item in result.orphans],
     )
     _not_checked(console, result.not_checked)
+    console.print()
     console.print(Text.assemble(("Next  ", "bold"), summary.next_step))
     if artifacts:
         console.print()
@@ -223,7 +224,7 @@ def _tables(tables: Iterable[TableResult]) -> Table:
             continue
         sign, word = words.OUTCOMES[table.outcome]
         grid.add_row(
-            words.visible(table.name),
+            words.visible(_short_name(table)),
             Text(f"{sign} {word}", style=_STYLES.get(table.outcome, "blue")),
             *_counts(table.source_rows, table.target_rows),
             *(f"{count:,}" if count else "" for count in _difference_counts(table)),
@@ -236,6 +237,13 @@ def _tables(tables: Iterable[TableResult]) -> Table:
             f"{len(matched):,} tables", Text("✓ match", style="green"), f"{source:,}", f"{target:,}", "", "", ""
         )
     return grid
+
+
+def _short_name(table: TableResult) -> str:
+    """The source's name alone where the target's is the same in another schema: lines stay short."""
+    if table.source and table.target and table.source.split(".")[-1] == table.target.split(".")[-1]:
+        return table.source
+    return table.name
 
 
 def _counts(*counts: int | None) -> list[str]:
@@ -304,7 +312,6 @@ def _lines(console: Console, title: str, lines: Iterable[str]) -> None:
         console.print(Text(f"  {words.visible(line)}"))
     if len(listed) > _LINES_SHOWN:
         console.print(Text(f"  and {len(listed) - _LINES_SHOWN:,} more, in the report"))
-    console.print()
 
 
 def _pairs(console: Console, pairs: Mapping[str, str]) -> None:

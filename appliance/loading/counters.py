@@ -44,7 +44,8 @@ def _assert_duckdb(table: TablePlan, column: ColumnPlan) -> str:
     sequence = identity.sequence if identity else None
     if identity is None or sequence is None:
         return "SELECT 1"
-    stored = f"(SELECT {'max' if identity.increment > 0 else 'min'}({dialect.quote(column.target)}) FROM {dialect.qualify(table.target)})"
+    extreme = "max" if identity.increment > 0 else "min"
+    stored = f"(SELECT {extreme}({dialect.quote(column.target)}) FROM {dialect.qualify(table.target)})"
     following = (
         "(SELECT coalesce(last_value + increment_by, start_value) FROM duckdb_sequences()"
         f" WHERE schema_name = {_literal(sequence.schema)} AND sequence_name = {_literal(sequence.name)})"

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from appliance.loading.base import TargetWriter
 from appliance.loading.duckdb import DuckDBWriter
@@ -21,6 +21,9 @@ from kora.databases.base import Database
 from kora.databases.registry import open_database
 from kora.databases.secrets import Secret
 from kora.errors import AccessDenied, Busy, FileProblem, InvalidRequest
+
+if TYPE_CHECKING:
+    import psycopg
 
 
 class Target(Protocol):
@@ -154,10 +157,22 @@ class PostgresTarget:
     def __init__(self, address: Address, secret: Secret) -> None:
         self.address, self._secret = address, secret
 
-    def _connect(self) -> Any:
-        from kora.databases.postgresql import connect
+    def _connect(self) -> "psycopg.Connection[tuple[Any, ...]]":
+        """A writing session under the same settings as the reader's, password and TLS included."""
+        from psycopg import connect
+        from psycopg.conninfo import make_conninfo
 
-        return connect(self.address, self._secret)
+        from kora.databases.postgresql.errors import translated
+        from kora.databases.postgresql.session import first_session
+
+        settings, probe = first_session(self.address, self._secret)
+        probe.close()
+        with translated(self.address.place):
+            # GSS and environment options would make this session differ from the reader's.
+            conninfo = make_conninfo(
+                "", gssencmode="disable", **{"options": "", **settings, "application_name": "sensei"}
+            )
+            return connect(conninfo)
 
     def exists(self) -> bool:
         """A server that answers is there; whether it does, connecting tells."""
@@ -188,7 +203,7 @@ class PostgresTarget:
                 "SELECT current_user, current_database(), has_database_privilege(current_database(), 'CREATE'),"
                 " current_setting('transaction_read_only'), pg_is_in_recovery()"
             ).fetchone()
-            user, database, may_create, read_only, recovering = row
+            user, database, may_create, read_only, recovering = row or ("", "", False, "on", True)
             if read_only == "on" or recovering:
                 raise AccessDenied(
                     f"postgresql: {database} is read-only",

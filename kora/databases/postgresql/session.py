@@ -29,6 +29,8 @@ PINS: dict[str, str] = {
     "bytea_output": "hex",
     "extra_float_digits": "1",
     "standard_conforming_strings": "on",
+    "synchronize_seqscans": "off",
+    "max_parallel_workers_per_gather": "0",
     "statement_timeout": "0",
     "lock_timeout": "0",
     "idle_in_transaction_session_timeout": "0",

@@ -20,6 +20,9 @@ class SqliteConnection:
     def query(self, sql: str, parameters: Sequence[Scalar] = ()) -> list[tuple[Scalar, ...]]: ...
     def execute(self, sql: str, parameters: Sequence[Scalar] = ()) -> int:
         """Rows changed."""
+    def executescript(self, sql: str) -> None: ...
+    def interrupt(self) -> None:
+        """Ends the statement that runs now, in any thread, with `Stopped`."""
     def close(self) -> None: ...
     @property
     def sqlite_version(self) -> str: ...
@@ -32,6 +35,9 @@ class PostgresConnection:
     def execute(self, sql: str) -> None: ...
     def query(self, sql: str) -> list[tuple[str | None, ...]]:
         """Simple-protocol query; every value as text."""
+    @property
+    def idle(self) -> bool:
+        """Whether no stream of rows holds it."""
     def close(self) -> None: ...
 
 # --- rows ----------------------------------------------------------------------------------------------------------
@@ -41,6 +47,10 @@ class RowStream:
     """Rows being read. Consumed once, by one thread at a time."""
     @property
     def column_count(self) -> int: ...
+    def count(self) -> int:
+        """Reads to the end; the rows that came."""
+    def shown(self, limit: int) -> list[list[tuple[str, str | None]]]:
+        """The first `limit` rows, each value as its kind and its exact text (bytes in hex): for tests and samples."""
 
 def sqlite_rows(connection: SqliteConnection, sql: str, parameters: Sequence[Scalar] = ()) -> RowStream: ...
 def postgres_rows(connection: PostgresConnection, query: str, types: Sequence[str]) -> RowStream:
@@ -149,6 +159,8 @@ class Difference:
         """Key bytes (KCF-1 cells) of rows that stand only on the source side; empty if not decoded."""
     @property
     def target_keys(self) -> list[bytes]: ...
+    def explains(self, source_digest_sum: bytes, target_digest_sum: bytes) -> bool:
+        """Whether rows whose digests sum up to these are all that differs: the proof, once they were read again."""
 
 def compare_digests(source: TableDigest, target: TableDigest) -> Difference: ...
 

@@ -1,7 +1,81 @@
-//! Bindings: arrow.
+//! Bindings: Arrow streams in and out, through the Arrow PyCapsule interface alone.
+use crate::errors::{to_python, IntoPython};
+use crate::rows::RowStream;
+use kora_core::error::{Error, Result};
+use kora_core::readers::arrow::{ArrowRows, FFI_ArrowArrayStream};
+use kora_core::rows::{RowReader, RowSink};
+use kora_core::writers::arrow::ArrowRowsBatch;
 use pyo3::prelude::*;
+use pyo3::types::{PyCapsule, PyCapsuleMethods};
+use std::ffi::CStr;
+
+const CAPSULE: &CStr = c"arrow_array_stream";
+
+/// A reader that is let go with the GIL held: the producer's release callback may own Python objects.
+struct Attached(Option<ArrowRows>);
+
+impl RowReader for Attached {
+    fn column_count(&self) -> usize {
+        self.0.as_ref().map_or(0, RowReader::column_count)
+    }
+
+    fn pump(&mut self, sink: &mut dyn RowSink) -> Result<bool> {
+        self.0.as_mut().map_or(Ok(false), |rows| rows.pump(sink))
+    }
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        let rows = self.0.take();
+        // After the interpreter's end the process is going anyway; leaking is the safe choice.
+        match Python::try_attach(|_| ()) {
+            Some(()) => Python::attach(|_| drop(rows)),
+            None => std::mem::forget(rows),
+        }
+    }
+}
+
+#[pyfunction]
+fn arrow_rows(stream: &Bound<'_, PyAny>, types: Vec<String>) -> PyResult<RowStream> {
+    let capsule = stream.call_method0("__arrow_c_stream__")?;
+    let capsule = capsule.cast::<PyCapsule>().map_err(|_| {
+        to_python(Error::Usage("__arrow_c_stream__ did not give a PyCapsule".to_owned()))
+    })?;
+    let pointer = capsule.pointer_checked(Some(CAPSULE))?.cast::<FFI_ArrowArrayStream>();
+    // SAFETY: a capsule of this name holds an initialised C stream, which it lets the consumer move out.
+    let rows = unsafe { ArrowRows::from_pointer(pointer.as_ptr(), &types) }.into_python()?;
+    Ok(RowStream::new(Box::new(Attached(Some(rows)))))
+}
+
+/// Rows for DuckDB. Each call of `__arrow_c_stream__` gives a fresh stream over the same memory.
+#[pyclass(module = "kora._core", frozen)]
+pub struct ArrowStream {
+    batch: ArrowRowsBatch,
+}
+
+impl ArrowStream {
+    /// Wraps finished rows.
+    pub fn new(batch: ArrowRowsBatch) -> Self {
+        Self { batch }
+    }
+}
+
+#[pymethods]
+impl ArrowStream {
+    #[pyo3(signature = (requested_schema = None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        // A requested schema is a wish that a producer may leave unheard; the layout here is the exact one.
+        let _ = requested_schema;
+        PyCapsule::new_with_value(py, self.batch.stream(), CAPSULE)
+    }
+}
 
 /// Adds this room's names to the module.
-pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(arrow_rows, module)?)?;
+    module.add_class::<ArrowStream>()
 }

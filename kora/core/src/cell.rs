@@ -135,10 +135,7 @@ impl Cell<'_> {
             Self::Null => "null",
             Self::Bool(_) => "boolean",
             Self::Int(_) => "integer",
-            Self::Decimal { .. }
-            | Self::BigDecimal(_)
-            | Self::DecimalNan
-            | Self::DecimalInfinity { .. } => "decimal",
+            Self::Decimal { .. } | Self::BigDecimal(_) | Self::DecimalNan | Self::DecimalInfinity { .. } => "decimal",
             Self::Float(_) => "float",
             Self::Text(_) => "text",
             Self::BrokenText { .. } => "undecodable text",

@@ -1,0 +1,185 @@
+"""What a verification found, as frozen values: what verdict, certificate, report and `--json` are all made of.
+
+This room owns the shape alone. How a result comes about is `kora.verify`'s; what it amounts to is
+`kora.evidence.verdict`'s. Values in findings are redacted before they get here, unless the operator asked for them.
+"""
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from kora.comparison.mapping import Loss, Outcome, Side
+
+Verdict: TypeAlias = Literal["equivalent", "equivalent_with_declared_loss", "different", "not_proven"]
+Count: TypeAlias = Annotated[int, Field(ge=0)]
+RESULT_FORMAT = "kora-result-1"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NotComparableColumn(_Frozen):
+    """A column that was left out of the comparison, and why. One of them makes the verdict `not_proven`."""
+
+    column: str
+    reason: str
+
+
+class Reading(_Frozen):
+    """A representation at work on one side of a column: values read through it, and those that did not obey."""
+
+    column: str
+    side: Side
+    rule: str
+    read: Count
+    disobeyed: Count = 0
+
+
+class ColumnDifference(_Frozen):
+    """One column in which two rows of the same key differ.
+
+    `source_value`/`target_value` are display text; None is SQL NULL only where the kind says `null`, else the row
+    does not exist on that side or its value is redacted. `rule` is the canonical-row rule under which they differ.
+    """
+
+    column: str
+    source_kind: str
+    source_value: str | None
+    target_kind: str
+    target_value: str | None
+    rule: str
+
+
+class Finding(_Frozen):
+    """A difference in one row, with the SQL that shows it on each side (empty where there is none)."""
+
+    outcome: Outcome
+    key: str
+    columns: tuple[ColumnDifference, ...] = ()
+    source_sql: str = ""
+    target_sql: str = ""
+
+
+class TableResult(_Frozen):
+    """One pair of tables. `source` or `target` is None where that side has no such table.
+
+    Counts are exact and count rows, None where nobody could count; `findings` lists the first of them and
+    `findings_omitted` says how many more there are. `root` is the set hash under the migration's key, in hex: the
+    target's own, which holds for both sides only where the outcome is `match`.
+    """
+
+    source: str | None
+    target: str | None
+    outcome: Outcome
+    source_rows: Count | None = None
+    target_rows: Count | None = None
+    mismatch: Count = 0
+    missing_in_target: Count = 0
+    extra_in_target: Count = 0
+    in_flight: Count = 0
+    not_comparable_columns: tuple[NotComparableColumn, ...] = ()
+    losses: tuple[Loss, ...] = ()
+    readings: tuple[Reading, ...] = ()
+    root: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    findings: tuple[Finding, ...] = ()
+    findings_omitted: Count = 0
+    seconds: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """The pair as a person reads it: one name where both sides agree."""
+        source, target = self.source or "(none)", self.target or "(none)"
+        return source if source == target else f"{source} → {target}"
+
+    @property
+    def difference_count(self) -> int:
+        """Rows that differ, are missing or are extra."""
+        return self.mismatch + self.missing_in_target + self.extra_in_target
+
+
+class Orphans(_Frozen):
+    """Rows whose parent does not exist, per foreign key: counted exactly, the first keys listed, never deleted."""
+
+    foreign_key: str
+    table: str
+    count: Count
+    keys: tuple[str, ...] = ()
+
+
+class NotChecked(_Frozen):
+    """Something that exists and about which this result says nothing.
+
+    `blocking`: nothing can be called equivalent without it (an unreadable table), so the verdict is `not_proven`.
+    """
+
+    what: str
+    name: str
+    detail: str = ""
+    count: Count = 1
+    side: Side | Literal["both"] = "both"
+    blocking: bool = False
+
+
+class Quarantined(_Frozen):
+    """Source rows that the target's type or constraint refused; they lie in quarantine, not in the target.
+
+    `table` is the source table's name as in `TableResult.source`.
+    """
+
+    table: str
+    key: str
+    column: str
+    reason: str
+    count: Count = 1
+    approved_by: str | None = None
+
+
+class Recount(_Frozen):
+    """A loss that the loader declared with one count and KORA, from the raw source values, with another."""
+
+    rule: str
+    subject: str
+    declared: Count
+    recounted: Count
+
+
+class DatabaseFacts(_Frozen):
+    """One side: its URL without password, and what `Database.identity` said."""
+
+    url: str
+    identity: dict[str, str] = Field(default_factory=dict)
+
+
+class Timing(_Frozen):
+    """What one stage took."""
+
+    stage: str
+    seconds: float
+    rows: Count = 0
+    bytes: Count = 0
+
+
+class VerificationResult(_Frozen):
+    """Everything one verification found.
+
+    `losses` is the whole ledger, refused objects included, with its approvals. `started`/`ended` are this machine's
+    clock (RFC 3339, UTC): claimed, not proven. `key_id` names the migration key of the roots.
+    """
+
+    verdict: Verdict
+    source: DatabaseFacts
+    target: DatabaseFacts
+    tables: tuple[TableResult, ...]
+    orphans: tuple[Orphans, ...] = ()
+    losses: tuple[Loss, ...] = ()
+    quarantined: tuple[Quarantined, ...] = ()
+    recounts: tuple[Recount, ...] = ()
+    behavior: Literal["not_run"] = "not_run"
+    not_checked: tuple[NotChecked, ...] = ()
+    seconds: float = 0.0
+    timings: tuple[Timing, ...] = ()
+    key_id: str
+    run_id: str
+    started: str
+    ended: str

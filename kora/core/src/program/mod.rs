@@ -1,0 +1,239 @@
+//! What is done to each row of one side before it is digested or loaded: representations, policies, canonical bytes,
+//! and a tally of every value that a rule read, could not read, or changed.
+//!
+//! A [`Profile`] is the comparison of one table pair; its JSON text comes from the caller, its digest keys the rows.
+//! [`RowProgram`] gives the canonical bytes of one side's rows; [`LoadProgram`] gives the cells that the target is to
+//! store, under the same rules and with the same tallies, so that a loader's count can be recounted from the source.
+
+mod columns;
+mod profile;
+
+pub use columns::ColumnTally;
+pub use profile::{ColumnPair, Profile, Rule, Side};
+
+use crate::canon::{close_row, encode_cell, open_row};
+use crate::cell::Cell;
+use crate::error::{Error, Result};
+use crate::represent::{Representation, Scratch};
+use columns::ColumnRules;
+
+/// One side's way from stored cells to canonical bytes. Cheap where a column has no rules; reused for all rows.
+#[derive(Clone, Debug)]
+pub struct RowProgram {
+    pairs: Vec<String>,
+    /// `None` for a column that is compared as it is stored.
+    columns: Vec<Option<ColumnRules>>,
+    plain: bool,
+    key: Vec<usize>,
+    /// Where each cell of the last row began, and the row's end.
+    bounds: Vec<usize>,
+}
+
+impl RowProgram {
+    /// The program of one side.
+    ///
+    /// # Errors
+    /// `Usage` for a rule that does not exist or a key position out of range.
+    pub fn new(profile: &Profile, side: Side) -> Result<Self> {
+        profile.validate()?;
+        let columns = profile
+            .columns
+            .iter()
+            .map(|pair| ColumnRules::new(pair, side))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Self {
+            pairs: profile.columns.iter().map(|column| column.pair.clone()).collect(),
+            plain: columns.iter().all(Option::is_none),
+            columns,
+            key: profile.key.clone(),
+            bounds: Vec::with_capacity(profile.columns.len() + 1),
+        })
+    }
+
+    /// Columns in each row.
+    pub fn column_count(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// Appends the row's KCF-1 bytes, length included, to `row`, and its key columns' canonical cells to `key`.
+    ///
+    /// # Errors
+    /// `Usage` for a row of another width, `Limit` for values beyond the format. Both buffers then hold a part of the
+    /// row and must be cut back by the caller.
+    #[inline]
+    pub fn encode(&mut self, cells: &[Cell<'_>], row: &mut Vec<u8>, key: &mut Vec<u8>) -> Result<()> {
+        self.check_width(cells)?;
+        let start = open_row(row);
+        self.bounds.clear();
+        if self.plain {
+            for cell in cells {
+                self.bounds.push(row.len());
+                encode_cell(cell, row)?;
+            }
+        } else {
+            for (cell, rules) in cells.iter().zip(&mut self.columns) {
+                self.bounds.push(row.len());
+                match rules {
+                    None => encode_cell(cell, row)?,
+                    Some(rules) => rules.common(*cell).encode(row)?,
+                }
+            }
+        }
+        self.bounds.push(row.len());
+        for &position in &self.key {
+            key.extend_from_slice(&row[self.bounds[position]..self.bounds[position + 1]]);
+        }
+        close_row(start, row)
+    }
+
+    /// Replaces `out` by the canonical bytes of each column: what findings compare. Counts like [`Self::encode`].
+    ///
+    /// # Errors
+    /// As for [`Self::encode`].
+    pub fn cells_canonical(&mut self, cells: &[Cell<'_>], out: &mut Vec<Vec<u8>>) -> Result<()> {
+        self.check_width(cells)?;
+        out.resize_with(cells.len(), Vec::new);
+        for ((cell, rules), bytes) in cells.iter().zip(&mut self.columns).zip(out) {
+            bytes.clear();
+            match rules {
+                None => encode_cell(cell, bytes)?,
+                Some(rules) => rules.common(*cell).encode(bytes)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// What the rules did so far, one entry per compared column.
+    pub fn tallies(&self) -> Vec<ColumnTally> {
+        self.pairs
+            .iter()
+            .zip(&self.columns)
+            .map(|(pair, rules)| ColumnTally::new(pair, rules.as_ref()))
+            .collect()
+    }
+
+    #[inline]
+    fn check_width(&self, cells: &[Cell<'_>]) -> Result<()> {
+        if cells.len() == self.columns.len() {
+            return Ok(());
+        }
+        Err(Error::Usage(format!(
+            "a row of {} columns under a profile of {}",
+            cells.len(),
+            self.columns.len()
+        )))
+    }
+}
+
+/// The way from the source's stored cells to the cells that the target is to store.
+///
+/// Per column: the source's representation reads, the policies change, the target's representation prints. A value
+/// that the source's representation cannot read keeps its stored kind; where the target's representation cannot print
+/// a value, it is stored as it is, if the target's type can hold it: that is the encoder's decision, and a row that it
+/// refuses goes to quarantine. Tallies are the source side's, as [`RowProgram`] counts them.
+///
+/// ```
+/// use kora_core::{cell::Cell, program::{LoadProgram, Profile}};
+///
+/// let profile = Profile::from_json(
+///     r#"{"format":"kora-profile-1","pair":"t~t","key":[0],"unicode":"18.0","columns":[
+///         {"pair":"id","policies":[]},
+///         {"pair":"paid_on","policies":[{"rule":"zero_date_is_null"}],
+///          "source":{"rule":"text_date","argument":"%Y-%m-%d"}}]}"#,
+/// )?;
+/// let mut program = LoadProgram::new(&profile)?;
+/// let mut stored = Vec::new();
+/// program.convert(&[Cell::Int(1), Cell::Text("1970-01-02")], |cells| {
+///     // `cells` live until this returns: encode the row for the target here.
+///     stored.extend(cells.iter().map(Cell::kind));
+/// })?;
+/// assert_eq!(stored, ["integer", "date"]);
+/// // Column by column, without the row in between:
+/// assert_eq!(program.column(1, Cell::Text("0000-00-00")), Cell::Null);
+/// # Ok::<(), kora_core::error::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct LoadProgram {
+    source: RowProgram,
+    targets: Vec<Option<Target>>,
+    /// The converted row's memory, kept between rows; always empty here.
+    row: Vec<Cell<'static>>,
+}
+
+#[derive(Clone, Debug)]
+struct Target {
+    representation: Representation,
+    scratch: Scratch,
+}
+
+impl LoadProgram {
+    /// The program of a table pair.
+    ///
+    /// # Errors
+    /// As for [`RowProgram::new`].
+    pub fn new(profile: &Profile) -> Result<Self> {
+        let target = |pair: &ColumnPair| {
+            let representation = pair.target.as_ref().map(Representation::parse).transpose()?;
+            Ok(representation.map(|representation| Target {
+                representation,
+                scratch: Scratch::default(),
+            }))
+        };
+        Ok(Self {
+            source: RowProgram::new(profile, Side::Source)?,
+            targets: profile.columns.iter().map(target).collect::<Result<_>>()?,
+            row: Vec::with_capacity(profile.columns.len()),
+        })
+    }
+
+    /// Columns in each row.
+    pub fn column_count(&self) -> usize {
+        self.targets.len()
+    }
+
+    /// Converts a row and hands it to `store`, whose answer is given back. Nothing is allocated per row.
+    ///
+    /// # Errors
+    /// `Usage` for a row of another width.
+    pub fn convert<R>(&mut self, cells: &[Cell<'_>], store: impl FnOnce(&[Cell<'_>]) -> R) -> Result<R> {
+        self.source.check_width(cells)?;
+        let mut row: Vec<Cell<'_>> = std::mem::take(&mut self.row);
+        let rules = self.source.columns.iter_mut().zip(&mut self.targets);
+        row.extend(
+            cells
+                .iter()
+                .zip(rules)
+                .map(|(cell, (rules, target))| stored(*cell, rules, target)),
+        );
+        let answer = store(&row);
+        row.clear();
+        // Collecting an emptied vector in place keeps its memory and ends the borrow of this row.
+        self.row = row.into_iter().map(|_| Cell::Null).collect();
+        Ok(answer)
+    }
+
+    /// Converts the cell of one column, by its position within the profile; a position beyond it changes nothing.
+    pub fn column<'a>(&'a mut self, position: usize, cell: Cell<'a>) -> Cell<'a> {
+        match (self.source.columns.get_mut(position), self.targets.get_mut(position)) {
+            (Some(rules), Some(target)) => stored(cell, rules, target),
+            _ => cell,
+        }
+    }
+
+    /// What the rules did so far on the source's side, one entry per compared column.
+    pub fn tallies(&self) -> Vec<ColumnTally> {
+        self.source.tallies()
+    }
+}
+
+#[inline]
+fn stored<'a>(cell: Cell<'a>, rules: &'a mut Option<ColumnRules>, target: &'a mut Option<Target>) -> Cell<'a> {
+    let cell = match rules {
+        None => cell,
+        Some(rules) => rules.common(cell).cell,
+    };
+    match target {
+        None => cell,
+        Some(target) => target.representation.print(&cell, &mut target.scratch).unwrap_or(cell),
+    }
+}

@@ -1,0 +1,126 @@
+//! Arrow streams, as DuckDB hands them out: row-wise cells from column arrays.
+//!
+//! The stream must be made under `SET arrow_lossless_conversion = true`: without it DuckDB drops the offset of
+//! `TIMETZ`, which is refused here. An interval of more than 292 years of microseconds wraps inside DuckDB's own
+//! export without a word, so a column of intervals may also arrive as its text (`CAST(c AS VARCHAR)`).
+mod column;
+mod interval;
+pub mod types;
+
+use crate::cell::Cell;
+use crate::error::{Error, Result};
+use crate::rows::{Flow, RowReader, RowSink};
+pub use arrow_array::ffi_stream::FFI_ArrowArrayStream;
+use arrow_array::ffi_stream::RecordBatchStreamReader;
+use arrow_array::{RecordBatch, RecordBatchReader};
+use column::Column;
+pub use column::TIMETZ_MAX_OFFSET_SECONDS;
+use types::DuckType;
+
+/// Rows of an Arrow stream. Holds one record batch at a time.
+pub struct ArrowRows {
+    stream: Box<dyn RecordBatchReader + Send>,
+    names: Vec<String>,
+    types: Vec<DuckType>,
+    current: Option<Position>,
+}
+
+/// A batch and the next row within it.
+struct Position {
+    columns: Vec<Column>,
+    rows: usize,
+    next: usize,
+}
+
+impl ArrowRows {
+    /// Reads `stream`; `types` are DuckDB type names, one per column.
+    ///
+    /// # Errors
+    /// `Usage` if the number of types is not that of the columns, `Unsupported` for a type or an Arrow layout that
+    /// is not decoded, `Engine` if the producer fails.
+    pub fn new(stream: FFI_ArrowArrayStream, types: &[String]) -> Result<Self> {
+        let reader = RecordBatchStreamReader::try_new(stream).map_err(engine)?;
+        Self::from_reader(Box::new(reader), types)
+    }
+
+    /// Takes the stream out of the struct at `pointer`, as the Arrow PyCapsule interface hands it over.
+    ///
+    /// # Safety
+    /// `pointer` must be valid for reads and writes and point to an initialised C stream struct.
+    pub unsafe fn from_pointer(pointer: *mut FFI_ArrowArrayStream, types: &[String]) -> Result<Self> {
+        // SAFETY: the caller's promise; the struct is moved out and its release callback cleared in place.
+        Self::new(unsafe { FFI_ArrowArrayStream::from_raw(pointer) }, types)
+    }
+
+    /// Reads any Arrow reader.
+    pub fn from_reader(stream: Box<dyn RecordBatchReader + Send>, types: &[String]) -> Result<Self> {
+        let schema = stream.schema();
+        if schema.fields().len() != types.len() {
+            let columns = schema.fields().len();
+            return Err(Error::Usage(format!("the stream has {columns} columns, but {} types are named", types.len())));
+        }
+        let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
+        let mut parsed = Vec::with_capacity(types.len());
+        for ((name, type_name), field) in names.iter().zip(types).zip(schema.fields()) {
+            let kind = DuckType::parse(type_name)
+                .ok_or_else(|| Error::Unsupported { column: name.clone(), type_name: type_name.clone() })?;
+            column::check(name, kind, field.data_type())?;
+            parsed.push(kind);
+        }
+        Ok(Self { stream, names, types: parsed, current: None })
+    }
+
+    /// The columns' names, as the producer wrote them.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    fn open(&self, batch: &RecordBatch) -> Result<Position> {
+        let columns = self.names.iter().zip(&self.types).zip(batch.columns());
+        let columns = columns.map(|((name, kind), array)| Column::new(name, *kind, array)).collect::<Result<_>>()?;
+        Ok(Position { columns, rows: batch.num_rows(), next: 0 })
+    }
+}
+
+impl RowReader for ArrowRows {
+    fn column_count(&self) -> usize {
+        self.types.len()
+    }
+
+    fn pump(&mut self, sink: &mut dyn RowSink) -> Result<bool> {
+        loop {
+            let mut position = match self.current.take() {
+                Some(position) => position,
+                None => match self.stream.next() {
+                    Some(batch) => self.open(&batch.map_err(engine)?)?,
+                    None => return Ok(false),
+                },
+            };
+            if position.pump(sink)? == Flow::Pause {
+                self.current = Some(position);
+                return Ok(true);
+            }
+        }
+    }
+}
+
+impl Position {
+    fn pump(&mut self, sink: &mut dyn RowSink) -> Result<Flow> {
+        let mut cells: Vec<Cell<'_>> = Vec::with_capacity(self.columns.len());
+        while self.next < self.rows {
+            cells.clear();
+            for column in &self.columns {
+                cells.push(column.cell(self.next)?);
+            }
+            self.next += 1;
+            if sink.row(&cells)? == Flow::Pause {
+                return Ok(Flow::Pause);
+            }
+        }
+        Ok(Flow::Continue)
+    }
+}
+
+fn engine(error: arrow_schema::ArrowError) -> Error {
+    Error::Engine { engine: "arrow stream", code: String::new(), message: error.to_string() }
+}

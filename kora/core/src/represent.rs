@@ -1,1 +1,0 @@
-//! Representations: declared, invertible readings of a stored value.

@@ -159,6 +159,8 @@ class Difference:
         """Key bytes (KCF-1 cells) of rows that stand only on the source side; empty if not decoded."""
     @property
     def target_keys(self) -> list[bytes]: ...
+    def explains(self, source_digest_sum: bytes, target_digest_sum: bytes) -> bool:
+        """Whether rows whose digests sum up to these are all that differs: the proof, once they were read again."""
 
 def compare_digests(source: TableDigest, target: TableDigest) -> Difference: ...
 

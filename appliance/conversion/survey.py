@@ -1,0 +1,88 @@
+"""What a column's values are: the typed reading of the survey that the core makes in one pass.
+
+The planner believes nothing that stands in a declaration; it believes these counts. Format: `docs/formats/survey.md`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from kora.errors import MalformedInput
+
+NUMBER_KINDS = frozenset({"integer", "decimal", "float"})
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSurvey:
+    """Counts over all values of one column.
+
+    `kinds`: non-null values per stored kind, as `Cell::kind` names them. `obeys`: values that a representation reads
+    and prints back to the same, by `rule` or `rule(argument)`. `integer_digits` and `fraction_digits` bound integers,
+    decimals, and the shortest decimal of each float. Lengths are maxima.
+    """
+
+    rows: int = 0
+    nulls: int = 0
+    kinds: Mapping[str, int] = field(default_factory=dict)
+    obeys: Mapping[str, int] = field(default_factory=dict)
+    minimum: int | None = None
+    maximum: int | None = None
+    integer_digits: int = 0
+    fraction_digits: int = 0
+    text_characters: int = 0
+    text_bytes: int = 0
+    zero_dates: int = 0
+    with_nul: int = 0
+    numeric_text: int = 0
+    """Text values that read as a number in any spelling."""
+
+    @property
+    def values(self) -> int:
+        """Values that are not NULL."""
+        return self.rows - self.nulls
+
+    def count(self, *kinds: str) -> int:
+        """Values of these stored kinds."""
+        return sum(self.kinds.get(kind, 0) for kind in kinds)
+
+    def only(self, *kinds: str) -> bool:
+        """Whether there are values and every one is of these kinds."""
+        return self.values > 0 and self.count(*kinds) == self.values
+
+    def obey(self, rule: str) -> int:
+        """Values that obey a rule, `rule` or `rule(argument)`."""
+        return self.obeys.get(rule, 0)
+
+    def all_obey(self, rule: str) -> bool:
+        """Whether there are values and the rule reads every one."""
+        return self.values > 0 and self.obey(rule) == self.values
+
+    def arguments(self, rule: str) -> list[tuple[str, int]]:
+        """Arguments under which values obey a rule, with their counts, the best first."""
+        found = [(key[len(rule) + 1 : -1], count) for key, count in self.obeys.items() if key.startswith(rule + "(")]
+        return sorted(found, key=lambda pair: -pair[1])
+
+    def describe(self) -> str:
+        """The counts as a person reads them: `412 values (text), 3 NULL`."""
+        if self.values <= 0:
+            return f"no values in {self.rows:,} rows"
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(self.kinds.items()) if kind != "null")
+        return f"{self.values:,} values ({kinds}), {self.nulls:,} NULL"
+
+
+def read_survey(text: str) -> tuple[ColumnSurvey, ...]:
+    """The surveys of a table's columns, in stream order. Raises `MalformedInput` for JSON of another shape."""
+    try:
+        body = json.loads(text)
+        columns = body["columns"] if isinstance(body, dict) else body
+        rows = int(body["rows"]) if isinstance(body, dict) else None
+        return tuple(_column(column, rows) for column in columns)
+    except (KeyError, TypeError, ValueError) as error:
+        raise MalformedInput(f"a survey of another format: {error}", hint="run `sensei plan` again") from error
+
+
+def _column(body: dict[str, object], rows: int | None) -> ColumnSurvey:
+    fields = {key: value for key, value in body.items() if key in ColumnSurvey.__dataclass_fields__}
+    if rows is not None:
+        fields.setdefault("rows", rows)
+    return ColumnSurvey(**fields)  # type: ignore[arg-type]

@@ -152,8 +152,6 @@ def test_more_than_a_thousand_keys_at_once_are_refused(database: Database, sampl
 
 
 def test_several_streams_are_read_side_by_side(database: Database, sample: Sample) -> None:
-    if sample.engine == "sqlite":
-        pytest.xfail("a SQLite file has one connection: its streams are read one after the other")
     people, visit = table(database, sample, "people"), table(database, sample, "visit")
     streams = [database.rows(people, ["id"]), database.rows(visit, ["person"]), database.rows(people, ["name"])]
     assert [stream.count() for stream in reversed(streams)] == [len(PEOPLE), len(VISITS), len(PEOPLE)]

@@ -125,7 +125,9 @@ def _rename_column(node: exp.Expr, scope: Scope) -> exp.Expr:
         relation = _lookup(node.table, scope.relations)
         node.set("table", exp.to_identifier(relation[0] if relation else scope.other(node.table), quoted=True))
         node.set("db", None)
-    boolean = source_name.lower() in {name.lower() for name in scope.booleans} and not isinstance(node.parent, (exp.Select, exp.Alias))
+    boolean = source_name.lower() in {name.lower() for name in scope.booleans} and not isinstance(
+        node.parent, (exp.Select, exp.Alias)
+    )
     return exp.cast(node.copy(), "int") if boolean else node
 
 

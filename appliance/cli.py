@@ -46,11 +46,15 @@ def _selection(command: Any) -> Any:
 def assess(url: str, tables: Sequence[str], exclude: Sequence[str], schemas: Sequence[str], as_json: bool) -> None:
     """Say what is in a database, and what about it is hard."""
     from appliance import output
-    from appliance.planning.assess import assess_database
+    from appliance.pipeline import Environment, assess_source
+    from appliance.run import Request
 
     address = _absolute(url)
+    request = Request(
+        source=str(address), target="", tables=tuple(tables), exclude=tuple(exclude), schemas=tuple(schemas)
+    )
     with output.Progress(quiet=as_json) as listener:
-        assessment = assess_database(address, tuple(tables), tuple(exclude), tuple(schemas), listener, _prompt())
+        assessment = assess_source(request, Environment(_settings(), listener, _prompt(), {"source": address}))
     output.print_assessment(assessment, as_json=as_json)
 
 
@@ -59,14 +63,19 @@ def assess(url: str, tables: Sequence[str], exclude: Sequence[str], schemas: Seq
 @click.argument("target")
 @click.option("-o", "--output", "file", type=click.Path(path_type=Path), required=True, help="Where the plan goes.")
 @click.option("--ddl", type=click.Path(path_type=Path), help="Also write the target's DDL to this file.")
-@click.option("--identifiers", type=click.Choice(["preserve", "lower", "snake"]), help="How names are carried over.")
+@click.option(
+    "--identifiers",
+    "identifier_policy",
+    type=click.Choice(["preserve", "lower", "snake"]),
+    help="How names are carried over.",
+)
 @_selection
 def plan(
     source: str,
     target: str,
     file: Path,
     ddl: Path | None,
-    identifiers: str | None,
+    identifier_policy: str | None,
     tables: Sequence[str],
     exclude: Sequence[str],
     schemas: Sequence[str],
@@ -77,10 +86,16 @@ def plan(
     from appliance.run import Request
 
     left, right = _absolute(source), _absolute(target)
-    request = Request(
-        source=str(left), target=str(right), tables=tuple(tables), exclude=tuple(exclude), schemas=tuple(schemas),
-        identifier_policy=identifiers,
-    )  # fmt: skip
+    request = Request.model_validate(
+        {
+            "source": str(left),
+            "target": str(right),
+            "tables": tuple(tables),
+            "exclude": tuple(exclude),
+            "schemas": tuple(schemas),
+            "identifier_policy": identifier_policy,
+        }
+    )
     with output.Progress() as listener:
         environment = Environment(_settings(), listener, _prompt(), {"source": left, "target": right})
         made = make_plan(request, file, ddl, environment)
@@ -98,7 +113,12 @@ def plan(
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for certificate, report and public key.")
 @_selection
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Tables loaded at once.")
-@click.option("--identifiers", type=click.Choice(["preserve", "lower", "snake"]), help="How names are carried over.")
+@click.option(
+    "--identifiers",
+    "identifier_policy",
+    type=click.Choice(["preserve", "lower", "snake"]),
+    help="How names are carried over.",
+)
 @click.option("--accept-loss", multiple=True, metavar="RULE", help="Approve the losses of this rule; repeatable.")
 @click.option("--into-existing", is_flag=True, help="Put the new tables beside what the target already holds.")
 @click.option(
@@ -119,24 +139,14 @@ def migrate(
     from appliance.run import Request
 
     left, right = _absolute(source), _absolute(target)
-    request = Request(
-        source=str(left),
-        target=str(right),
-        out=str(out.absolute()) if out else "",
-        **{
-            name: tuple(value) if isinstance(value, (list, tuple)) else value
-            for name, value in _renamed(options).items()
-        },
+    request = Request.model_validate(
+        {"source": str(left), "target": str(right), "out": str(out.absolute()) if out else "", **options}
     )
     with output.Progress(quiet=as_json) as listener:
         confirm = None if yes or as_json or not sys.stdin.isatty() else _confirm(listener)
         environment = pipeline.Environment(_settings(), listener, _prompt(), {"source": left, "target": right}, confirm)
         outcome = pipeline.migrate(request, plan_file, environment)
     return output.print_outcome(outcome, as_json=as_json)
-
-
-def _renamed(options: dict[str, Any]) -> dict[str, Any]:
-    return {{"identifiers": "identifier_policy"}.get(name, name): value for name, value in options.items()}
 
 
 @sensei.command(epilog=_EXAMPLE.format("sensei resume 20261122-2254"))

@@ -9,28 +9,36 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Protocol
 
+from appliance.engines.registry import target_engine
 from appliance.faults import reached
 from appliance.journal import Journal, stage
 from appliance.loading.checkpoints import create_statements
 from appliance.loading.targets import open_target
 from appliance.migration import Migration
-from appliance.planning.files import load_plan, save_plan
+from appliance.planning.assessment import Assessment, assess
+from appliance.planning.document import load_plan, save_plan
 from appliance.planning.model import Plan
 from appliance.progress import Event, Listener
 from appliance.run import Request, Run, create_run, open_run, target_lock
 from appliance.stages import discover, finalize, load, plan, prepare, profile, verify
-from kora._core import DigestKey, raw_digest, set_digest
+from kora._core import DigestKey, Progress, raw_digest, set_digest
 from kora.comparison.result import VerificationResult
 from kora.databases.address import Address, parse_address
+from kora.databases.base import Selection
 from kora.databases.registry import open_database
 from kora.databases.secrets import Prompt, Role, Secret, resolve
 from kora.errors import InvalidRequest
 from kora.evidence.artifacts import Artifacts, write_artifacts
+from kora.evidence.files import write_atomically
 from kora.evidence.signing import KeyStore
 from kora.logs import configure_logs, current_run_id
 from kora.settings import Settings
+
+PLAN_ONLY = "plan"
+"""The id of what is no run: it leaves nothing behind."""
 
 logger = logging.getLogger("appliance.pipeline")
 
@@ -93,6 +101,45 @@ def migrate(request: Request, plan_file: Path | None, environment: Environment) 
         return _carry_out(run, environment, resumed=False)
 
 
+def make_plan(request: Request, file: Path, ddl: Path | None, environment: Environment) -> Plan:
+    """Makes a plan and writes it, and on request the DDL that it means; nothing is written to either database.
+
+    Raises:
+        SenseiError: The source or target cannot be read, or the file cannot be written.
+    """
+    with TemporaryDirectory(prefix="sensei-plan-") as folder:
+        run = Run(PLAN_ONLY, Path(folder), request)
+        with _opened(run, environment, resumed=False) as migration:
+            for each in (discover, profile):
+                _run_stage(migration, each)
+            environment.listener(Event("stage", plan.name))
+            made = plan.propose(migration)
+    save_plan(made, file)
+    if ddl is not None:
+        statements = target_engine(made.target.engine).create_statements(made)
+        write_atomically(ddl, "".join(f"{statement.sql};\n\n" for statement in statements).encode())
+    return made
+
+
+def assess_source(request: Request, environment: Environment) -> Assessment:
+    """What is in a source and what about it is hard; nothing is written anywhere.
+
+    `request.target` is not looked at.
+    """
+    address = _address(Run(PLAN_ONLY, Path(), request), "source", environment)
+    with closing(open_database(address, role="source", secret=_secret(address, "source", environment))) as source:
+        selection = Selection(tables=request.tables, exclude=request.exclude, schemas=request.schemas)
+        catalog = source.catalog(selection)
+        surveys = {}
+        for table in catalog.tables:
+            progress = Progress()
+            environment.listener(Event("table", f"survey {table.name}", progress, table.row_estimate))
+            survey = profile.survey_table(source, table, progress)
+            if survey is not None:
+                surveys[str(table.name)] = survey
+        return assess(catalog, plan.read_surveys(catalog, surveys))
+
+
 def resume(run_id: str, environment: Environment) -> Outcome:
     """Goes on with a run that was stopped or killed, from a new snapshot of its source."""
     home = environment.settings.home_directory
@@ -134,7 +181,8 @@ def _opened(run: Run, environment: Environment, *, resumed: bool) -> Iterator[Mi
         )
         target_address = _address(run, "target", environment)
         target = open_target(target_address, _secret(target_address, "target", environment))
-        key = DigestKey(KeyStore(environment.settings.home_directory).migration_key(run.id))
+        store = KeyStore(environment.settings.home_directory)
+        key = DigestKey.random() if run.id == PLAN_ONLY else DigestKey(store.migration_key(run.id))
         yield Migration(
             run=run,
             journal=journal,

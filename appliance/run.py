@@ -15,16 +15,20 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
 
 from kora.errors import Busy, FileProblem, InvalidRequest
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(BaseModel):
     """What the operator asked for. URLs are kept without passwords."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str
     target: str
@@ -35,7 +39,7 @@ class Request:
     accept_loss: tuple[str, ...] = ()
     into_existing: bool = False
     workers: int = 1
-    identifier_policy: str | None = None
+    identifier_policy: Literal["preserve", "lower", "snake"] | None = None
     chunk_size_bytes: int = 32 << 20
     show_values: bool = False
 
@@ -78,7 +82,7 @@ def create_run(home: Path, request: Request) -> Run:
         folder.mkdir(parents=True, mode=0o700)
         created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         run = Run(run_id, folder, request, created)
-        text = json.dumps({"id": run_id, "created": created, "request": asdict(request)}, indent=1)
+        text = json.dumps({"id": run_id, "created": created, "request": request.model_dump()}, indent=1)
         temporary = folder / "run.json.part"
         temporary.write_text(text)
         temporary.rename(folder / "run.json")
@@ -102,8 +106,7 @@ def list_runs(home: Path) -> list[Run]:
     runs = []
     for path in sorted((home / "runs").glob("*/run.json")):
         body = json.loads(path.read_text())
-        raw = {key: tuple(value) if isinstance(value, list) else value for key, value in body["request"].items()}
-        runs.append(Run(body["id"], path.parent, Request(**raw), body["created"]))
+        runs.append(Run(body["id"], path.parent, Request.model_validate(body["request"]), body["created"]))
     return runs
 
 

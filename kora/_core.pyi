@@ -47,6 +47,10 @@ class RowStream:
     """Rows being read. Consumed once, by one thread at a time."""
     @property
     def column_count(self) -> int: ...
+    def count(self) -> int:
+        """Reads to the end; the rows that came."""
+    def shown(self, limit: int) -> list[list[tuple[str, str | None]]]:
+        """The first `limit` rows, each value as its kind and its exact text (bytes in hex): for tests and samples."""
 
 def sqlite_rows(connection: SqliteConnection, sql: str, parameters: Sequence[Scalar] = ()) -> RowStream: ...
 def postgres_rows(connection: PostgresConnection, query: str, types: Sequence[str]) -> RowStream:
@@ -155,6 +159,8 @@ class Difference:
         """Key bytes (KCF-1 cells) of rows that stand only on the source side; empty if not decoded."""
     @property
     def target_keys(self) -> list[bytes]: ...
+    def explains(self, source_digest_sum: bytes, target_digest_sum: bytes) -> bool:
+        """Whether rows whose digests sum up to these are all that differs: the proof, once they were read again."""
 
 def compare_digests(source: TableDigest, target: TableDigest) -> Difference: ...
 

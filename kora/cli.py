@@ -35,7 +35,7 @@ def _print_version(context: click.Context, _parameter: click.Parameter, wanted: 
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="The version."
 )
 def cli() -> None:
-    r"""Compare two databases row by row, and sign what was found.
+    """Compare two databases row by row, and sign what was found.
 
     KORA only reads. Exit codes: 0 equivalent, 1 different, 2 bad input or not authentic, 3 not proven, 4 try again,
     5 needs a person's decision.
@@ -72,7 +72,7 @@ def verify(
     show_values: bool,
     as_json: bool,
 ) -> int:
-    r"""Compare SOURCE with TARGET and certify the result.
+    """Compare SOURCE with TARGET and certify the result.
 
     Both are URLs: sqlite:///f.db, duckdb:///f.duckdb, postgresql://user@host/db, csv:///folder-or-zip. Without a map,
     names match exactly, else by unique case-fold.
@@ -101,7 +101,7 @@ def verify(
             accept_loss=accept_loss,
             show_values=show_values,
             settings=settings,
-            progress=progress,
+            progress=progress.watch,
         )
     finally:
         progress.close()
@@ -118,7 +118,7 @@ def verify(
 @click.option("--lenient", is_flag=True, help="Accept envelopes that other tools spelled; they hold no verdict.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def check(certificate: Path, keys: tuple[Path, ...], lenient: bool, as_json: bool) -> int:
-    r"""Check a certificate offline and exit with the certified verdict's code.
+    """Check a certificate offline and exit with the certified verdict's code.
 
     Every signer must be named with --key. Files beside the certificate that it speaks of are checked too; an altered
     one is refused (exit 2). An authentic file that holds no verdict exits with 3.
@@ -148,7 +148,7 @@ def check(certificate: Path, keys: tuple[Path, ...], lenient: bool, as_json: boo
 @click.option("--lenient", is_flag=True, help="Accept envelopes that other tools spelled.")
 @click.option("--json", "as_json", is_flag=True, help="The signed statement itself, as JSON.")
 def show(certificate: Path, lenient: bool, as_json: bool) -> int:
-    r"""Show what a certificate or fingerprint says, without checking its signature.
+    """Show what a certificate or fingerprint says, without checking its signature.
 
     \b
     Example:
@@ -165,7 +165,7 @@ def show(certificate: Path, lenient: bool, as_json: bool) -> int:
 @cli.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def keygen(as_json: bool) -> int:
-    r"""Make this machine's signing key in $SENSEI_HOME/keys, or say where it is. A key that is there is kept.
+    """Make this machine's signing key in $SENSEI_HOME/keys, or say where it is. A key that is there is kept.
 
     \b
     Example:
@@ -195,7 +195,7 @@ def keygen(as_json: bool) -> int:
 @click.option("--run", "run_id", metavar="RUN", help="The migration whose key is used; without it a new one is drawn.")
 @click.option("--json", "as_json", is_flag=True, help="The fingerprint itself, as JSON.")
 def fingerprint(url: str, tier: int, output: Path, role: "Role", run_id: str | None, as_json: bool) -> int:
-    r"""Write one side of a comparison as a small signed file, without values.
+    """Write one side of a comparison as a small signed file, without values.
 
     \b
     Example:

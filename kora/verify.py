@@ -212,12 +212,13 @@ def _without_columns(result: TableResult, columns: Sequence[str]) -> TableResult
 
 
 def _with_orphans(structure: Sequence[Loss], orphans: Sequence[Orphans]) -> list[Loss]:
-    """A foreign key that rows break is one loss, counted in rows, whether it was left out or cannot be trusted."""
+    """A foreign key that the target lacks, or does not vouch for, because rows break it: one loss, counted in rows."""
     broken = {f"foreign key {item.foreign_key}": item.count for item in orphans}
-    losses = [loss for loss in structure if not (loss.rule == "foreign_key" and loss.subject in broken)]
-    return losses + [
-        Loss(rule="orphaned_foreign_key", subject=subject, count=count, reason=f"{count:,} rows have no parent")
-        for subject, count in broken.items()
+    return [
+        Loss(rule="orphaned_foreign_key", subject=loss.subject, count=broken[loss.subject], reason=loss.reason)
+        if loss.rule == "foreign_key" and loss.subject in broken
+        else loss
+        for loss in structure
     ]
 
 

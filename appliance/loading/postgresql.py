@@ -1,7 +1,7 @@
 """Writes into PostgreSQL: binary COPY, one savepoint per batch, bad rows found by halving."""
 
 from collections.abc import Callable, Set
-from typing import Any, LiteralString, NoReturn, cast
+from typing import Any, NoReturn
 
 import psycopg
 from psycopg import sql as psql
@@ -34,7 +34,7 @@ class PostgresWriter:
     def execute(self, sql: str) -> None:
         """A statement of its own transaction."""
         try:
-            self._connection.execute(cast(LiteralString, sql))
+            self._connection.execute(sql)
         except psycopg.Error as error:
             self._fail(error, sql)
 
@@ -144,9 +144,7 @@ class PostgresWriter:
                     ),
                     (unit.run, str(unit.table), unit.number, unit.key_range is None),
                 )
-                self._connection.execute(
-                    psql.SQL("DELETE FROM {} WHERE {}").format(target, psql.SQL(cast(LiteralString, where))), values
-                )
+                self._connection.execute(psql.SQL("DELETE FROM {} WHERE {}").format(target, psql.SQL(where)), values)
         except psycopg.Error as error:
             self._fail(error, f"replacing {unit.label}")
 
@@ -172,8 +170,7 @@ class PostgresWriter:
         if (
             self._connection.closed
             or state.startswith(("08", "57P"))
-            or (isinstance(error, psycopg.OperationalError)
-            and not state)
+            or (isinstance(error, psycopg.OperationalError) and not state)
         ):
             raise ConnectionLost(words, hint="check the server and the line, then `sensei resume`") from error
         raise EngineError(f"{words} (while: {doing})", state) from error
@@ -189,7 +186,8 @@ def _range_condition(unit: Unit) -> tuple[str, list[object]]:
         for name, kind in zip(key_range.columns, unit.key_types, strict=True)
     )
     places = ", ".join(f"%s::{kind}" for kind in unit.key_types)
-    parts, values = [], []
+    parts: list[str] = []
+    values: list[object] = []
     for operator, bound in ((">", key_range.after), ("<=", key_range.upto)):
         if bound is not None:
             parts.append(f"({columns}) {operator} ({places})")

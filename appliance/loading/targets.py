@@ -6,20 +6,21 @@ reader is opened. SQLite goes through the core alone.
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
-from typing import Any, LiteralString, Protocol, cast
+from typing import Any, Protocol
 
 from appliance.loading.base import TargetWriter
-from appliance.loading.duckdb import CONFIG, DuckDBWriter
+from appliance.loading.duckdb import DuckDBWriter
 from appliance.loading.sqlite import SqliteWriter
-from kora._core import SqliteConnection
+from appliance.planning.rehearsal import Execute
+from appliance.planning.scratch import duckdb_scratch, postgresql_scratch, sqlite_scratch
 from kora.databases.address import Address
 from kora.databases.base import Database
 from kora.databases.registry import open_database
 from kora.databases.secrets import Secret
-from kora.errors import AccessDenied, Busy, EngineError, FileProblem, InvalidRequest
+from kora.errors import AccessDenied, Busy, FileProblem, InvalidRequest
 
 
 class Target(Protocol):
@@ -39,7 +40,7 @@ class Target(Protocol):
         """Whether there is anything to read yet."""
         ...
 
-    def scratch(self) -> "ScratchContext":
+    def scratch(self) -> AbstractContextManager[Execute]:
         """A place on the real engine where DDL can be tried."""
         ...
 
@@ -50,13 +51,6 @@ class Target(Protocol):
     def remove_if_ours(self) -> str:
         """Removes what only this run made of the container itself (a file that is empty now); says what it did."""
         ...
-
-
-class ScratchContext(Protocol):
-    """What `with target.scratch() as execute:` needs."""
-
-    def __enter__(self) -> Callable[[str], None]: ...
-    def __exit__(self, *exception: object) -> bool | None: ...
 
 
 def open_target(address: Address, secret: Secret) -> Target:
@@ -137,23 +131,9 @@ class DuckDBTarget(_FileTarget):
         """The one writing connection."""
         return DuckDBWriter(self._path)
 
-    @contextmanager
-    def scratch(self) -> Iterator[Callable[[str], None]]:
+    def scratch(self) -> AbstractContextManager[Execute]:
         """A DuckDB in memory."""
-        import duckdb
-
-        connection = duckdb.connect(":memory:", config=CONFIG)
-
-        def execute(sql: str) -> None:
-            try:
-                connection.execute(sql)
-            except duckdb.Error as error:
-                raise EngineError(str(error).splitlines()[0]) from error
-
-        try:
-            yield execute
-        finally:
-            connection.close()
+        return duckdb_scratch()
 
 
 class SqliteTarget(_FileTarget):
@@ -163,18 +143,9 @@ class SqliteTarget(_FileTarget):
         """The one writing connection."""
         return SqliteWriter(self._path)
 
-    @contextmanager
-    def scratch(self) -> Iterator[Callable[[str], None]]:
+    def scratch(self) -> AbstractContextManager[Execute]:
         """A SQLite in memory."""
-        connection = SqliteConnection(":memory:", "create")
-
-        def execute(sql: str) -> None:
-            connection.execute(sql)
-
-        try:
-            yield execute
-        finally:
-            connection.close()
+        return sqlite_scratch()
 
 
 class PostgresTarget:
@@ -203,29 +174,10 @@ class PostgresTarget:
         return open_database(self.address, role="target", secret=self._secret)
 
     @contextmanager
-    def scratch(self) -> Iterator[Callable[[str], None]]:
-        """A transaction that is rolled back; each statement stands under a savepoint."""
-        import psycopg
-
-        connection = self._connect()
-        connection.autocommit = True
-        connection.execute("BEGIN")
-
-        def execute(sql: str) -> None:
-            connection.execute("SAVEPOINT rehearsal")
-            try:
-                connection.execute(cast(LiteralString, sql))
-            except psycopg.Error as error:
-                connection.execute("ROLLBACK TO SAVEPOINT rehearsal")
-                raise EngineError(error.diag.message_primary or str(error), error.sqlstate or "") from error
-            connection.execute("RELEASE SAVEPOINT rehearsal")
-
-        try:
+    def scratch(self) -> Iterator[Execute]:
+        """A transaction on the real target that is rolled back."""
+        with closing(self._connect()) as connection, postgresql_scratch(connection) as execute:
             yield execute
-        finally:
-            if not connection.closed:
-                connection.execute("ROLLBACK")
-                connection.close()
 
     def preflight(self, needed_bytes: int, schemas: tuple[str, ...]) -> None:
         """Asks the server for the rights that the load needs."""

@@ -1,4 +1,4 @@
-"""Reads the source's catalog in the run's snapshot, and sees to it that a resumed run still finds the same structure."""
+"""Reads the source's catalog in the run's snapshot; a resumed run must still find the same structure."""
 
 import json
 from hashlib import sha256

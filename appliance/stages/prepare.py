@@ -1,4 +1,4 @@
-"""Makes the target ready: checks rights and room, refuses a target that is not empty, creates tables and checkpoints."""
+"""Makes the target ready: rights, room, an empty place, then tables and checkpoints."""
 
 from appliance.engines.base import Phase, Statement
 from appliance.engines.registry import target_engine

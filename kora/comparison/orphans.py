@@ -3,7 +3,7 @@
 from kora.catalog import Catalog, ForeignKey, Table
 from kora.comparison.result import Orphans
 from kora.comparison.structure import foreign_key_subject
-from kora.databases.base import Database
+from kora.databases.base import Database, KeyValue
 
 KEYS_LISTED = 20
 
@@ -46,7 +46,13 @@ def _orphans_of(database: Database, catalog: Catalog, table: Table, key: Foreign
         rows = database.scalar_query(
             f"SELECT {columns} FROM {child} c WHERE {condition} ORDER BY {columns} LIMIT {KEYS_LISTED}"
         )
-        keys = tuple(", ".join(f"{name}={value}" for name, value in zip(shown, row, strict=True)) for row in rows)
+        keys = tuple(
+            ", ".join(f"{name}={_text(value)}" for name, value in zip(shown, row, strict=True)) for row in rows
+        )
     return Orphans(
         foreign_key=foreign_key_subject(table.name, key), table=str(table.name), count=int(str(count)), keys=keys
     )
+
+
+def _text(value: KeyValue) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)

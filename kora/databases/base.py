@@ -13,7 +13,7 @@ from kora._core import RowStream
 from kora.catalog import Catalog, Name, Table, Type
 from kora.errors import InvalidRequest, UnsupportedType
 
-KeyValue: TypeAlias = None | bool | int | float | str | bytes
+KeyValue: TypeAlias = bool | int | float | str | bytes | None
 OWN_PREFIX = "_sensei"
 """Schemas and tables of this name's beginning hold Sensei's own checkpoints: no catalog shows them."""
 KeyTuple: TypeAlias = tuple[KeyValue, ...]
@@ -47,9 +47,12 @@ class Selection:
 
 
 def _matches(name: Name, patterns: tuple[str, ...]) -> bool:
-    """Whether a pattern is the name, exactly or in the shell's sense, with or without its schema."""
-    spellings = (str(name), name.name)
-    return any(text == pattern or fnmatchcase(text, pattern) for pattern in patterns for text in spellings)
+    """Whether a pattern is the name, exactly or in the shell's sense; one with a dot may speak of the schema too."""
+    return any(
+        text == pattern or fnmatchcase(text, pattern)
+        for pattern in patterns
+        for text in ((name.name, str(name)) if "." in pattern else (name.name,))
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,27 @@ def range_condition(key_range: KeyRange, columns: Sequence[str], values: Callabl
     return f" WHERE {' AND '.join(parts)}" if parts else ""
 
 
+def spelled_out_range(key_range: KeyRange, columns: Sequence[str], values: Callable[[KeyTuple], list[str]]) -> str:
+    """The same without row comparisons, for an engine that cannot bound a row on both sides.
+
+    Each bound also limits the first column by itself, which is what an engine can skip blocks by.
+    """
+    parts = []
+    for sign, bound in ((">", key_range.after), ("<", key_range.upto)):
+        if bound is not None:
+            written = values(bound)
+            parts += [f"{columns[0]} {sign}= {written[0]}", _beyond(columns, written, sign, sign == "<")]
+    return f" WHERE {' AND '.join(parts)}" if parts else ""
+
+
+def _beyond(columns: Sequence[str], written: Sequence[str], sign: str, or_equal: bool) -> str:
+    """`(a > x OR (a = x AND (b > y …)))`."""
+    if len(columns) == 1:
+        return f"({columns[0]} {sign}{'=' if or_equal else ''} {written[0]})"
+    rest = _beyond(columns[1:], written[1:], sign, or_equal)
+    return f"({columns[0]} {sign} {written[0]} OR ({columns[0]} = {written[0]} AND {rest}))"
+
+
 def row_of(parts: Sequence[str]) -> str:
     """`a` or `(a, b)`."""
     return parts[0] if len(parts) == 1 else f"({', '.join(parts)})"

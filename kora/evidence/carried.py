@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from kora._core import DigestKey
-from kora.comparison.fingerprint import Fingerprint, ScanProgress, take_fingerprint
+from kora.comparison.fingerprint import Fingerprint
+from kora.comparison.fingerprint_scan import ScanProgress, take_fingerprint
 from kora.comparison.mapping import Side
 from kora.databases.address import parse_address
 from kora.databases.registry import open_database

@@ -49,6 +49,7 @@ def render_html(
         losses=[loss for loss in result.losses if loss.count],
         readings=[(table, reading) for table in result.tables for reading in table.readings],
         not_compared_columns=[(table, column) for table in result.tables for column in table.not_comparable_columns],
+        not_checked=words.not_checked(result.not_checked),
         longest=max((timing.seconds for timing in result.timings), default=0.0),
         signer_key_id=signer_key_id,
         certificate_name=certificate_name,
@@ -60,8 +61,7 @@ def _figures(result: VerificationResult) -> list[tuple[str, str]]:
     """The four numbers under the verdict."""
     differing = sum(table.difference_count for table in result.tables)
     columns = sum(len(table.not_comparable_columns) for table in result.tables)
-    behaviour = 1
-    not_checked = sum(item.count for item in result.not_checked) + columns + behaviour
+    not_checked = sum(item.count for item in words.not_checked(result.not_checked)) + columns
     return [
         (f"{len(words.matching(result)):,} of {len(result.tables):,}", "tables match"),
         (f"{words.total_rows(result):,}", "source rows compared"),

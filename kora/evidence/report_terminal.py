@@ -5,16 +5,17 @@ Every text that comes from a database passes `visible`, so that no value can ste
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from kora.comparison.fingerprint import Fingerprint
-from kora.comparison.mapping import Loss
-from kora.comparison.result import TableResult, VerificationResult
+from kora.comparison.mapping import Loss, Side
+from kora.comparison.result import NotChecked, TableResult, VerificationResult
 from kora.errors import SenseiError
 from kora.evidence import report_words as words
 from kora.evidence.artifacts import Artifacts
@@ -54,7 +55,8 @@ def print_result(result: VerificationResult, artifacts: Artifacts | None) -> Non
         "Orphaned rows",
         [f"{item.foreign_key} in {item.table}: {words.plural(item.count, 'row')}" for item in result.orphans],
     )
-    _not_checked(console, result)
+    _not_checked(console, result.not_checked)
+    console.print()
     console.print(Text.assemble(("Next  ", "bold"), summary.next_step))
     if artifacts:
         console.print()
@@ -149,28 +151,54 @@ def print_sensei_error(error: SenseiError) -> None:
     print_error(error.message, error.hint)
 
 
+class Counters(Protocol):
+    """What a running pass says of itself; `kora._core.Progress` is one."""
+
+    @property
+    def rows(self) -> int:
+        """Rows read so far."""
+        ...
+
+
 class TerminalProgress:
     """Progress on stderr, one line rewritten; silent where stderr is not a terminal."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False, markup=False)
-        self._status = self._console.status("")
+        self._passes: dict[tuple[str, str], Counters] = {}
+        self._stage = ""
+        self._status = self._console.status(self)
         self._running = False
 
+    def watch(self, pair: str, side: Side, counters: Counters) -> None:
+        """Show a pass over one side of a table while it counts; the last pass of each side is shown."""
+        self._passes = {key: value for key, value in self._passes.items() if key[1] != side}
+        self._passes[pair, side] = counters
+        self._start()
+
     def __call__(self, stage: str, rows: int = 0) -> None:
-        """Say what is going on: a stage's name and the rows that it has read."""
-        if not self._console.is_terminal:
-            return
-        if not self._running:
-            self._status.start()
-            self._running = True
-        self._status.update(words.visible(f"{stage} {rows:,} rows" if rows else stage))
+        """Show a stage's name and the rows that it has read."""
+        self._stage = f"{stage} {rows:,} rows" if rows else stage
+        self._start()
 
     def close(self) -> None:
         """Take the line away. Safe to call twice."""
         if self._running:
             self._status.stop()
             self._running = False
+
+    def __rich__(self) -> Text:
+        """The line as it stands now; rich asks for it several times a second."""
+        passes = [f"{side} {pair.split('~')[0]}: {counters.rows:,} rows" for (pair, side), counters in self._current()]
+        return Text(words.visible(" · ".join(filter(None, [self._stage, *passes]))), no_wrap=True, overflow="ellipsis")
+
+    def _current(self) -> list[tuple[tuple[str, str], Counters]]:
+        return sorted(self._passes.items(), key=lambda item: item[0][1])
+
+    def _start(self) -> None:
+        if self._console.is_terminal and not self._running:
+            self._status.start()
+            self._running = True
 
 
 def _stdout() -> Console:
@@ -196,7 +224,7 @@ def _tables(tables: Iterable[TableResult]) -> Table:
             continue
         sign, word = words.OUTCOMES[table.outcome]
         grid.add_row(
-            words.visible(table.name),
+            words.visible(_short_name(table)),
             Text(f"{sign} {word}", style=_STYLES.get(table.outcome, "blue")),
             *_counts(table.source_rows, table.target_rows),
             *(f"{count:,}" if count else "" for count in _difference_counts(table)),
@@ -209,6 +237,13 @@ def _tables(tables: Iterable[TableResult]) -> Table:
             f"{len(matched):,} tables", Text("✓ match", style="green"), f"{source:,}", f"{target:,}", "", "", ""
         )
     return grid
+
+
+def _short_name(table: TableResult) -> str:
+    """The source's name alone where the target's is the same in another schema: lines stay short."""
+    if table.source and table.target and table.source.split(".")[-1] == table.target.split(".")[-1]:
+        return table.source
+    return table.name
 
 
 def _counts(*counts: int | None) -> list[str]:
@@ -228,12 +263,12 @@ def _ledger(console: Console, losses: Iterable[Loss | CertifiedLoss]) -> None:
     _lines(console, "Loss ledger", lines)
 
 
-def _not_checked(console: Console, result: VerificationResult) -> None:
+def _not_checked(console: Console, items: Sequence[NotChecked]) -> None:
     lines = [
         f"{item.what} {item.name}" + (f" ({item.count:,})" if item.count != 1 else "") + f": {item.detail or item.side}"
-        for item in result.not_checked
+        for item in words.not_checked(items)
     ]
-    _lines(console, "Not checked", ["behaviour: not run", *lines])
+    _lines(console, "Not checked", lines)
 
 
 def _predicate(console: Console, predicate: Predicate) -> None:
@@ -252,14 +287,7 @@ def _predicate(console: Console, predicate: Predicate) -> None:
         },
     )
     _ledger(console, predicate.losses)
-    _lines(
-        console,
-        "Not checked",
-        [
-            "behaviour: not run",
-            *(f"{item.what} {item.name}: {item.detail or item.side}" for item in predicate.not_checked),
-        ],
-    )
+    _not_checked(console, predicate.not_checked)
 
 
 def _without_verdict(console: Console, certificate: Certificate) -> None:
@@ -284,7 +312,6 @@ def _lines(console: Console, title: str, lines: Iterable[str]) -> None:
         console.print(Text(f"  {words.visible(line)}"))
     if len(listed) > _LINES_SHOWN:
         console.print(Text(f"  and {len(listed) - _LINES_SHOWN:,} more, in the report"))
-    console.print()
 
 
 def _pairs(console: Console, pairs: Mapping[str, str]) -> None:

@@ -4,9 +4,10 @@ Nothing here prints. Every number in a sentence comes from the result.
 """
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kora.comparison.result import TableResult, VerificationResult
+from kora.comparison.result import NotChecked, TableResult, VerificationResult
 from kora.evidence.verdict import Decision
 from kora.exit_codes import ExitCode
 
@@ -67,6 +68,14 @@ def total_rows(result: VerificationResult) -> int:
 def matching(result: VerificationResult) -> list[TableResult]:
     """Tables whose outcome is `match`."""
     return [table for table in result.tables if table.outcome == "match"]
+
+
+def not_checked(items: Sequence[NotChecked]) -> list[NotChecked]:
+    """What was not checked, behaviour first: it belongs in every list, whether or not the caller put it there."""
+    behaviour = [item for item in items if item.what == "behaviour"]
+    if not behaviour:
+        behaviour = [NotChecked(what="behaviour", name="queries, constraints and routines", detail="not run")]
+    return behaviour + [item for item in items if item.what != "behaviour"]
 
 
 def visible(text: str) -> str:

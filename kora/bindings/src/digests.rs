@@ -1,7 +1,455 @@
-//! Bindings: digests.
+//! Bindings: keys, table digests, the exact second pass and the rows that a finding shows. The GIL is released while
+//! rows are read.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use kora_core::cell::Cell;
+use kora_core::digest::{RawDigester, RootOptions, TablePass};
+use kora_core::error::{Error, Result};
+use kora_core::program::{Profile, RowProgram, Side};
+use kora_core::rows::{Flow, RowReader};
+use kora_core::second_pass::{KeyTag, RowCollector, SpillPass};
+use kora_core::{canon, digest, keys, second_pass, set_hash, spill};
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::errors::IntoPython;
+use crate::rows::{Progress, ProgressCounters, RowStream};
+
+/// Rows between two updates of a scan's counters.
+const PROGRESS_ROWS: u64 = 512;
+
+type Bytes<'py> = Bound<'py, PyBytes>;
+
+/// 32 secret bytes from which all keys of one comparison derive.
+#[pyclass(module = "kora._core", frozen)]
+pub struct DigestKey {
+    /// The core's key.
+    pub inner: keys::DigestKey,
+}
+
+#[pymethods]
+impl DigestKey {
+    #[new]
+    fn new(key: &[u8]) -> PyResult<Self> {
+        Ok(Self {
+            inner: keys::DigestKey::new(key).into_python()?,
+        })
+    }
+
+    #[staticmethod]
+    fn random() -> PyResult<Self> {
+        Ok(Self {
+            inner: keys::DigestKey::random().into_python()?,
+        })
+    }
+
+    #[getter]
+    fn key_id(&self) -> String {
+        self.inner.key_id()
+    }
+}
+
+/// Counts a scan's rows and bytes for whoever watches it.
+pub struct Watch {
+    counters: Option<Arc<ProgressCounters>>,
+    rows: u64,
+    bytes: u64,
+}
+
+impl Watch {
+    /// Without a progress object this costs nothing.
+    pub fn new(progress: Option<&Progress>) -> Self {
+        Self {
+            counters: progress.map(|progress| progress.shared.clone()),
+            rows: 0,
+            bytes: 0,
+        }
+    }
+
+    /// One more row; `Stopped` if someone asked for it.
+    #[inline]
+    pub fn row(&mut self, bytes: usize) -> Result<()> {
+        self.rows += 1;
+        self.bytes += bytes as u64;
+        if self.rows == PROGRESS_ROWS {
+            self.report()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Hands the counts over.
+    pub fn report(&mut self) -> Result<()> {
+        let (rows, bytes) = (std::mem::take(&mut self.rows), std::mem::take(&mut self.bytes));
+        self.counters
+            .as_ref()
+            .map_or(Ok(()), |counters| counters.add(rows, bytes))
+    }
+}
+
+/// Pushes all rows into `each`, which says how many bytes a row had and whether to go on.
+fn scan(
+    mut reader: Box<dyn RowReader>,
+    watch: &mut Watch,
+    mut each: impl FnMut(&[Cell<'_>]) -> Result<(usize, Flow)>,
+) -> Result<()> {
+    watch.report()?;
+    let mut ended = false;
+    while !ended {
+        let mut paused = false;
+        let more = reader.pump(&mut |cells: &[Cell<'_>]| {
+            let (bytes, flow) = each(cells)?;
+            watch.row(bytes)?;
+            paused = flow == Flow::Pause;
+            Ok(flow)
+        })?;
+        ended = paused || !more;
+    }
+    watch.report()
+}
+
+/// Like [`scan`], with each row's canonical bytes and its key's; gives the tallies as JSON.
+fn scan_canonical(
+    reader: Box<dyn RowReader>,
+    mut program: RowProgram,
+    watch: &mut Watch,
+    mut each: impl FnMut(&[u8], &[u8]) -> Result<()>,
+) -> Result<String> {
+    let (mut row, mut key) = (Vec::new(), Vec::new());
+    scan(reader, watch, |cells| {
+        row.clear();
+        key.clear();
+        program.encode(cells, &mut row, &mut key)?;
+        each(&row, &key)?;
+        Ok((row.len(), Flow::Continue))
+    })?;
+    serde_json::to_string(&program.tallies())
+        .map_err(|problem| Error::Usage(format!("tallies that cannot be written as JSON: {problem}")))
+}
+
+fn side(name: &str) -> Result<Side> {
+    match name {
+        "source" => Ok(Side::Source),
+        "target" => Ok(Side::Target),
+        other => Err(Error::Usage(format!("a side is 'source' or 'target', not {other:?}"))),
+    }
+}
+
+fn parse(profile: &str, name: &str) -> PyResult<(Profile, Side)> {
+    Ok((Profile::from_json(profile).into_python()?, side(name).into_python()?))
+}
+
+/// One side of one table pair: what a pass over its rows left behind.
+#[pyclass(module = "kora._core", frozen)]
+pub struct TableDigest {
+    inner: digest::TableDigest,
+    tallies: String,
+}
+
+#[pymethods]
+impl TableDigest {
+    #[getter]
+    fn row_count(&self) -> u64 {
+        self.inner.row_count
+    }
+    #[getter]
+    fn byte_count(&self) -> u64 {
+        self.inner.byte_count
+    }
+    #[getter]
+    fn live_sum<'py>(&self, py: Python<'py>) -> Bytes<'py> {
+        PyBytes::new(py, &self.inner.live_sum)
+    }
+    #[getter]
+    fn root<'py>(&self, py: Python<'py>) -> Option<Bytes<'py>> {
+        self.inner.root.as_ref().map(|root| PyBytes::new(py, root))
+    }
+    #[getter]
+    fn tallies(&self) -> &str {
+        &self.tallies
+    }
+}
+
+#[pyfunction]
+#[pyo3(signature = (stream, profile, side, key, *, root_key=None, unique=false, spill_directory=None, progress=None))]
+#[allow(clippy::too_many_arguments)] // Python's signature: four of them are keywords.
+fn digest_rows(
+    py: Python<'_>,
+    stream: &RowStream,
+    profile: &str,
+    side: &str,
+    key: &DigestKey,
+    root_key: Option<&DigestKey>,
+    unique: bool,
+    spill_directory: Option<PathBuf>,
+    progress: Option<&Progress>,
+) -> PyResult<TableDigest> {
+    let (profile, side) = parse(profile, side)?;
+    let root = root_key.map(|key| RootOptions {
+        key: key.inner.clone(),
+        unique,
+        spill_folder: spill_directory,
+    });
+    let program = RowProgram::new(&profile, side).into_python()?;
+    let mut pass = TablePass::new(&profile, &key.inner, root);
+    let mut watch = Watch::new(progress);
+    let reader = stream.take()?;
+    py.detach(|| {
+        let tallies = scan_canonical(reader, program, &mut watch, |row, key| pass.row(row, key))?;
+        Ok(TableDigest {
+            inner: pass.finish()?,
+            tallies,
+        })
+    })
+    .into_python()
+}
+
+/// What two digests under one key and profile say about each other.
+#[pyclass(module = "kora._core", frozen)]
+pub struct Difference {
+    inner: digest::Difference,
+}
+
+#[pymethods]
+impl Difference {
+    #[getter]
+    fn equal(&self) -> bool {
+        self.inner.equal
+    }
+    #[getter]
+    fn decoded(&self) -> bool {
+        self.inner.decoded
+    }
+    #[getter]
+    fn source_keys<'py>(&self, py: Python<'py>) -> Vec<Bytes<'py>> {
+        self.inner.source_keys.iter().map(|key| PyBytes::new(py, key)).collect()
+    }
+    #[getter]
+    fn target_keys<'py>(&self, py: Python<'py>) -> Vec<Bytes<'py>> {
+        self.inner.target_keys.iter().map(|key| PyBytes::new(py, key)).collect()
+    }
+    fn explains(&self, source_digest_sum: &[u8], target_digest_sum: &[u8]) -> PyResult<bool> {
+        let (source, target) = (thirty_two(source_digest_sum)?, thirty_two(target_digest_sum)?);
+        Ok(self.inner.explains(&source, &target))
+    }
+}
+
+fn thirty_two(bytes: &[u8]) -> PyResult<set_hash::Digest> {
+    let wrong = |_| Error::Usage(format!("a digest has 32 bytes, not {}", bytes.len()));
+    bytes.try_into().map_err(wrong).into_python()
+}
+
+#[pyfunction]
+fn compare_digests(py: Python<'_>, source: &TableDigest, target: &TableDigest) -> PyResult<Difference> {
+    let inner = py
+        .detach(|| digest::Difference::between(&source.inner, &target.inner))
+        .into_python()?;
+    Ok(Difference { inner })
+}
+
+/// Key and row digests of one side, for the exact second pass.
+#[pyclass(module = "kora._core", frozen)]
+pub struct RowSpill {
+    inner: second_pass::RowSpill,
+}
+
+#[pymethods]
+impl RowSpill {
+    #[getter]
+    fn row_count(&self) -> u64 {
+        self.inner.row_count()
+    }
+}
+
+#[pyfunction]
+#[pyo3(signature = (stream, profile, side, key, directory, *, progress=None))]
+fn spill_rows(
+    py: Python<'_>,
+    stream: &RowStream,
+    profile: &str,
+    side: &str,
+    key: &DigestKey,
+    directory: PathBuf,
+    progress: Option<&Progress>,
+) -> PyResult<RowSpill> {
+    let (profile, side) = parse(profile, side)?;
+    let program = RowProgram::new(&profile, side).into_python()?;
+    let mut pass = SpillPass::new(&profile, &key.inner, Path::new(&directory));
+    let mut watch = Watch::new(progress);
+    let reader = stream.take()?;
+    py.detach(|| {
+        scan_canonical(reader, program, &mut watch, |row, key| pass.row(row, key))?;
+        Ok(RowSpill { inner: pass.finish()? })
+    })
+    .into_python()
+}
+
+/// How two spills differ, counted exactly.
+#[pyclass(module = "kora._core", frozen)]
+pub struct SpillDifference {
+    inner: spill::SpillDifference,
+}
+
+#[pymethods]
+impl SpillDifference {
+    #[getter]
+    fn mismatch(&self) -> u64 {
+        self.inner.mismatch
+    }
+    #[getter]
+    fn missing_in_target(&self) -> u64 {
+        self.inner.missing_in_target
+    }
+    #[getter]
+    fn extra_in_target(&self) -> u64 {
+        self.inner.extra_in_target
+    }
+    #[getter]
+    fn samples<'py>(&self, py: Python<'py>) -> Vec<(&'static str, Bytes<'py>, u64, u64)> {
+        let samples = self.inner.samples.iter();
+        samples
+            .map(|found| {
+                (
+                    found.outcome.name(),
+                    PyBytes::new(py, &found.key_tag),
+                    found.source_rows,
+                    found.target_rows,
+                )
+            })
+            .collect()
+    }
+}
+
+#[pyfunction]
+fn compare_spills(py: Python<'_>, source: &RowSpill, target: &RowSpill, limit: usize) -> PyResult<SpillDifference> {
+    let inner = py.detach(|| source.inner.compare(&target.inner, limit)).into_python()?;
+    Ok(SpillDifference { inner })
+}
+
+/// One row held in memory.
+#[pyclass(module = "kora._core", frozen)]
+pub struct Row {
+    inner: second_pass::Row,
+}
+
+#[pymethods]
+impl Row {
+    #[getter]
+    fn key<'py>(&self, py: Python<'py>) -> Bytes<'py> {
+        PyBytes::new(py, &self.inner.key)
+    }
+    #[getter]
+    fn key_tag<'py>(&self, py: Python<'py>) -> Bytes<'py> {
+        PyBytes::new(py, &self.inner.key_tag)
+    }
+    #[getter]
+    fn digest<'py>(&self, py: Python<'py>) -> Bytes<'py> {
+        PyBytes::new(py, &self.inner.digest)
+    }
+    #[getter]
+    fn cells<'py>(&self, py: Python<'py>) -> Vec<Bytes<'py>> {
+        self.inner.cells.iter().map(|cell| PyBytes::new(py, cell)).collect()
+    }
+    #[getter]
+    fn stored(&self) -> Vec<(&'static str, Option<String>)> {
+        self.inner.stored.clone()
+    }
+}
+
+#[pyfunction]
+#[pyo3(signature = (stream, profile, side, key, *, key_tags=None, limit=None, progress=None))]
+#[allow(clippy::too_many_arguments)] // Python's signature: three of them are keywords.
+fn collect_rows(
+    py: Python<'_>,
+    stream: &RowStream,
+    profile: &str,
+    side: &str,
+    key: &DigestKey,
+    key_tags: Option<Vec<Vec<u8>>>,
+    limit: Option<usize>,
+    progress: Option<&Progress>,
+) -> PyResult<Vec<Row>> {
+    let (profile, side) = parse(profile, side)?;
+    let wanted = key_tags.map(wanted_tags).transpose()?;
+    let limit = limit.unwrap_or(usize::MAX);
+    let mut collector = RowCollector::new(&profile, side, &key.inner, wanted, limit).into_python()?;
+    let mut watch = Watch::new(progress);
+    let reader = stream.take()?;
+    let rows = py.detach(|| {
+        scan(reader, &mut watch, |cells| {
+            collector.row(cells)?;
+            let flow = if collector.is_full() {
+                Flow::Pause
+            } else {
+                Flow::Continue
+            };
+            Ok((collector.last_row_bytes(), flow))
+        })?;
+        Ok(collector.finish())
+    });
+    Ok(rows.into_python()?.into_iter().map(|inner| Row { inner }).collect())
+}
+
+fn wanted_tags(tags: Vec<Vec<u8>>) -> PyResult<HashSet<KeyTag>> {
+    let wrong = |tag: Vec<u8>| Error::Usage(format!("a key tag has 16 bytes, not {}", tag.len()));
+    let tags: Result<HashSet<KeyTag>> = tags.into_iter().map(|tag| tag.try_into().map_err(wrong)).collect();
+    tags.into_python()
+}
+
+#[pyfunction]
+fn decode_cells(cells: &[u8]) -> PyResult<Vec<(&'static str, Option<String>)>> {
+    canon::decode_cells(cells).into_python()
+}
+
+#[pyfunction]
+fn set_digest<'py>(py: Python<'py>, digests: Vec<Vec<u8>>) -> PyResult<Bytes<'py>> {
+    let digests: Vec<set_hash::Digest> = digests
+        .iter()
+        .map(|digest| thirty_two(digest))
+        .collect::<PyResult<_>>()?;
+    Ok(PyBytes::new(py, &set_hash::set_digest(&digests)))
+}
+
+#[pyfunction]
+#[pyo3(signature = (stream, key, *, progress=None))]
+fn raw_digest<'py>(
+    py: Python<'py>,
+    stream: &RowStream,
+    key: &DigestKey,
+    progress: Option<&Progress>,
+) -> PyResult<(u64, Bytes<'py>)> {
+    let mut digester = RawDigester::new(&key.inner);
+    let mut watch = Watch::new(progress);
+    let reader = stream.take()?;
+    let (rows, sum) = py
+        .detach(|| {
+            scan(reader, &mut watch, |cells| {
+                digester.row(cells)?;
+                Ok((digester.last_row_bytes(), Flow::Continue))
+            })?;
+            digester.finish()
+        })
+        .into_python()?;
+    Ok((rows, PyBytes::new(py, &sum)))
+}
 
 /// Adds this room's names to the module.
-pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<DigestKey>()?;
+    module.add_class::<TableDigest>()?;
+    module.add_class::<Difference>()?;
+    module.add_class::<RowSpill>()?;
+    module.add_class::<SpillDifference>()?;
+    module.add_class::<Row>()?;
+    module.add_function(wrap_pyfunction!(digest_rows, module)?)?;
+    module.add_function(wrap_pyfunction!(compare_digests, module)?)?;
+    module.add_function(wrap_pyfunction!(spill_rows, module)?)?;
+    module.add_function(wrap_pyfunction!(compare_spills, module)?)?;
+    module.add_function(wrap_pyfunction!(collect_rows, module)?)?;
+    module.add_function(wrap_pyfunction!(decode_cells, module)?)?;
+    module.add_function(wrap_pyfunction!(set_digest, module)?)?;
+    module.add_function(wrap_pyfunction!(raw_digest, module)?)
 }

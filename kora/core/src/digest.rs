@@ -3,9 +3,11 @@
 //! Owns what a pass leaves behind and what two passes say about each other. It takes canonical bytes; how they are
 //! made is [`crate::program`]'s concern.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::batch::{BatchHasher, DigestSink};
+use crate::canon::{close_row, encode_cell, open_row};
+use crate::cell::Cell;
 use crate::error::{Error, Result};
 use crate::keys::{profile_digest, DigestKey, Purpose, SecretKey};
 use crate::program::Profile;
@@ -37,12 +39,12 @@ pub struct TablePass {
 
 impl TablePass {
     /// A pass under `key`; `root` asks for an LtHash root as well, which may be under another key.
-    pub fn new(profile: &Profile, key: &DigestKey, root: Option<RootOptions>) -> Result<Self> {
-        let context = profile_digest(profile)?;
+    pub fn new(profile: &Profile, key: &DigestKey, root: Option<RootOptions>) -> Self {
+        let context = profile_digest(profile);
         let row_key = key.derive(Purpose::Row, &context);
         let root = root.map(|options| RootPass::new(&options, key, &context));
         let keyed = !profile.key.is_empty();
-        Ok(Self {
+        Self {
             comparison: *key.derive(Purpose::Name, &context),
             keyed,
             hasher: BatchHasher::new(row_key),
@@ -53,7 +55,7 @@ impl TablePass {
             root,
             row_count: 0,
             byte_count: 0,
-        })
+        }
     }
 
     /// One row: its canonical bytes, and those of its key cells (empty for a table without a key).
@@ -299,6 +301,7 @@ pub struct RawDigester {
     hasher: BatchHasher<()>,
     sum: SetSum,
     row_count: u64,
+    encoded: Vec<u8>,
 }
 
 impl RawDigester {
@@ -308,12 +311,30 @@ impl RawDigester {
             hasher: BatchHasher::new(key.derive(Purpose::RawRow, b"")),
             sum: SetSum::default(),
             row_count: 0,
+            encoded: Vec::new(),
         }
+    }
+
+    /// One row, each cell encoded as it was read.
+    pub fn row(&mut self, cells: &[Cell<'_>]) -> Result<()> {
+        let mut encoded = std::mem::take(&mut self.encoded);
+        encoded.clear();
+        let start = open_row(&mut encoded);
+        cells.iter().try_for_each(|cell| encode_cell(cell, &mut encoded))?;
+        close_row(start, &mut encoded)?;
+        self.encoded(&encoded)?;
+        self.encoded = encoded;
+        Ok(())
+    }
+
+    /// Canonical bytes of the last row.
+    pub fn last_row_bytes(&self) -> usize {
+        self.encoded.len()
     }
 
     /// One row's canonical bytes, its length in front.
     #[inline]
-    pub fn encoded(&mut self, row: &[u8]) -> Result<()> {
+    fn encoded(&mut self, row: &[u8]) -> Result<()> {
         self.row_count += 1;
         let sum = &mut self.sum;
         self.hasher.push(row, (), &mut |digests: &[Digest], _: &[()]| {
@@ -323,7 +344,7 @@ impl RawDigester {
     }
 
     /// Rows so far, and Σ of their digests mod 2²⁵⁶, little-endian. More rows may follow.
-    pub fn snapshot(&mut self) -> Result<(u64, Digest)> {
+    pub fn finish(&mut self) -> Result<(u64, Digest)> {
         let sum = &mut self.sum;
         self.hasher.flush(&mut |digests: &[Digest], _: &[()]| {
             digests.iter().for_each(|digest| sum.add(digest));
@@ -331,15 +352,6 @@ impl RawDigester {
         })?;
         Ok((self.row_count, self.sum.to_bytes()))
     }
-}
-
-/// Root options for one side, from what a caller has at hand.
-pub fn root_options(key: Option<&DigestKey>, unique: bool, spill_folder: Option<&Path>) -> Option<RootOptions> {
-    key.map(|key| RootOptions {
-        key: key.clone(),
-        unique,
-        spill_folder: spill_folder.map(Path::to_path_buf),
-    })
 }
 
 #[cfg(test)]
@@ -371,7 +383,7 @@ mod tests {
 
     fn digest(rows: &[(Vec<u8>, Vec<u8>)], keyed: bool, root: Option<RootOptions>) -> TableDigest {
         let profile = profile(if keyed { vec![0] } else { vec![] });
-        let mut pass = TablePass::new(&profile, &live(), root).expect("a profile");
+        let mut pass = TablePass::new(&profile, &live(), root);
         for (row, key) in rows {
             pass.row(row, if keyed { key } else { b"" }).expect("in memory");
         }
@@ -385,7 +397,12 @@ mod tests {
     }
 
     fn root(unique: bool, key: u8) -> Option<RootOptions> {
-        root_options(Some(&DigestKey::new(&[key; 32]).expect("32 bytes")), unique, None)
+        let key = DigestKey::new(&[key; 32]).expect("32 bytes");
+        Some(RootOptions {
+            key,
+            unique,
+            spill_folder: None,
+        })
     }
 
     #[test]
@@ -434,8 +451,7 @@ mod tests {
             &profile(vec![0]),
             &DigestKey::new(&[5; 32]).expect("32 bytes"),
             root(false, 1),
-        )
-        .expect("a profile");
+        );
         rows.iter()
             .for_each(|(row, key)| other.row(row, key).expect("in memory"));
         assert_eq!(under_live, other.finish().expect("in memory").root);
@@ -467,15 +483,15 @@ mod tests {
     }
 
     #[test]
-    fn a_raw_digest_goes_on_after_a_snapshot_and_ignores_order() {
+    fn a_raw_digest_goes_on_after_it_was_read_and_ignores_order() {
         let (mut one, mut two) = (RawDigester::new(&live()), RawDigester::new(&live()));
-        one.encoded(b"a").expect("in memory");
-        let early = one.snapshot().expect("in memory");
-        one.encoded(b"b").expect("in memory");
-        two.encoded(b"b").expect("in memory");
-        two.encoded(b"a").expect("in memory");
-        let whole = one.snapshot().expect("in memory");
-        assert_eq!(whole, two.snapshot().expect("in memory"));
+        one.row(&[Cell::Int(1), Cell::Null]).expect("in memory");
+        let early = one.finish().expect("in memory");
+        one.row(&[Cell::Text("b")]).expect("in memory");
+        two.row(&[Cell::Text("b")]).expect("in memory");
+        two.row(&[Cell::Int(1), Cell::Null]).expect("in memory");
+        let whole = one.finish().expect("in memory");
+        assert_eq!(whole, two.finish().expect("in memory"));
         assert_ne!(whole, early);
         assert_eq!(whole.0, 2);
     }

@@ -87,11 +87,9 @@ impl DigestKey {
     }
 }
 
-/// BLAKE3 of a profile in its own serialisation: white space and the order of JSON members do not matter.
-pub fn profile_digest(profile: &Profile) -> Result<Digest> {
-    let text = serde_json::to_vec(profile)
-        .map_err(|reason| Error::Usage(format!("a profile that cannot be written as JSON: {reason}")))?;
-    Ok(*blake3::hash(&text).as_bytes())
+/// BLAKE3 of a profile's canonical JSON: however it was spelled, equal profiles have equal digests.
+pub fn profile_digest(profile: &Profile) -> Digest {
+    *blake3::hash(&profile.digest_bytes()).as_bytes()
 }
 
 #[cfg(test)]

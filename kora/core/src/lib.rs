@@ -3,8 +3,8 @@
 //! Rooms: [`cell`] one value as an engine stored it; [`canon`] its canonical bytes (KCF-1); [`represent`] and
 //! [`policy`] the declared ways in which two stored values may mean the same; [`program`] these put together for one
 //! side of a table pair; [`rows`] the seam between readers and whatever consumes rows; [`keys`] and [`batch`] what
-//! digests are made with; [`digest`], [`set_hash`] and [`sketch`] the arithmetic of sets; [`spill`] the exact second pass; [`seal`] signatures; [`survey`] what a column
-//! holds; [`readers`] and [`writers`] the engines' own encodings.
+//! digests are made with; [`digest`], [`set_hash`] and [`sketch`] the arithmetic of sets; [`spill`] and
+//! [`second_pass`] the exact join; [`seal`] signatures; [`survey`] what a column holds; [`readers`] and [`writers`] the engines' own encodings.
 pub mod batch;
 pub mod canon;
 pub mod cell;
@@ -19,6 +19,7 @@ pub mod readers;
 pub mod represent;
 pub mod rows;
 pub mod seal;
+pub mod second_pass;
 pub mod set_hash;
 pub mod sketch;
 pub mod spill;

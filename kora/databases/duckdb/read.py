@@ -19,7 +19,7 @@ from kora.databases.base import Dialect, KeyRange, KeyTuple, KeyValue, Selection
 from kora.databases.duckdb.catalog import read_catalog
 from kora.databases.duckdb.errors import translated
 from kora.databases.files import existing_file, file_identity
-from kora.databases.keys import check_keys, range_condition, row_of
+from kora.databases.keys import check_keys, row_of, spelled_out_range
 from kora.databases.secrets import Secret
 from kora.errors import EngineError, SenseiError
 
@@ -94,7 +94,7 @@ class DuckDbDatabase:
         if key_range is None:
             return self._stream(table, columns, sql)
         key = [self.dialect.quote(name) for name in key_range.columns]
-        where = range_condition(key_range, key, lambda values: self._values(table, key_range.columns, values))
+        where = spelled_out_range(key_range, key, lambda values: self._values(table, key_range.columns, values))
         return self._stream(table, columns, f"{sql}{where} ORDER BY {', '.join(key)}")
 
     def rows_by_key(

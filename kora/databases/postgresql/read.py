@@ -44,11 +44,11 @@ def open_postgresql(address: Address, secret: Secret) -> "PostgresDatabase":
     settings, session = first_session(address, secret)
     control: psycopg.Connection[tuple[object, ...]] | None = None
     try:
-        control = control_session(settings)
+        control, snapshot = control_session(settings)
         version = control.info.server_version
         if version < OLDEST_VERSION:
             raise InvalidRequest(f"{address.place} is PostgreSQL {version // 10000}: 13 and later are read")
-        return PostgresDatabase(address, settings, control, session)
+        return PostgresDatabase(address, settings, (control, snapshot), session)
     except SenseiError:
         session.close()
         if control is not None:
@@ -65,14 +65,13 @@ class PostgresDatabase:
         self,
         address: Address,
         settings: dict[str, str],
-        control: psycopg.Connection[tuple[object, ...]],
+        snapshot: tuple[psycopg.Connection[tuple[object, ...]], str],
         session: PostgresConnection,
     ) -> None:
         self._place = str(address)
         self._settings = settings
-        self._control = control
-        self._version = control.info.server_version
-        self._snapshot = str(self._query("SELECT pg_export_snapshot()")[0][0])
+        self._control, self._snapshot = snapshot
+        self._version = self._control.info.server_version
         self._lock = Lock()
         join_snapshot(session, self._snapshot, self._version)
         self._sessions = [session]

@@ -6,6 +6,7 @@ back exactly.
 """
 
 import getpass
+import re
 from pathlib import Path
 
 import psycopg
@@ -33,6 +34,7 @@ PINS: dict[str, str] = {
     "idle_in_transaction_session_timeout": "0",
 }
 _PINS_SINCE = {140000: "idle_session_timeout", 170000: "transaction_timeout"}
+_STATE = re.compile(r"\[([0-9A-Z]{5})\]\Z")
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
@@ -81,12 +83,18 @@ def reading_session(settings: dict[str, str]) -> PostgresConnection:
         return PostgresConnection(settings)
     except EngineError as problem:
         raise by_state(problem.sqlstate, f"{place}: {problem.message}") from problem
+    except AccessDenied as problem:
+        # While logging in, the reader reports every refusal as this; the state at the message's end tells them apart.
+        state = _STATE.search(problem.message)
+        if state is None:
+            raise
+        raise by_state(state[1], f"{place}: {problem.message}") from problem
     except SenseiError as problem:
         raise type(problem)(f"{place}: {problem.message}", hint=problem.hint) from problem
 
 
-def control_session(settings: dict[str, str]) -> psycopg.Connection[tuple[object, ...]]:
-    """The session of psycopg: pinned, within a transaction that is the snapshot."""
+def control_session(settings: dict[str, str]) -> tuple[psycopg.Connection[tuple[object, ...]], str]:
+    """The session of psycopg: pinned, within a transaction that is the snapshot; and the name to share it by."""
     place = f"{settings['host']}:{settings['port']}"
     with translated(place):
         # GSS and environment options would make this session differ from the reader's.
@@ -94,7 +102,8 @@ def control_session(settings: dict[str, str]) -> psycopg.Connection[tuple[object
         connection = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
         connection.execute(pins(connection.info.server_version).encode())
         connection.execute(BEGIN.encode())
-    return connection
+        row = connection.execute("SELECT pg_export_snapshot()").fetchone()
+    return connection, str(row[0] if row else "")
 
 
 def pins(server_version: int) -> str:

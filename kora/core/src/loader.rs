@@ -1,1 +1,0 @@
-//! Source rows into batches in the target's own encoding.

@@ -1,0 +1,363 @@
+//! The passes over rows that follow when sums differ: records for the exact join, and single rows to be shown.
+//!
+//! Key tags: keyed BLAKE3 of the key's canonical cells, zero-padded to whole blocks, cut to 16 bytes; in a table
+//! without a key the first half of the row digest, so that a row is its own key and nothing can be a mismatch.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use crate::batch::{padded_digest, BatchHasher, BATCH_ROWS};
+use crate::canon::display;
+use crate::cell::Cell;
+use crate::error::{Error, Result};
+use crate::keys::{profile_digest, DigestKey, Purpose, SecretKey};
+use crate::program::{Profile, RowProgram, Side};
+use crate::set_hash::Digest;
+use crate::spill::{compare_records, CountedRecords, Record, RecordSorter, SpillDifference, MEMORY_LIMIT_BYTES};
+
+/// Characters of a stored value that are kept to be shown.
+const SHOWN_CHARACTERS: usize = 256;
+
+/// The name of a row's key: 16 bytes under the comparison's secret.
+pub type KeyTag = [u8; 16];
+
+fn half(digest: &Digest) -> KeyTag {
+    let mut half = [0; 16];
+    half.copy_from_slice(&digest[..16]);
+    half
+}
+
+/// Takes the canonical rows of one side and keeps (key tag, half row digest) of each, on disk where they are many.
+pub struct SpillPass {
+    comparison: Digest,
+    rows: BatchHasher<u8>,
+    keys: Option<BatchHasher<u8>>,
+    slots: [Record; BATCH_ROWS],
+    filled: usize,
+    sorter: RecordSorter,
+}
+
+impl SpillPass {
+    /// Records go to nameless files in `folder` once memory's share (64 MiB) is full.
+    pub fn new(profile: &Profile, key: &DigestKey, folder: &Path) -> Self {
+        let context = profile_digest(profile);
+        let keyed = !profile.key.is_empty();
+        Self {
+            comparison: *key.derive(Purpose::Name, &context),
+            rows: BatchHasher::new(key.derive(Purpose::Row, &context)),
+            keys: keyed.then(|| BatchHasher::new(key.derive(Purpose::KeyTag, &context))),
+            slots: [[0; 32]; BATCH_ROWS],
+            filled: 0,
+            sorter: RecordSorter::new(Some(folder), MEMORY_LIMIT_BYTES),
+        }
+    }
+
+    /// One row: its canonical bytes and its key's.
+    ///
+    /// # Errors
+    /// [`Error::File`] where the folder cannot be written.
+    pub fn row(&mut self, row: &[u8], key: &[u8]) -> Result<()> {
+        let slot = self.filled as u8;
+        let slots = &mut self.slots;
+        match &mut self.keys {
+            None => self.rows.push(row, slot, &mut |digests: &[Digest], places: &[u8]| {
+                put_halves(slots, digests, places, &[0, 16])
+            })?,
+            Some(keys) => {
+                self.rows.push(row, slot, &mut |digests: &[Digest], places: &[u8]| {
+                    put_halves(slots, digests, places, &[16])
+                })?;
+                keys.push(key, slot, &mut |digests: &[Digest], places: &[u8]| {
+                    put_halves(slots, digests, places, &[0])
+                })?;
+            }
+        }
+        self.filled += 1;
+        if self.filled == BATCH_ROWS {
+            self.settle()
+        } else {
+            Ok(())
+        }
+    }
+
+    fn settle(&mut self) -> Result<()> {
+        let slots = &mut self.slots;
+        let row_places: &[usize] = if self.keys.is_some() { &[16] } else { &[0, 16] };
+        self.rows
+            .flush(&mut |digests: &[Digest], places: &[u8]| put_halves(slots, digests, places, row_places))?;
+        if let Some(keys) = &mut self.keys {
+            keys.flush(&mut |digests: &[Digest], places: &[u8]| put_halves(slots, digests, places, &[0]))?;
+        }
+        for record in &self.slots[..self.filled] {
+            self.sorter.push(record)?;
+        }
+        self.filled = 0;
+        Ok(())
+    }
+
+    /// The records, ready to be joined.
+    pub fn finish(mut self) -> Result<RowSpill> {
+        self.settle()?;
+        Ok(RowSpill {
+            comparison: self.comparison,
+            records: self.sorter.finish(),
+        })
+    }
+}
+
+/// Writes the first half of each digest into its row's slot, at each of the offsets.
+fn put_halves(slots: &mut [Record], digests: &[Digest], places: &[u8], offsets: &[usize]) -> Result<()> {
+    for (digest, place) in digests.iter().zip(places) {
+        for offset in offsets {
+            slots[usize::from(*place)][*offset..*offset + 16].copy_from_slice(&digest[..16]);
+        }
+    }
+    Ok(())
+}
+
+/// Key tags and row digests of one side.
+pub struct RowSpill {
+    comparison: Digest,
+    records: CountedRecords,
+}
+
+impl RowSpill {
+    /// Rows, equal ones included.
+    pub fn row_count(&self) -> u64 {
+        self.records.record_count()
+    }
+
+    /// Joins both sides and counts exactly; names the first `limit` keys.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for sides of different keys or profiles, [`Error::File`] where records cannot be read back.
+    pub fn compare(&self, target: &Self, limit: usize) -> Result<SpillDifference> {
+        if self.comparison != target.comparison {
+            return Err(Error::Usage(
+                "the two spills were made under different keys or profiles".into(),
+            ));
+        }
+        compare_records(&self.records, &target.records, limit)
+    }
+}
+
+/// One row held in memory, to show it and to say which columns differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Canonical cells of its key columns.
+    pub key: Vec<u8>,
+    /// Their tag.
+    pub key_tag: KeyTag,
+    /// The row's digest under the comparison's key.
+    pub digest: Digest,
+    /// Canonical bytes per compared column, after the rules.
+    pub cells: Vec<Vec<u8>>,
+    /// Kind and text per column as stored; a text is cut at 256 characters.
+    pub stored: Vec<(&'static str, Option<String>)>,
+}
+
+/// Keeps the rows that are asked for.
+pub struct RowCollector {
+    program: RowProgram,
+    row_key: SecretKey,
+    tag_key: Option<SecretKey>,
+    wanted: Option<HashSet<KeyTag>>,
+    limit: usize,
+    encoded: Vec<u8>,
+    key: Vec<u8>,
+    rows: Vec<Row>,
+}
+
+impl RowCollector {
+    /// Rows whose key tag is `wanted`, or all; at most `limit`.
+    pub fn new(
+        profile: &Profile,
+        side: Side,
+        key: &DigestKey,
+        wanted: Option<HashSet<KeyTag>>,
+        limit: usize,
+    ) -> Result<Self> {
+        let context = profile_digest(profile);
+        Ok(Self {
+            program: RowProgram::new(profile, side)?,
+            row_key: key.derive(Purpose::Row, &context),
+            tag_key: (!profile.key.is_empty()).then(|| key.derive(Purpose::KeyTag, &context)),
+            wanted,
+            limit,
+            encoded: Vec::new(),
+            key: Vec::new(),
+            rows: Vec::new(),
+        })
+    }
+
+    /// Whether `limit` rows have been found.
+    pub fn is_full(&self) -> bool {
+        self.rows.len() >= self.limit
+    }
+
+    /// Looks at one row.
+    pub fn row(&mut self, stored: &[Cell<'_>]) -> Result<()> {
+        self.encoded.clear();
+        self.key.clear();
+        self.program.encode(stored, &mut self.encoded, &mut self.key)?;
+        let tag = self.tag_key.as_ref().map(|key| half(&padded_digest(key, &self.key)));
+        if self.is_full() || tag.is_some_and(|tag| !self.wants(&tag)) {
+            return Ok(());
+        }
+        let digest = padded_digest(&self.row_key, &self.encoded);
+        let key_tag = tag.unwrap_or_else(|| half(&digest));
+        if !self.wants(&key_tag) {
+            return Ok(());
+        }
+        let mut cells = Vec::new();
+        self.program.cells_canonical(stored, &mut cells)?;
+        let stored = stored.iter().map(shown).collect();
+        self.rows.push(Row {
+            key: self.key.clone(),
+            key_tag,
+            digest,
+            cells,
+            stored,
+        });
+        Ok(())
+    }
+
+    fn wants(&self, tag: &KeyTag) -> bool {
+        self.wanted.as_ref().is_none_or(|wanted| wanted.contains(tag))
+    }
+
+    /// Canonical bytes of the last row.
+    pub fn last_row_bytes(&self) -> usize {
+        self.encoded.len()
+    }
+
+    /// The rows in the order of the stream.
+    pub fn finish(self) -> Vec<Row> {
+        self.rows
+    }
+}
+
+fn shown(cell: &Cell<'_>) -> (&'static str, Option<String>) {
+    let (kind, text) = display(cell);
+    let cut = |mut text: String| {
+        if let Some((end, _)) = text.char_indices().nth(SHOWN_CHARACTERS) {
+            text.truncate(end);
+        }
+        text
+    };
+    (kind, text.map(cut))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spill::Outcome;
+
+    const KEYED: &str = r#"{"format":"kora-profile-1","pair":"t","key":[0],"unicode":"","columns":[
+        {"pair":"id","policies":[]},{"pair":"name","policies":[]}]}"#;
+
+    fn keyless() -> String {
+        KEYED.replace(r#""key":[0]"#, r#""key":[]"#)
+    }
+
+    fn secret() -> DigestKey {
+        DigestKey::new(&[4; 32]).expect("32 bytes")
+    }
+
+    fn collected(profile: &str, rows: &[(i128, &str)], wanted: Option<HashSet<KeyTag>>) -> Vec<Row> {
+        let profile = Profile::from_json(profile).expect("a profile");
+        let mut collector = RowCollector::new(&profile, Side::Source, &secret(), wanted, 1000).expect("a program");
+        for (id, name) in rows {
+            collector.row(&[Cell::Int(*id), Cell::Text(name)]).expect("encodable");
+        }
+        collector.finish()
+    }
+
+    fn spilled(profile: &str, rows: &[(i128, &str)]) -> RowSpill {
+        let folder = tempfile::tempdir().expect("a folder");
+        let profile = Profile::from_json(profile).expect("a profile");
+        let mut program = RowProgram::new(&profile, Side::Source).expect("a program");
+        let mut pass = SpillPass::new(&profile, &secret(), folder.path());
+        for (id, name) in rows {
+            let (mut row, mut key) = (Vec::new(), Vec::new());
+            program
+                .encode(&[Cell::Int(*id), Cell::Text(name)], &mut row, &mut key)
+                .expect("encodable");
+            pass.row(&row, &key).expect("in memory");
+        }
+        pass.finish().expect("in memory")
+    }
+
+    #[test]
+    fn a_mismatch_among_rows_of_many_lengths_is_found_and_collected_by_its_tag() {
+        let long = "y".repeat(3000);
+        let mut rows: Vec<(i128, &str)> = (0..300).map(|id| (id, &long[..(id as usize * 37) % 3000])).collect();
+        let source = spilled(KEYED, &rows);
+        rows[123].1 = "altered";
+        let difference = source.compare(&spilled(KEYED, &rows), 10).expect("one key");
+        assert_eq!(
+            (
+                difference.mismatch,
+                difference.missing_in_target,
+                difference.extra_in_target
+            ),
+            (1, 0, 0)
+        );
+        let tag = difference.samples[0].key_tag;
+        let found = collected(KEYED, &rows, Some(HashSet::from([tag])));
+        assert_eq!(found.len(), 1);
+        assert_eq!(
+            found[0].stored,
+            [("integer", Some("123".into())), ("text", Some("altered".into()))]
+        );
+        assert_eq!(found[0].key, found[0].cells[0]);
+    }
+
+    #[test]
+    fn without_a_key_a_changed_row_is_missing_and_extra_and_never_a_mismatch() {
+        let difference = spilled(&keyless(), &[(1, "a"), (1, "a"), (2, "b")])
+            .compare(&spilled(&keyless(), &[(1, "a"), (2, "c")]), 10)
+            .expect("one key");
+        assert_eq!(
+            (
+                difference.mismatch,
+                difference.missing_in_target,
+                difference.extra_in_target
+            ),
+            (0, 2, 1)
+        );
+        assert!(difference
+            .samples
+            .iter()
+            .all(|sample| sample.outcome != Outcome::Mismatch));
+        let tags = difference.samples.iter().map(|sample| sample.key_tag).collect();
+        let found = collected(&keyless(), &[(1, "a"), (1, "a"), (2, "b")], Some(tags));
+        assert_eq!(found.len(), 3);
+    }
+
+    #[test]
+    fn collected_digests_are_those_of_the_pass_whatever_the_length() {
+        let long = "z".repeat(5000);
+        let rows: Vec<(i128, &str)> = (0..100).map(|id| (id, &long[..id as usize * 50])).collect();
+        let profile = Profile::from_json(KEYED).expect("a profile");
+        let mut program = RowProgram::new(&profile, Side::Source).expect("a program");
+        let mut pass = crate::digest::TablePass::new(&profile, &secret(), None);
+        for (id, name) in &rows {
+            let (mut row, mut key) = (Vec::new(), Vec::new());
+            program
+                .encode(&[Cell::Int(*id), Cell::Text(name)], &mut row, &mut key)
+                .expect("encodable");
+            pass.row(&row, &key).expect("in memory");
+        }
+        let found = collected(KEYED, &rows, None);
+        let sum = crate::set_hash::set_digest(found.iter().map(|row| &row.digest));
+        assert_eq!(sum, pass.finish().expect("in memory").live_sum);
+    }
+
+    #[test]
+    fn a_long_value_is_shown_cut_at_whole_characters() {
+        let long = "ü".repeat(400);
+        let found = collected(KEYED, &[(1, &long)], None);
+        assert_eq!(found[0].stored[1].1, Some("ü".repeat(256)));
+    }
+}

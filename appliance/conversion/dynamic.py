@@ -200,13 +200,13 @@ def _bytes_among_others(declared: Type, survey: ColumnSurvey) -> Reading:
         "rule:mixed_with_bytes",
         target_representation=Rule(rule="text_number") if logical is TEXT and survey.count(*NUMBER_KINDS) else None,
         loss_class="lossy_approved",
-        losses=(Loss(rule="quarantine", subject="", count=lost, reason=reason),),
+        losses=(Loss(rule="quarantined", subject="", count=lost, reason=reason),),
     )
 
 
 def _undecodable(declared: Type, survey: ColumnSurvey) -> Reading:
     broken = survey.count("undecodable text")
     reason = f"{broken:,} values are not valid text in the database's encoding; their rows will be quarantined"
-    loss = Loss(rule="quarantine", subject="", count=broken, reason=reason)
+    loss = Loss(rule="quarantined", subject="", count=broken, reason=reason)
     return Reading(TEXT, f"{_evidence(declared, survey)}; {reason}", "rule:undecodable_text",
                    loss_class="lossy_approved", losses=(loss,))  # fmt: skip

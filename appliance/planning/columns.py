@@ -92,6 +92,10 @@ def _column(
     _collation(context, subject, column)
     identity = _identity(context, table, column, survey)
     generated = _generated(context, subject, column, scope)
+    nullable = _nullable(column, reading, survey)
+    if nullable and not column.nullable:
+        reason = "a policy makes NULLs" if not survey.nulls else f"{survey.nulls:,} rows hold NULL all the same"
+        context.decisions.lose("not_null", f"not null {subject}", 1, reason)
     default = None if identity or generated else _default(context, subject, column, reading, placement)
     loss_class = max(
         reading.loss_class, placement.loss_class, "lossy_approved" if losses else "lossless", key=_LOSS_ORDER.index
@@ -102,7 +106,7 @@ def _column(
         source_type=column.type.declared,
         target_type=placement.target_type,
         wire_type=placement.wire_type,
-        nullable=_nullable(column, reading, survey),
+        nullable=nullable,
         default=default,
         identity=identity,
         generated=generated,
@@ -128,7 +132,7 @@ def _nul_losses(context: Context, placement: Placement, survey: ColumnSurvey) ->
         return []
     what = f"{survey.with_nul:,} texts hold a NUL character"
     reason = f"{what}, which {context.engine.name} cannot store; their rows are quarantined"
-    return [Loss(rule="quarantine", subject="", count=survey.with_nul, reason=reason)]
+    return [Loss(rule="quarantined", subject="", count=survey.with_nul, reason=reason)]
 
 
 def _collation(context: Context, subject: str, column: Column) -> None:

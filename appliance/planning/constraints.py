@@ -72,12 +72,14 @@ def _key(context: Context, facts: TableFacts, key: Key, kind: str, reason: str) 
     columns = facts.targets(key.columns) or key.columns
     suffix = "pkey" if kind == "primary key" else "_".join((*columns, "key"))
     wanted = key.name if key.name and not key.name.startswith("sqlite_autoindex_") else f"{target.name}_{suffix}"
+    source = f"{facts.table.name}({', '.join(key.columns)})"
     if reason:
-        context.decisions.refuse(kind, f"{facts.table.name}({', '.join(key.columns)})", reason)
-        return KeyPlan(name=wanted, columns=columns, decision="refused", reason=reason)
+        context.decisions.refuse(kind, source, reason)
+        return KeyPlan(name=wanted, source=source, columns=columns, decision="refused", reason=reason)
     deferrable = key.deferrable and context.engine.capabilities.deferrable_keys
     return KeyPlan(
         name=context.names.take(target.schema, wanted),
+        source=source,
         columns=columns,
         nulls_distinct=key.nulls_distinct,
         deferrable=deferrable,
@@ -157,13 +159,17 @@ def plan_checks(context: Context, facts: TableFacts) -> tuple[CheckPlan, ...]:
     target = context.names.relations[facts.table.name]
     plans = []
     for number, check in enumerate(facts.table.checks, start=1):
-        name = context.names.take(target.schema, check.name or f"{target.name}_check{number}")
+        source = check.name or f"{target.name}_check{number}"
+        name = context.names.take(target.schema, source)
         try:
             text = _translate(context, check.expression, facts.planned.scope)
-            plans.append(CheckPlan(name=name, expression=text))
+            plans.append(CheckPlan(name=name, source=source, expression=text))
         except NotTranslated as refusal:
-            context.decisions.refuse("check", f"{facts.table.name}.{name}", str(refusal), check.expression)
-            plans.append(CheckPlan(name=name, expression=check.expression, decision="refused", reason=str(refusal)))
+            context.decisions.refuse("check", f"{facts.table.name}.{source}", str(refusal), check.expression)
+            refused = CheckPlan(
+                name=name, source=source, expression=check.expression, decision="refused", reason=str(refusal)
+            )
+            plans.append(refused)
     return tuple(plans)
 
 

@@ -170,6 +170,8 @@ class KeyPlan(Decided):
     """A primary key or unique constraint, in target names."""
 
     name: str = ""
+    source: str = ""
+    """How the source's catalog calls it: `table(columns)`."""
     columns: tuple[str, ...]
     nulls_distinct: bool = True
     deferrable: bool = False
@@ -216,6 +218,7 @@ class CheckPlan(Decided):
     """A check in the target's words."""
 
     name: str = ""
+    source: str = ""
     expression: str
 
 

@@ -11,7 +11,7 @@ from appliance.engines.registry import target_engine
 from appliance.planning import constraints
 from appliance.planning.columns import Context, plan_columns
 from appliance.planning.constraints import References, TableFacts
-from appliance.planning.decisions import Decisions
+from appliance.planning.decisions import Decisions, foreign_key_subject
 from appliance.planning.model import Endpoint, Engine, EnumPlan, KeyPlan, Plan, SequencePlan, TablePlan
 from appliance.planning.names import name_everything
 from appliance.planning.order import load_order
@@ -94,12 +94,21 @@ def _plan_tables(
             context.decisions.refuse("table", str(table.name), "none of its columns can be carried")
     primary_keys = {name: constraints.plan_primary_key(context, item) for name, item in facts.items()}
     unique_keys = {name: constraints.plan_unique_keys(context, item) for name, item in facts.items()}
-    parents = {name: {key.parent for key in item.table.foreign_keys} for name, item in facts.items()}
+    parents = {name: _parents(context, item.table, orphans) for name, item in facts.items()}
     ordered, cut = load_order(list(facts), parents)
     for child, parent in sorted(cut):
         context.decisions.note(f"{child} and {parent} refer to each other in a circle; {child} is loaded first")
     references = References(facts, primary_keys, unique_keys, frozenset(cut), orphans)
     return tuple(_table(context, references, name) for name in ordered)
+
+
+def _parents(context: Context, table: Table, orphans: Mapping[str, int]) -> set[Name]:
+    """Tables that must be loaded before this one; a reference that the target will not get does not count."""
+    capabilities = context.engine.capabilities
+    strict = capabilities.enforces_foreign_keys and not capabilities.not_valid_foreign_keys
+    return {
+        key.parent for key in table.foreign_keys if not (strict and orphans.get(foreign_key_subject(table.name, key)))
+    }
 
 
 def _table(context: Context, references: References, name: Name) -> TablePlan:

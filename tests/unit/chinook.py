@@ -4,10 +4,9 @@ import os
 import sqlite3
 from pathlib import Path
 
+from appliance.conversion.survey import ColumnSurvey
 from kora.catalog import Catalog, Name
 from kora.databases.registry import open_database
-
-from appliance.conversion.survey import ColumnSurvey
 from tests.unit.surveyed import survey_of
 
 DATA = Path(os.environ.get("SENSEI_TEST_DATA") or Path(__file__).resolve().parents[2] / ".." / "shared" / "data")

@@ -22,7 +22,11 @@ def survey_of(values: Sequence[Any]) -> ColumnSurvey:
         for rule in _rules(value):
             obeys[rule] += 1
         if isinstance(value, (int, float)) or (isinstance(value, str) and NUMBER.match(value)):
-            left, _, right = format(Decimal(repr(value) if isinstance(value, float) else value).normalize(), "f").lstrip("-").partition(".")
+            left, _, right = (
+                format(Decimal(repr(value) if isinstance(value, float) else value).normalize(), "f")
+                .lstrip("-")
+                .partition(".")
+            )
             whole, fraction = max(whole, len(left)), max(fraction, len(right))
     integers = [value for value in present if isinstance(value, int)]
     texts = [value for value in present if isinstance(value, str)]

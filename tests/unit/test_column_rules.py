@@ -1,12 +1,12 @@
 from typing import Any
 
 import pytest
-from kora.catalog import Column, Type
 
 from appliance.conversion.reading import Reading
 from appliance.conversion.types import read_column
 from appliance.engines.base import Placement
 from appliance.engines.registry import target_engine
+from kora.catalog import Column, Type
 from tests.unit.surveyed import survey_of
 
 KINDS = {"DATE": "date", "DATETIME": "timestamp", "BOOLEAN": "boolean", "NUMERIC(10,2)": "decimal", "DOUBLE": "float"}

@@ -1,7 +1,6 @@
 import re
 
 import pytest
-from kora.catalog import Type
 
 from appliance.conversion.defaults import translate_default
 from appliance.conversion.expressions import NotTranslated, Scope, translate_expression
@@ -9,6 +8,7 @@ from appliance.conversion.identifiers import Namespace, take_all
 from appliance.conversion.reading import Reading
 from appliance.engines.base import Placement
 from appliance.engines.registry import target_engine
+from kora.catalog import Type
 from tests.unit.golden import golden
 
 COLUMNS = {"Id": "id", "Total": "total", "Active": "active", "Order": "order"}

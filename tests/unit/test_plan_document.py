@@ -1,10 +1,10 @@
 from pathlib import Path
 
 import pytest
-from kora.errors import InvalidRequest
 
-from appliance.planning.document import load_plan, parse_plan, plan_text, save_plan
+from appliance.planning.files import load_plan, parse_plan, plan_text, save_plan
 from appliance.planning.planner import make_plan
+from kora.errors import InvalidRequest
 from tests.unit.planning_cases import shop
 
 
@@ -33,10 +33,10 @@ def test_a_plan_reads_back_as_it_was_written(target: str, tmp_path: Path) -> Non
         ("nullable: false", "nullable: maybe", "maybe", "boolean"),
         ("source_representation: real_decimal", "source_representation: real_guess", "real_guess", "no representation"),
         ("format: sensei-plan-1", "format: sensei-plan-9", "sensei-plan-9", "sensei-plan-1"),
-        ("rows: 412", "rows: 412\n    colour: red", "red", "Extra inputs"),
+        ("rows: 412", "rows: 412\n    colour: teal", "teal", "Extra inputs"),
         ("rows: 412", "rows: 412\n    rows: 413", "rows: 413", "stands twice"),
-        ("wire_type: TIMESTAMP", "wire_type: [a", "target_type: DECIMAL", ""),
-        ("stable_key: [CustomerId]", "stable_key: {", "", ""),
+        ("wire_type: TIMESTAMP", "wire_type: [a", "", "expected"),
+        ("stable_key: [CustomerId]", "stable_key: {", "", "expected"),
     ],
 )
 def test_an_edit_into_nonsense_names_line_and_column(old: str, new: str, part: str, message: str) -> None:
@@ -46,7 +46,7 @@ def test_an_edit_into_nonsense_names_line_and_column(old: str, new: str, part: s
         parse_plan(edited, "plan.yaml")
     name, line, column = caught.value.message.split(":")[:3]
     assert name == "plan.yaml"
-    if part and message:
+    if part:
         assert (int(line), int(column)) == place(edited, part)
     assert int(line) >= 1
     assert int(column) >= 1

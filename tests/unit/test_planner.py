@@ -2,17 +2,17 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from kora.catalog import Catalog, Name
-from kora.databases.registry import open_database
 
 from appliance.conversion.survey import ColumnSurvey
 from appliance.engines.registry import target_engine
-from appliance.planning.assessment import assess
+from appliance.planning.assess import assess
 from appliance.planning.model import Plan
 from appliance.planning.order import load_order
 from appliance.planning.planner import PlanOptions, make_plan
-from appliance.planning.rehearsal import approve, rehearse
-from appliance.planning.scratch import duckdb_scratch, sqlite_scratch
+from appliance.engines.rehearse import approve, rehearse
+from tests.unit.scratch import duckdb_scratch, sqlite_scratch
+from kora.catalog import Catalog, Name
+from kora.databases.registry import open_database
 from tests.unit.chinook import chinook, surveys_of
 
 CLINIC = """
@@ -90,7 +90,7 @@ def test_duckdb_refuses_by_name_what_it_cannot_do(clinic) -> None:  # type: igno
         "district.title": "collation",
         "default doctor.token": "default",
         "index doctor.active_doctors": "index",
-        "foreign key doctor(ward) -> ward(id)": "foreign_key",
+        "foreign key ward(head) -> doctor(id)": "foreign_key",
         "foreign key ward(district) -> district(code)": "foreign_key_action",
         "view odd": "view",
         "trigger doctor_log": "trigger",
@@ -103,8 +103,17 @@ def test_parents_are_loaded_before_children_and_a_circle_is_cut_once(clinic) -> 
     plan = make_plan(*clinic, "duckdb")
     order = [str(table.source) for table in plan.tables]
     assert order.index("district") < order.index("ward")
-    assert order.index("doctor") < order.index("ward")
-    assert any("circle" in note for note in plan.notes)
+    assert order.index("ward") < order.index("doctor")
+    assert [note for note in plan.notes if "circle" in note] == [
+        "ward and doctor refer to each other in a circle; ward is loaded first"
+    ]
+    assert not plan.table(Name("", "ward")).foreign_keys[0].carried
+
+
+def test_an_orphaned_reference_in_a_circle_costs_no_other_one(clinic) -> None:  # type: ignore[no-untyped-def]
+    plan = make_plan(*clinic, "duckdb", orphans={ORPHAN: 1})
+    refused = [key.source for table in plan.tables for key in table.foreign_keys if not key.carried]
+    assert refused == [ORPHAN]
 
 
 @pytest.mark.parametrize(
@@ -173,7 +182,7 @@ def test_a_circle_of_references_is_cut_at_one_edge() -> None:
 def test_the_assessment_counts_and_names_what_is_hard(clinic) -> None:  # type: ignore[no-untyped-def]
     found = assess(*clinic)
     assert (found.counts["tables"], found.counts["views"], found.counts["triggers"]) == (4, 3, 1)
-    assert {(item.severity, item.subject) for item in found.hardships} >= {
+    assert {(item.severity, item.where) for item in found.hard} >= {
         ("decision", "trigger doctor_log"),
         ("note", "log"),
     }

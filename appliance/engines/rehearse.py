@@ -110,16 +110,18 @@ def _options(table: TablePlan) -> Iterator[_Option]:
     """Defaults, generated columns, checks and references of a table."""
     for column in table.columns:
         if column.default is not None:
-            yield _Option("default", column.source, column.default, _without_column_field(column.source, "default"))
+            subject = f"{table.source}.{column.source}"
+            yield _Option("default", subject, column.default, _without_column_field(column.source, "default"))
         if column.generated is not None:
-            text = column.generated.expression
-            yield _Option("generated column", column.source, text, _without_column_field(column.source, "generated"))
+            subject, text = f"{table.source}.{column.source}", column.generated.expression
+            yield _Option("generated column", subject, text, _without_column_field(column.source, "generated"))
     for check in table.checks:
         if check.carried:
-            yield _Option("check", check.name, check.expression, _without_constraint("checks", check.name))
+            subject = f"{table.source}.{check.source or check.name}"
+            yield _Option("check", subject, check.expression, _without_constraint("checks", check.name))
     for key in table.foreign_keys:
         if key.carried:
-            yield _Option("foreign key", key.name, key.source, _without_constraint("foreign_keys", key.name))
+            yield _Option("foreign key", key.source or key.name, "", _without_constraint("foreign_keys", key.name))
 
 
 def _without_column_field(source: str, field: str) -> Callable[[TablePlan, str], TablePlan]:
@@ -150,7 +152,7 @@ def _without(table: TablePlan, options: list[_Option]) -> TablePlan:
 def _refuse_option(plan: Plan, table: TablePlan, option: _Option, reason: str) -> tuple[Plan, TablePlan]:
     changed = option.without(table, reason)
     plan = _replace_table(plan, changed)
-    return _refused(plan, option.kind, f"{table.source}.{option.name}", reason, option.text), changed
+    return _refused(plan, option.kind, option.name, reason, option.text), changed
 
 
 def _replace_table(plan: Plan, table: TablePlan) -> Plan:
@@ -177,7 +179,9 @@ def _refuse_after_data(plan: Plan, statement: Statement, reason: str) -> Plan:
                 made = index_object(table, item) if kind == "index" else f"{kind} {table.target}.{item.name}"
                 if made == statement.object:
                     plan = _replace_table(plan, _without_constraint(field, item.name)(table, reason))
-                    return _refused(plan, kind, f"{table.source}.{item.name}", reason, statement.sql)
+                    own = item.source or item.name
+                    subject = f"{table.source}.{own}" if kind in ("index", "check") else own
+                    return _refused(plan, kind, subject, reason, statement.sql)
     raise EngineError(f"{statement.object} cannot be created: {reason}", hint="edit the plan")
 
 

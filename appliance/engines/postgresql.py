@@ -116,7 +116,7 @@ class PostgresTarget:
         return statements + [ddl.view_statement(self.dialect, view) for view in plan.views if view.carried]
 
     def counter_statements(self, plan: Plan) -> list[Statement]:
-        """setval of each identity column to the value that comes next."""
+        """Setval of each identity column to the value that comes next."""
         statements = []
         for table in plan.tables:
             for column in table.columns:

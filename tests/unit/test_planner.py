@@ -10,7 +10,7 @@ from appliance.planning.model import Plan
 from appliance.planning.order import load_order
 from appliance.planning.planner import PlanOptions, make_plan
 from appliance.engines.rehearse import approve, rehearse
-from tests.unit.scratch import duckdb_scratch, sqlite_scratch
+from appliance.loading.scratch import duckdb_scratch, sqlite_scratch
 from kora.catalog import Catalog, Name
 from kora.databases.registry import open_database
 from tests.unit.chinook import chinook, surveys_of

@@ -5,12 +5,12 @@ import pytest
 
 from appliance.conversion.survey import ColumnSurvey
 from appliance.engines.registry import target_engine
-from appliance.planning.assess import assess
+from appliance.planning.assessment import assess
 from appliance.planning.model import Plan
 from appliance.planning.order import load_order
 from appliance.planning.planner import PlanOptions, make_plan
-from appliance.engines.rehearse import approve, rehearse
-from tests.unit.scratch import duckdb_scratch, sqlite_scratch
+from appliance.planning.rehearsal import approve, rehearse
+from appliance.planning.scratch import duckdb_scratch, sqlite_scratch
 from kora.catalog import Catalog, Name
 from kora.databases.registry import open_database
 from tests.unit.chinook import chinook, surveys_of
@@ -22,12 +22,13 @@ CREATE TABLE doctor (
     active BOOLEAN DEFAULT 1 CHECK (active IN (0, 1)), since DATETIME DEFAULT CURRENT_TIMESTAMP,
     token TEXT DEFAULT (lower(hex(randomblob(4))))
 );
-CREATE TABLE ward (id INTEGER PRIMARY KEY, head INTEGER REFERENCES doctor (id), district CHAR(4) REFERENCES district (code)
-    ON DELETE CASCADE);
+CREATE TABLE ward (id INTEGER PRIMARY KEY, head INTEGER REFERENCES doctor (id),
+    district CHAR(4) REFERENCES district (code) ON DELETE CASCADE);
 CREATE TABLE log (at TEXT, what TEXT);
 CREATE INDEX active_doctors ON doctor (name) WHERE active = 1;
 CREATE INDEX upper_name ON doctor (upper(name));
-CREATE VIEW active_doctor AS SELECT d.id, d.name, w.id AS ward_id FROM doctor d JOIN ward w ON w.id = d.ward WHERE d.active = 1;
+CREATE VIEW active_doctor AS
+    SELECT d.id, d.name, w.id AS ward_id FROM doctor d JOIN ward w ON w.id = d.ward WHERE d.active = 1;
 CREATE VIEW counted AS SELECT count(*) AS n FROM active_doctor;
 CREATE VIEW odd AS SELECT printf('%d', id) AS text FROM doctor;
 CREATE TRIGGER doctor_log AFTER INSERT ON doctor BEGIN INSERT INTO log VALUES ('now', 'new doctor'); END;
@@ -182,7 +183,7 @@ def test_a_circle_of_references_is_cut_at_one_edge() -> None:
 def test_the_assessment_counts_and_names_what_is_hard(clinic) -> None:  # type: ignore[no-untyped-def]
     found = assess(*clinic)
     assert (found.counts["tables"], found.counts["views"], found.counts["triggers"]) == (4, 3, 1)
-    assert {(item.severity, item.where) for item in found.hard} >= {
+    assert {(item.severity, item.subject) for item in found.hardships} >= {
         ("decision", "trigger doctor_log"),
         ("note", "log"),
     }

@@ -1,7 +1,7 @@
 """The assessment: what a source holds and what will be hard, before anything is decided."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from appliance.conversion.survey import NUMBER_KINDS, ColumnSurvey
@@ -15,8 +15,8 @@ class Hardship:
     """Something hard. `decision`: a person must approve it; `obstacle`: it cannot be carried."""
 
     severity: Severity
-    where: str
-    what: str
+    subject: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +39,7 @@ class Assessment:
     version: str
     counts: Mapping[str, int]
     tables: tuple[TableSize, ...]
-    hard: tuple[Hardship, ...]
-
-    def to_json(self) -> dict[str, object]:
-        """Plain dicts and lists."""
-        return asdict(self)
-
-    def summary(self) -> list[tuple[str, str]]:
-        """Counts and sizes as a person reads them, those that are zero left out."""
-        rows = sum(table.rows or 0 for table in self.tables)
-        size = sum(table.size_bytes or 0 for table in self.tables)
-        lines = [("engine", f"{self.engine} {self.version}")]
-        lines += [(name, f"{count:,}") for name, count in self.counts.items() if count]
-        lines.append(("rows", f"{rows:,}" if all(table.counted for table in self.tables) else f"about {rows:,}"))
-        return [*lines, ("bytes", f"{size:,}")] if size else lines
+    hardships: tuple[Hardship, ...]
 
 
 _ORDER: tuple[Severity, ...] = ("obstacle", "decision", "note")
@@ -77,7 +64,7 @@ def assess(catalog: Catalog, surveys: Mapping[Name, Mapping[str, ColumnSurvey]])
         hardships += _table(table)
         for name, survey in surveys.get(table.name, {}).items():
             hardships += _column(f"{table.name}.{name}", survey)
-    hardships.sort(key=lambda item: (_ORDER.index(item.severity), item.where))
+    hardships.sort(key=lambda item: (_ORDER.index(item.severity), item.subject))
     sizes = tuple(_size(table, surveys.get(table.name, {})) for table in catalog.tables)
     return Assessment(catalog.engine, catalog.version, counts, sizes, tuple(hardships))
 

@@ -13,7 +13,7 @@ from appliance.planning.rehearsal import approve, rehearse
 from appliance.planning.scratch import duckdb_scratch, sqlite_scratch
 from kora.catalog import Catalog, Name
 from kora.databases.registry import open_database
-from tests.unit.chinook import chinook, surveys_of
+from tests.unit.chinook import DATA, chinook, surveys_of
 
 CLINIC = """
 CREATE TABLE district (code CHAR(4) PRIMARY KEY NOT NULL, title TEXT COLLATE NOCASE);
@@ -193,3 +193,15 @@ def test_a_circle_is_cut_where_a_reference_may_be_null() -> None:
     references = {"a": {"b"}, "b": {"a"}}
     assert load_order(["a", "b"], references, {("a", "b")}) == (["a", "b"], {("a", "b")})
     assert load_order(["a", "b"], references, {("b", "a")}) == (["b", "a"], {("b", "a")})
+
+
+@pytest.mark.parametrize("name", ["negativepk.db", "zeropk.db", "borked.db", "mixed_data_numeric.db", "emptytype.db"])
+def test_odd_files_are_planned_and_rehearsed_without_an_unapproved_loss(name: str) -> None:
+    path = DATA / "sqlite_odd" / name
+    database = open_database(f"sqlite:///{path.resolve()}")
+    catalog = database.catalog()
+    database.close()
+    plan = make_plan(catalog, surveys_of(path, catalog), "duckdb")
+    with duckdb_scratch() as execute:
+        assert rehearse(plan, execute) == plan
+    assert not plan.ledger.unapproved

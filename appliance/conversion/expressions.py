@@ -125,10 +125,15 @@ def _rename_column(node: exp.Expr, scope: Scope) -> exp.Expr:
         relation = _lookup(node.table, scope.relations)
         node.set("table", exp.to_identifier(relation[0] if relation else scope.other(node.table), quoted=True))
         node.set("db", None)
-    boolean = source_name.lower() in {name.lower() for name in scope.booleans} and not isinstance(
-        node.parent, (exp.Select, exp.Alias)
-    )
+    boolean = source_name.lower() in {name.lower() for name in scope.booleans} and _wants_number(node.parent)
     return exp.cast(node.copy(), "int") if boolean else node
+
+
+def _wants_number(parent: exp.Expr | None) -> bool:
+    """Whether a 0/1 is compared, computed with or summed there; as a condition or a result a boolean will do."""
+    if isinstance(parent, (exp.In, exp.Between, exp.AggFunc)):
+        return True
+    return isinstance(parent, exp.Binary) and not isinstance(parent, exp.Connector)
 
 
 def _rename_alias(node: exp.TableAlias | exp.Alias, scope: Scope) -> None:

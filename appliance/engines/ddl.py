@@ -111,7 +111,9 @@ def sequence_statement(dialect: Dialect, sequence: SequencePlan) -> Statement:
     """CREATE SEQUENCE that goes on behind the last value."""
     start = sequence.start if sequence.last_value is None else sequence.last_value + sequence.increment
     sql = f"CREATE SEQUENCE {dialect.qualify(sequence.name)} INCREMENT BY {sequence.increment}"
-    sql += f" MINVALUE {sequence.minimum}" if sequence.minimum is not None else ""
+    # Both engines take 1 for the least value of a rising sequence; keys of zero and below are older than that rule.
+    minimum = start if sequence.minimum is None and sequence.increment > 0 and start < 1 else sequence.minimum
+    sql += f" MINVALUE {minimum}" if minimum is not None else ""
     sql += f" MAXVALUE {sequence.maximum}" if sequence.maximum is not None else ""
     sql += f" START WITH {start}"
     sql += " CYCLE" if sequence.cycle else ""

@@ -15,8 +15,8 @@ class Hardship:
     """Something hard. `decision`: a person must approve it; `obstacle`: it cannot be carried."""
 
     severity: Severity
-    where: str
-    what: str
+    subject: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def assess(catalog: Catalog, surveys: Mapping[Name, Mapping[str, ColumnSurvey]])
         hardships += _table(table)
         for name, survey in surveys.get(table.name, {}).items():
             hardships += _column(f"{table.name}.{name}", survey)
-    hardships.sort(key=lambda item: (_ORDER.index(item.severity), item.where))
+    hardships.sort(key=lambda item: (_ORDER.index(item.severity), item.subject))
     sizes = tuple(_size(table, surveys.get(table.name, {})) for table in catalog.tables)
     return Assessment(catalog.engine, catalog.version, counts, sizes, tuple(hardships))
 

@@ -52,9 +52,7 @@ def plan_columns(context: Context, table: Table, surveys: dict[str, ColumnSurvey
         else:
             placed.append((column, reading, placement))
     booleans = frozenset(
-        column.name
-        for column, reading, _ in placed
-        if reading.source_representation and reading.source_representation.rule == "bool01"
+        column.name for column, reading, _ in placed if reading.type.kind == "boolean" and column.type.dynamic
     )
     scope = Scope(columns={name: names[name] for name in names if name not in left_out}, booleans=booleans)
     columns = tuple(

@@ -31,8 +31,11 @@ class TargetNames:
         """An alias under the policy."""
         return fold(name, self.policy)
 
-    def query_scope(self) -> Scope:
-        """What a view may name: every relation, and every column whose target name is the same in all tables."""
+    def query_scope(self, booleans: frozenset[str]) -> Scope:
+        """What a view may name: every relation, and every column whose target name is the same in all tables.
+
+        `booleans`: columns that were 0/1 and became BOOLEAN.
+        """
         relations = {}
         for source, target in self.relations.items():
             relations[source.name] = (target.name, target.schema)
@@ -47,7 +50,7 @@ class TargetNames:
             if len(targets[name.lower()]) == 1
         }
         ambiguous = frozenset(name for name, found in targets.items() if len({item.lower() for item in found}) > 1)
-        return Scope(columns=folded, relations=relations, ambiguous=ambiguous, other=self.fold)
+        return Scope(folded, relations, booleans, ambiguous, self.fold)
 
 
 def name_everything(

@@ -60,7 +60,7 @@ def make_plan(
     context = Context(catalog, engine, names, decisions, [])
     tables = _plan_tables(context, readable, surveys, orphans or {})
     sequences = _free_sequences(context)
-    views = plan_views(context)
+    views = plan_views(context, tables)
     refuse_programs(context)
     _note_names(context, readable)
     return Plan(
@@ -95,11 +95,22 @@ def _plan_tables(
     primary_keys = {name: constraints.plan_primary_key(context, item) for name, item in facts.items()}
     unique_keys = {name: constraints.plan_unique_keys(context, item) for name, item in facts.items()}
     parents = {name: _parents(context, item.table, orphans) for name, item in facts.items()}
-    ordered, cut = load_order(list(facts), parents)
+    ordered, cut = load_order(list(facts), parents, _optional_references(facts))
     for child, parent in sorted(cut):
         context.decisions.note(f"{child} and {parent} refer to each other in a circle; {child} is loaded first")
     references = References(facts, primary_keys, unique_keys, frozenset(cut), orphans)
     return tuple(_table(context, references, name) for name in ordered)
+
+
+def _optional_references(facts: Mapping[Name, TableFacts]) -> set[tuple[Name, Name]]:
+    """(child, parent) pairs all of whose references may be NULL: losing one of these costs least."""
+    optional: set[tuple[Name, Name]] = set()
+    needed: set[tuple[Name, Name]] = set()
+    for name, item in facts.items():
+        nullable = {column.name for column in item.table.columns if column.nullable}
+        for key in item.table.foreign_keys:
+            (optional if nullable.intersection(key.columns) else needed).add((name, key.parent))
+    return optional - needed
 
 
 def _parents(context: Context, table: Table, orphans: Mapping[str, int]) -> set[Name]:

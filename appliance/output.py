@@ -5,7 +5,6 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 
@@ -14,7 +13,7 @@ from rich.table import Table
 
 from appliance.history import RunState
 from appliance.pipeline import Changed, Outcome
-from appliance.planning.assessment import Assessment, TableSize
+from appliance.planning.assess import Assessment
 from appliance.planning.model import Plan
 from appliance.progress import Event
 from kora.evidence import report_terminal
@@ -109,30 +108,26 @@ def print_decisions(plan: Plan) -> None:
 def print_assessment(assessment: Assessment, *, as_json: bool) -> None:
     """What is in a database and what about it is hard."""
     if as_json:
-        report_terminal.print_json({**asdict(assessment), "tables": [_size_json(table) for table in assessment.tables]})
+        report_terminal.print_json(assessment.to_json())
         return
     console = _stdout()
-    counts = ", ".join(f"{count:,} {what}" for what, count in assessment.counts.items() if count)
-    console.print(f"{assessment.engine} {visible(assessment.version)}: {counts}")
+    for name, value in assessment.summary():
+        console.print(f"{name:<14} {visible(value)}")
     sizes = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("Table", "Rows", "Columns", "Key"):
         sizes.add_column(name, overflow="fold", justify="right" if name in ("Rows", "Columns") else "left")
     for table in assessment.tables:
         rows = "?" if table.rows is None else f"{table.rows:,}" if table.counted else f"about {table.rows:,}"
         sizes.add_row(visible(str(table.name)), rows, str(table.columns), "yes" if table.has_key else "none")
-    console.print(sizes)
-    grid = Table(box=None, pad_edge=False, header_style="bold")
+    hard = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("Severity", "Where", "What is hard"):
-        grid.add_column(name, overflow="fold")
-    for item in assessment.hardships:
-        grid.add_row(item.severity, visible(item.subject), visible(item.text))
-    if assessment.hardships:
-        console.print()
-        console.print(grid)
-
-
-def _size_json(table: TableSize) -> dict[str, object]:
-    return {**asdict(table), "name": str(table.name)}
+        hard.add_column(name, overflow="fold")
+    for item in assessment.hard:
+        hard.add_row(item.severity, visible(item.subject), visible(item.text))
+    for grid in (sizes, hard):
+        if grid.row_count:
+            console.print()
+            console.print(grid)
 
 
 def print_recheck(run: str, changed: Sequence[Changed], *, as_json: bool) -> int:

@@ -12,14 +12,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
+from appliance.conversion.survey import read_surveys
 from appliance.engines.registry import target_engine
 from appliance.faults import reached
 from appliance.journal import Journal, stage
 from appliance.loading.checkpoints import create_statements
 from appliance.loading.targets import open_target
 from appliance.migration import Migration
-from appliance.planning.assessment import Assessment, assess
-from appliance.planning.document import load_plan, save_plan
+from appliance.planning.assess import Assessment, assess
+from appliance.planning.files import load_plan, save_plan
 from appliance.planning.model import Plan
 from appliance.progress import Event, Listener
 from appliance.run import Request, Run, create_run, open_run, target_lock
@@ -137,7 +138,7 @@ def assess_source(request: Request, environment: Environment) -> Assessment:
             survey = profile.survey_table(source, table, progress)
             if survey is not None:
                 surveys[str(table.name)] = survey
-        return assess(catalog, plan.read_surveys(catalog, surveys))
+        return assess(catalog, read_surveys(catalog, surveys))
 
 
 def resume(run_id: str, environment: Environment) -> Outcome:

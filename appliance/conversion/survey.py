@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from kora.catalog import Catalog, Name
 from kora.errors import MalformedInput
 
 NUMBER_KINDS = frozenset({"integer", "decimal", "float"})
@@ -79,6 +80,29 @@ def read_survey(text: str) -> tuple[ColumnSurvey, ...]:
         return tuple(_column(column, rows) for column in columns)
     except (KeyError, TypeError, ValueError) as error:
         raise MalformedInput(f"a survey of another format: {error}", hint="run `sensei plan` again") from error
+
+
+def read_surveys(catalog: Catalog, surveys: Mapping[str, str]) -> dict[Name, dict[str, ColumnSurvey]]:
+    """Surveys by table and column. A survey covers the columns that can be decoded, in catalog order.
+
+    Args:
+        catalog: The source.
+        surveys: The survey's JSON by table name as text; tables without one are left out.
+
+    Raises:
+        MalformedInput: A survey has another format or another number of columns.
+    """
+    found = {}
+    for table in catalog.tables:
+        text = surveys.get(str(table.name))
+        if text is None:
+            continue
+        names = [column.name for column in table.columns if column.type.kind != "unsupported"]
+        columns = read_survey(text)
+        if len(columns) != len(names):
+            raise MalformedInput(f"the survey of {table.name} has {len(columns)} columns, the table {len(names)}")
+        found[table.name] = dict(zip(names, columns, strict=True))
+    return found
 
 
 def _column(body: dict[str, object], rows: int | None) -> ColumnSurvey:

@@ -14,7 +14,7 @@ from kora.databases.base import Dialect
 if TYPE_CHECKING:
     from appliance.planning.model import Plan, TablePlan
 
-Phase: TypeAlias = Literal["before_data", "after_data", "views"]
+Phase: TypeAlias = Literal["before_data", "after_data", "views", "counters"]
 When: TypeAlias = Literal["in_create", "after_data", "never"]
 
 
@@ -90,6 +90,10 @@ class TargetEngine(Protocol):
 
     def create_statements(self, plan: "Plan") -> list[Statement]:
         """All DDL of a plan in order: `before_data`, then `after_data`, then `views`."""
+        ...
+
+    def counter_statements(self, plan: "Plan") -> list[Statement]:
+        """What sets every counter behind the loaded values; safe to repeat."""
         ...
 
     def drop_statements(self, plan: "Plan") -> list[Statement]:

@@ -3,7 +3,7 @@
 from appliance.conversion.survey import ColumnSurvey
 from appliance.engines import ddl
 from appliance.engines.base import Capabilities, Placement, Statement, refused
-from appliance.planning.model import ColumnPlan, Plan, TablePlan
+from appliance.planning.model import ColumnPlan, Plan, SequencePlan, TablePlan
 from kora.catalog import Type
 from kora.comparison.mapping import Rule
 from kora.databases.base import Dialect
@@ -101,6 +101,32 @@ class DuckDbTarget:
             ]
         statements += ddl.comment_statements(self.dialect, plan)
         return statements + [ddl.view_statement(self.dialect, view) for view in plan.views if view.carried]
+
+    def counter_statements(self, plan: Plan) -> list[Statement]:
+        """Draws values until each sequence stands behind its column: DuckDB has no setval."""
+        steps = {item.name: item for item in plan.sequences}
+        statements = []
+        for table in plan.tables:
+            for column in table.columns:
+                if column.identity and column.identity.sequence:
+                    sequence = steps[column.identity.sequence]
+                    statements.append(self._advance(table, column.target, sequence))
+        return statements
+
+    def _advance(self, table: TablePlan, column: str, sequence: SequencePlan) -> Statement:
+        name = ddl.literal(self.dialect.qualify(sequence.name))
+        first = sequence.start if sequence.last_value is None else sequence.last_value + sequence.increment
+        end = "max" if sequence.increment > 0 else "min"
+        last = (
+            "(SELECT coalesce(last_value, "
+            f"{first - sequence.increment}) FROM duckdb_sequences()"
+            f" WHERE schema_name = {ddl.literal(sequence.name.schema)}"
+            f" AND sequence_name = {ddl.literal(sequence.name.name)})"
+        )
+        reached = f"(SELECT {end}({self.dialect.quote(column)}) FROM {self.dialect.qualify(table.target)})"
+        steps = f"greatest(0, ceil((coalesce({reached}, {last}) - {last}) / {sequence.increment}))::BIGINT"
+        sql = f"SELECT sum(nextval({name})) FROM (SELECT unnest(range({steps})))"
+        return Statement(sql, f"sequence {sequence.name}", "counters")
 
     def drop_statements(self, plan: Plan) -> list[Statement]:
         """Views, tables, sequences, schemas that are ours."""

@@ -115,6 +115,23 @@ class PostgresTarget:
         statements += ddl.comment_statements(self.dialect, plan)
         return statements + [ddl.view_statement(self.dialect, view) for view in plan.views if view.carried]
 
+    def counter_statements(self, plan: Plan) -> list[Statement]:
+        """Setval of each identity column to the value that comes next."""
+        statements = []
+        for table in plan.tables:
+            for column in table.columns:
+                if column.identity:
+                    statements.append(self._counter(table, column.target, column.identity))
+        return statements
+
+    def _counter(self, table: TablePlan, column: str, identity: IdentityPlan) -> Statement:
+        name = self.dialect.qualify(table.target)
+        sequence = f"pg_get_serial_sequence({ddl.literal(name)}, {ddl.literal(column)})"
+        end = "max" if identity.increment > 0 else "min"
+        following = f"{end}({self.dialect.quote(column)}) + {identity.increment}"
+        sql = f"SELECT setval({sequence}, coalesce({following}, {identity.start}), false) FROM {name}"
+        return Statement(sql, f"counter {table.target}.{column}", "counters")
+
     def drop_statements(self, plan: Plan) -> list[Statement]:
         """Foreign keys first, so that cycles do not hold a table; then views, tables, sequences, types."""
         qualify, quote = self.dialect.qualify, self.dialect.quote

@@ -91,6 +91,10 @@ class SqliteTarget:
             ]
         return statements + [ddl.view_statement(self.dialect, view) for view in plan.views if view.carried]
 
+    def counter_statements(self, plan: Plan) -> list[Statement]:
+        """None: a rowid counts on from the largest one by itself."""
+        return []
+
     def drop_statements(self, plan: Plan) -> list[Statement]:
         """Views, then tables."""
         return ddl.drop_tables_and_views(self.dialect, plan)

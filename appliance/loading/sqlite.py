@@ -9,7 +9,8 @@ from pathlib import Path
 from appliance.loading.base import Checkpoint, Refused, Unit
 from appliance.loading.checkpoints import checkpoint_table, detail_text, from_row
 from appliance.loading.duckdb import quote, range_condition
-from kora._core import Batch, Scalar, SqliteConnection
+from kora._core import Batch, SqliteConnection
+from kora.databases.base import KeyValue
 from kora.errors import Busy, EngineError, FileProblem
 
 _TABLE = checkpoint_table("sqlite")
@@ -92,7 +93,7 @@ class SqliteWriter:
     def remove(self, unit: Unit) -> None:
         """Deletes a unit's rows and its checkpoint row in one transaction."""
         where, values = range_condition(unit)
-        scalars: list[Scalar] = [value for value in values if isinstance(value, (int, float, str, bytes))]
+        scalars: list[KeyValue] = [value for value in values if isinstance(value, (int, float, str, bytes))]
         self._run("BEGIN IMMEDIATE")
         self._open = True
         self._run(
@@ -107,7 +108,7 @@ class SqliteWriter:
         """Ends the session."""
         self._connection.close()
 
-    def _run(self, sql: str, *values: Scalar) -> None:
+    def _run(self, sql: str, *values: KeyValue) -> None:
         try:
             if sql.startswith("PRAGMA"):
                 self._connection.query(sql)

@@ -11,11 +11,11 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from appliance.engines.rehearse import Execute
 from appliance.loading.base import TargetWriter
 from appliance.loading.duckdb import DuckDBWriter
+from appliance.loading.scratch import duckdb_scratch, postgresql_scratch, sqlite_scratch
 from appliance.loading.sqlite import SqliteWriter
-from appliance.planning.rehearsal import Execute
-from appliance.planning.scratch import duckdb_scratch, postgresql_scratch, sqlite_scratch
 from kora.databases.address import Address
 from kora.databases.base import Database
 from kora.databases.registry import open_database

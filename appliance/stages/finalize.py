@@ -8,7 +8,6 @@ from appliance.engines.base import Statement
 from appliance.engines.registry import target_engine
 from appliance.faults import reached
 from appliance.loading.base import TargetWriter
-from appliance.loading.counters import counter_statements
 from appliance.migration import Migration
 from appliance.progress import Event
 from appliance.stages.prepare import execute_phase
@@ -29,9 +28,9 @@ def run(migration: Migration) -> tuple[int, int]:
             if statement.phase != "before_data" and statement.object not in done:
                 migration.listener(Event("note", statement.object))
                 _put(migration, writer, statement, done)
-        for sql in counter_statements(plan):
+        for statement in engine.counter_statements(plan):
             reached("counters.before")
-            writer.execute(sql)
+            writer.execute(statement.sql)
             reached("counters.after")
     write_quarantine(migration)
     return len(statements), 0

@@ -1,12 +1,12 @@
 """Decides about every object, tries the decisions on the real engine, and writes the plan that is carried out."""
 
-from appliance.conversion.survey import ColumnSurvey, read_survey
+from appliance.conversion.survey import read_surveys
+from appliance.engines.rehearse import rehearse
 from appliance.migration import Migration
-from appliance.planning.document import save_plan
+from appliance.planning.files import save_plan
 from appliance.planning.model import Plan
 from appliance.planning.planner import PlanOptions, make_plan
-from appliance.planning.rehearsal import rehearse
-from kora.catalog import Catalog, Name
+from kora.catalog import Catalog
 from kora.comparison.orphans import find_orphans
 from kora.errors import InvalidRequest
 
@@ -33,16 +33,6 @@ def propose(migration: Migration) -> Plan:
     )
     with migration.target.scratch() as execute:
         return rehearse(plan, execute)
-
-
-def read_surveys(catalog: Catalog, surveys: dict[str, str]) -> dict[Name, dict[str, ColumnSurvey]]:
-    """The surveys by table and column; a table without one is absent."""
-    known = {}
-    for table in catalog.tables:
-        if str(table.name) in surveys:
-            readable = [column.name for column in table.columns if column.type.kind != "unsupported"]
-            known[table.name] = dict(zip(readable, read_survey(surveys[str(table.name)]), strict=True))
-    return known
 
 
 def check_against(plan: Plan, catalog: Catalog) -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.planning.document import load_plan, parse_plan, plan_text, save_plan
+from appliance.planning.files import load_plan, parse_plan, plan_text, save_plan
 from appliance.planning.planner import make_plan
 from kora.errors import InvalidRequest
 from tests.unit.planning_cases import shop

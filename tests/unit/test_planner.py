@@ -5,12 +5,12 @@ import pytest
 
 from appliance.conversion.survey import ColumnSurvey
 from appliance.engines.registry import target_engine
-from appliance.planning.assessment import assess
+from appliance.engines.rehearse import approve, rehearse
+from appliance.loading.scratch import duckdb_scratch, sqlite_scratch
+from appliance.planning.assess import assess
 from appliance.planning.model import Plan
 from appliance.planning.order import load_order
 from appliance.planning.planner import PlanOptions, make_plan
-from appliance.planning.rehearsal import approve, rehearse
-from appliance.planning.scratch import duckdb_scratch, sqlite_scratch
 from kora.catalog import Catalog, Name
 from kora.databases.registry import open_database
 from tests.unit.chinook import DATA, chinook, surveys_of
@@ -183,7 +183,7 @@ def test_a_circle_of_references_is_cut_at_one_edge() -> None:
 def test_the_assessment_counts_and_names_what_is_hard(clinic) -> None:  # type: ignore[no-untyped-def]
     found = assess(*clinic)
     assert (found.counts["tables"], found.counts["views"], found.counts["triggers"]) == (4, 3, 1)
-    assert {(item.severity, item.subject) for item in found.hardships} >= {
+    assert {(item.severity, item.subject) for item in found.hard} >= {
         ("decision", "trigger doctor_log"),
         ("note", "log"),
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import psycopg
 
-from appliance.planning.rehearsal import Execute
+from appliance.engines.rehearse import Execute
 from kora._core import SqliteConnection
 from kora.errors import EngineError, InvalidRequest
 

@@ -1,7 +1,7 @@
 """The assessment: what a source holds and what will be hard, before anything is decided."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal, TypeAlias
 
 from appliance.conversion.survey import NUMBER_KINDS, ColumnSurvey
@@ -39,7 +39,20 @@ class Assessment:
     version: str
     counts: Mapping[str, int]
     tables: tuple[TableSize, ...]
-    hardships: tuple[Hardship, ...]
+    hard: tuple[Hardship, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """Plain dicts and lists."""
+        return asdict(self)
+
+    def summary(self) -> list[tuple[str, str]]:
+        """Counts and sizes as a person reads them, those that are zero left out."""
+        rows = sum(table.rows or 0 for table in self.tables)
+        size = sum(table.size_bytes or 0 for table in self.tables)
+        lines = [("engine", f"{self.engine} {self.version}")]
+        lines += [(name, f"{count:,}") for name, count in self.counts.items() if count]
+        lines.append(("rows", f"{rows:,}" if all(table.counted for table in self.tables) else f"about {rows:,}"))
+        return [*lines, ("bytes", f"{size:,}")] if size else lines
 
 
 _ORDER: tuple[Severity, ...] = ("obstacle", "decision", "note")

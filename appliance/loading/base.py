@@ -45,8 +45,6 @@ class Unit:
     """In the target's column names; None for a whole table."""
     generations: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = ()
     key_types: tuple[str, ...] = ()
-    column_types: tuple[str, ...] = ()
-    """The target's type of each column, as its DDL says."""
 
     @property
     def label(self) -> str:

@@ -66,6 +66,10 @@ class DuckDBWriter:
         self._run(
             f"INSERT INTO {_TABLE} (run, table_name, number) VALUES (?, ?, ?)", unit.run, str(unit.table), unit.number
         )
+        self._stage(unit)
+
+    def _stage(self, unit: Unit) -> None:
+        """An unconstrained place within the transaction for a table that is filled by generations."""
         if unit.generations:
             columns = ", ".join(quote(name) for name in unit.columns)
             self._run(
@@ -95,7 +99,7 @@ class DuckDBWriter:
     def _insert(self, unit: Unit, batch: Batch, start: int, stop: int, skipped: list[int]) -> None:
         rows = batch.arrow(start, stop, without=skipped)  # noqa: F841 - DuckDB finds it by name
         columns = ", ".join(quote(name) for name in unit.columns)
-        values = ", ".join(f"{quote(name)}::{kind}" for name, kind in zip(unit.columns, unit.column_types, strict=True))
+        values = ", ".join(f"c{position}" for position in range(len(unit.columns)))
         table = _STAGING if unit.generations else _qualified(unit)
         self._connection.execute(f"INSERT INTO {table} ({columns}) SELECT {values} FROM rows")
 
@@ -118,6 +122,7 @@ class DuckDBWriter:
     def _trial(self, unit: Unit, batch: Batch, start: int, stop: int, skipped: list[int]) -> str | None:
         self._connection.execute("BEGIN TRANSACTION")
         try:
+            self._stage(unit)
             self._insert(unit, batch, start, stop, skipped)
         except (duckdb.ConstraintException, duckdb.ConversionException) as error:
             return str(error).splitlines()[0]

@@ -141,7 +141,6 @@ class _Table:
             key_range=bounds,
             generations=self._generations,
             key_types=tuple(names[key].target_type for key in self._key),
-            column_types=tuple(column.target_type for column in self._columns),
         )
 
     def _source_range(self, chunk: Chunk) -> KeyRange | None:

@@ -33,7 +33,12 @@ impl Connection {
     /// for the server would end a whole query at the first one that is not UTF-8.
     pub fn open(settings: &Settings) -> Result<Self> {
         let session = Some(log_in(settings)?);
-        let mut connection = Self { session, ended: String::new(), copying: None, tickets: 0 };
+        let mut connection = Self {
+            session,
+            ended: String::new(),
+            copying: None,
+            tickets: 0,
+        };
         if connection.parameter("server_encoding") == Some("SQL_ASCII") {
             connection.execute("SET client_encoding TO 'SQL_ASCII'")?;
         }

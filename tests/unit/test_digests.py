@@ -116,3 +116,26 @@ def test_a_raw_digest_ignores_order_and_sees_every_change() -> None:
 
 def test_collecting_ends_at_its_limit() -> None:
     assert len(_core.collect_rows(_core.memory_rows(ROWS), profile(), "source", KEY, limit=3)) == 3
+
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "formats" / "digests.md"
+
+
+@pytest.mark.parametrize(
+    ("words", "rows"),
+    [
+        ("none", []),
+        ("(1, 'a')", [(1, "a")]),
+        ("(1, 'a'), (2, NULL)", [(1, "a"), (2, None)]),
+        ("(2, NULL) twice", [(2, None)] * 2),
+    ],
+)
+def test_the_published_vectors_are_what_is_computed(words: str, rows: list[tuple[int, str | None]]) -> None:
+    columns = [{"pair": name, "policies": []} for name in ("id", "name")]
+    pair = {"format": "kora-profile-1", "pair": "t", "columns": columns, "key": [0], "unicode": "18.0"}
+    made = _core.digest_rows(_core.memory_rows(rows), json.dumps(pair), "source", KEY, root_key=KEY)
+    line = next(line for line in DOCUMENT.read_text("utf-8").splitlines() if line.startswith(f"| {words} |"))
+    live_sum = "00` × 32" if not rows else f"{made.live_sum.hex()}`"
+    assert made.root is not None
+    assert line == f"| {words} | `{live_sum} | `{made.root.hex()}` |"
+    assert KEY.key_id in DOCUMENT.read_text("utf-8")

@@ -131,7 +131,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "formats" / "digests.md"
     ],
 )
 def test_the_published_vectors_are_what_is_computed(words: str, rows: list[tuple[int, str | None]]) -> None:
-    columns = [{"pair": name, "policies": []} for name in ("id", "name")]
+    columns: list[dict[str, object]] = [{"pair": name, "policies": []} for name in ("id", "name")]
     pair = {"format": "kora-profile-1", "pair": "t", "columns": columns, "key": [0], "unicode": "18.0"}
     made = _core.digest_rows(_core.memory_rows(rows), json.dumps(pair), "source", KEY, root_key=KEY)
     line = next(line for line in DOCUMENT.read_text("utf-8").splitlines() if line.startswith(f"| {words} |"))

@@ -129,7 +129,7 @@ impl CsvFile {
         let header_pending = self.dialect.header;
         Ok(CsvRows {
             tokenizer: Some(self.tokenizer()?),
-            name: self.source.name(),
+            source: self.source.clone(),
             width,
             chosen,
             header_pending,
@@ -141,7 +141,7 @@ impl CsvFile {
 pub struct CsvRows {
     /// `None` once the end or an error was reached.
     tokenizer: Option<Tokenizer<Box<dyn Read + Send>>>,
-    name: String,
+    source: Source,
     width: usize,
     chosen: Vec<usize>,
     header_pending: bool,
@@ -163,7 +163,7 @@ impl CsvRows {
                 let (line, found, width) = (tokenizer.record_line(), tokenizer.width(), self.width);
                 let reason = format!("line {line}: {found} fields where {width} are expected");
                 return Err(Error::Malformed {
-                    path: self.name.clone(),
+                    path: self.source.name(),
                     reason,
                 });
             }
@@ -176,6 +176,7 @@ impl CsvRows {
                 return Ok(true);
             }
         }
+        self.source.check_unchanged()?;
         Ok(false)
     }
 }

@@ -8,7 +8,6 @@ use std::collections::HashMap;
 pub const SAMPLE_BYTES: u64 = 1 << 20;
 
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
-const QUOTES: [u8; 2] = [b'"', b'\''];
 const MAX_NAME_BYTES: usize = 128;
 
 /// What the caller declares; the rest is found out.
@@ -42,7 +41,9 @@ pub fn detect(sample: &[u8], complete: bool, wanted: &Wanted) -> Result<Dialect>
     let quotes: Vec<Option<u8>> = match wanted.quote.as_deref() {
         Some("") => vec![None],
         Some(text) => vec![Some(single(text, "quote")?)],
-        None => QUOTES.map(Some).to_vec(),
+        // An apostrophe is tried only where no double quote stands: an open double quote must not turn into text.
+        None if sample.contains(&b'"') => vec![Some(b'"')],
+        None => vec![Some(b'"'), Some(b'\'')],
     };
     let mut best: Option<(Score, Dialect)> = None;
     for quote in &quotes {
@@ -82,8 +83,9 @@ fn single(text: &str, what: &str) -> Result<u8> {
 /// Better dialects compare greater; among equals the first one tried stays.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Score {
-    parses: bool,
+    /// Before `parses`: a damaged table is to fail when it is read, not to become one column of lines.
     has_columns: bool,
+    parses: bool,
     /// Records of the commonest width, in thousandths.
     consistency: usize,
     /// Fields that stood in quotes: a quote that is used beats one that is not.

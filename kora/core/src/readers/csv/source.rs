@@ -10,6 +10,7 @@ use flate2::Crc;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
@@ -18,7 +19,11 @@ use zip::{CompressionMethod, ZipArchive};
 pub struct Source {
     path: PathBuf,
     member: Option<Member>,
+    stamp: Stamp,
 }
+
+/// What tells that a file was written to: its length in bytes and when it last changed.
+type Stamp = (u64, Option<SystemTime>);
 
 #[derive(Clone, Debug)]
 struct Member {
@@ -33,16 +38,21 @@ struct Member {
 impl Source {
     /// Finds a file, and a member in it where one is named.
     pub fn find(path: &Path, member: Option<&str>) -> Result<Self> {
-        let member = match member {
-            Some(name) => Some(Member::find(path, name)?),
-            None => {
-                open_file(path)?;
-                None
-            }
-        };
-        Ok(Self {
-            path: path.to_owned(),
-            member,
+        let stamp = stamp(&open_file(path)?, path)?;
+        let member = member.map(|name| Member::find(path, name)).transpose()?;
+        let path = path.to_owned();
+        Ok(Self { path, member, stamp })
+    }
+
+    /// An error where the file is no longer the one that was found: what was hashed is then not what was read.
+    pub fn check_unchanged(&self) -> Result<()> {
+        if stamp(&open_file(&self.path)?, &self.path)? == self.stamp {
+            return Ok(());
+        }
+        let reason = "the file changed while it was read".to_owned();
+        Err(Error::Malformed {
+            path: self.name(),
+            reason,
         })
     }
 
@@ -173,6 +183,14 @@ pub fn zip_members(path: &Path) -> Result<Vec<(String, u64)>> {
         }
     }
     Ok(members)
+}
+
+fn stamp(file: &File, path: &Path) -> Result<Stamp> {
+    let metadata = file.metadata().map_err(|source| Error::File {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok((metadata.len(), metadata.modified().ok()))
 }
 
 fn open_file(path: &Path) -> Result<File> {

@@ -6,6 +6,7 @@ The planner believes nothing that stands in a declaration; it believes these cou
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from kora.catalog import Catalog, Name
 from kora.errors import MalformedInput
@@ -105,8 +106,33 @@ def read_surveys(catalog: Catalog, surveys: Mapping[str, str]) -> dict[Name, dic
     return found
 
 
-def _column(body: dict[str, object], rows: int | None) -> ColumnSurvey:
-    fields = {key: value for key, value in body.items() if key in ColumnSurvey.__dataclass_fields__}
-    if rows is not None:
-        fields.setdefault("rows", rows)
-    return ColumnSurvey(**fields)  # type: ignore[arg-type]
+def _column(body: dict[str, Any], rows: int | None) -> ColumnSurvey:
+    """One column of the core's JSON (docs/formats/survey.md) as the planner reads it."""
+    numbers, text = body.get("numbers") or {}, body.get("text") or {}
+    candidates = body.get("candidates") or []
+    digits = [numbers, (body.get("floats") or {}).get("decimals") or {}]
+    digits += [candidate["numbers"] for candidate in candidates if candidate.get("numbers")]
+    kinds = dict(body["kinds"])
+    for kind, source in (("decimal nan", "nan"), ("decimal infinity", "infinite")):
+        if numbers.get(source):
+            kinds[kind] = numbers[source]
+    return ColumnSurvey(
+        rows=body.get("rows", rows or 0),
+        nulls=body["nulls"],
+        kinds=kinds,
+        obeys={_rule_text(candidate): candidate["obeyed"] for candidate in candidates},
+        minimum=numbers.get("min_integer"),
+        maximum=numbers.get("max_integer"),
+        integer_digits=max(entry.get("whole_digits", 0) for entry in digits),
+        fraction_digits=max(entry.get("fraction_digits", 0) for entry in digits),
+        text_characters=text.get("max_characters", 0),
+        text_bytes=text.get("max_bytes", 0),
+        zero_dates=body.get("zero_dates", 0),
+        with_nul=text.get("with_nul", 0),
+        numeric_text=text.get("numeric", 0),
+    )
+
+
+def _rule_text(candidate: dict[str, Any]) -> str:
+    argument = candidate.get("argument")
+    return str(candidate["rule"]) if argument is None else f"{candidate['rule']}({argument})"

@@ -23,9 +23,10 @@ def run(migration: Migration) -> tuple[int, int]:
     statements = engine.create_statements(plan)
     if not migration.resumed:
         _refuse_occupied(migration, [statement.object for statement in statements])
-    drops = {statement.object: statement.sql for statement in engine.drop_statements(plan)}
+    # `drop_statements` names dependents first; the journal gives back the last recorded first.
+    drops = [(statement.object, statement.sql) for statement in reversed(engine.drop_statements(plan))]
     own = [(made, sql, drop) for made, sql, drop in create_statements(plan.target.engine)]
-    migration.journal.will_create([(made, drop) for made, _, drop in own] + list(drops.items()))
+    migration.journal.will_create([(made, drop) for made, _, drop in own] + drops)
     writer = migration.target.writer()
     try:
         for _, sql, _ in own:

@@ -1,0 +1,1 @@
+"""The box: carries out migrations, stage by stage, and keeps their records."""

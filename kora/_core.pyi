@@ -35,6 +35,9 @@ class PostgresConnection:
     def execute(self, sql: str) -> None: ...
     def query(self, sql: str) -> list[tuple[str | None, ...]]:
         """Simple-protocol query; every value as text."""
+    @property
+    def idle(self) -> bool:
+        """Whether no stream of rows holds it."""
     def close(self) -> None: ...
 
 # --- rows ----------------------------------------------------------------------------------------------------------
@@ -44,6 +47,10 @@ class RowStream:
     """Rows being read. Consumed once, by one thread at a time."""
     @property
     def column_count(self) -> int: ...
+    def count(self) -> int:
+        """Reads to the end; the rows that came."""
+    def shown(self, limit: int) -> list[list[tuple[str, str | None]]]:
+        """The first `limit` rows, each value as its kind and its exact text (bytes in hex): for tests and samples."""
 
 def sqlite_rows(connection: SqliteConnection, sql: str, parameters: Sequence[Scalar] = ()) -> RowStream: ...
 def postgres_rows(connection: PostgresConnection, query: str, types: Sequence[str]) -> RowStream:

@@ -1,0 +1,1 @@
+"""Ledgers that meet when they can: to be built; nothing here yet."""

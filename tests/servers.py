@@ -108,6 +108,10 @@ class PostgresServer:
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def configure(self, **settings: str) -> None:
+        """More of postgresql.conf; before the server starts."""
+        self._settings.update(settings)
+
     def start(self) -> None:
         """Starts the server and waits until it takes connections."""
         log = self.folder / "log"

@@ -1,0 +1,1 @@
+"""The stages of a migration, one file each; their order is `appliance.pipeline`'s."""

@@ -1,0 +1,1 @@
+"""One comparison: what is declared about it, what the two sides hold, and how they differ."""

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kora.catalog import Name
 
-UNICODE_VERSION = "16.0"
+UNICODE_VERSION = "18.0"
 PROFILE_FORMAT = "kora-profile-1"
 
 REPRESENTATIONS = (

@@ -1,4 +1,4 @@
-"""What a verification found, as frozen values: the one thing that verdict, certificate, report and `--json` are made of.
+"""What a verification found, as frozen values: what verdict, certificate, report and `--json` are all made of.
 
 This room owns the shape alone. How a result comes about is `kora.verify`'s; what it amounts to is
 `kora.evidence.verdict`'s. Values in findings are redacted before they get here, unless the operator asked for them.

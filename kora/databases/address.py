@@ -1,1 +1,209 @@
-"""A database's URL: parsed once, never printed with its password. Passwords are resolved in `kora.databases.secrets`."""
+"""A database's URL: parsed once, never printed with its password. Passwords are resolved in `kora.databases.secrets`.
+
+    sqlite:///clinic.db             relative to the working folder
+    sqlite:////srv/data/clinic.db   absolute (the path begins behind the third slash)
+    duckdb:///warehouse.duckdb
+    postgresql://user@host:5432/db?sslmode=verify-full&sslrootcert=ca.pem
+    postgresql:///db?host=/run/postgresql
+    csv:///folder, csv:///archive.zip, csv:///one.csv
+
+A plain path whose suffix says what it is (`clinic.db`, `export.zip`) is accepted too. This room reads no environment
+and opens nothing; it looks at the file system only to tell a folder of CSV files from a typing error.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+from kora.errors import InvalidRequest
+
+Engine: TypeAlias = Literal["sqlite", "duckdb", "postgresql", "csv"]
+
+_SCHEMES: dict[str, Engine] = {
+    "sqlite": "sqlite",
+    "duckdb": "duckdb",
+    "postgresql": "postgresql",
+    "postgres": "postgresql",
+    "csv": "csv",
+}
+_SUFFIXES: dict[str, Engine] = {
+    ".db": "sqlite",
+    ".sqlite": "sqlite",
+    ".sqlite3": "sqlite",
+    ".duckdb": "duckdb",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".zip": "csv",
+}
+_OPTIONS: dict[Engine, tuple[str, ...]] = {
+    "sqlite": (),
+    "duckdb": (),
+    "csv": ("delimiter", "encoding", "header", "quote"),
+    "postgresql": (
+        "application_name", "connect_timeout", "options", "sslcert", "sslkey", "sslmode", "sslrootcert",
+    ),
+}  # fmt: skip
+_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+KEYRING = "keyring"
+"""`?password=keyring`: the password is in the keyring, and not finding it there is an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a database is. Compares without the password; `str` gives a URL without it, which parses to an equal one.
+
+    `path` belongs to files (sqlite, duckdb, csv), `host` to `database` to servers. A `host` that begins with `/` is the
+    folder of a Unix socket; None leaves the choice to the engine. `options` are what else the URL said, without
+    passwords.
+    """
+
+    engine: Engine
+    path: Path | None = None
+    host: str | None = None
+    port: int | None = None
+    user: str | None = None
+    database: str | None = None
+    options: dict[str, str] = field(default_factory=dict, hash=False)
+    password: str | None = field(default=None, repr=False, compare=False)
+    password_in_keyring: bool = False
+
+    @property
+    def file(self) -> Path:
+        """The path of a file engine; `InvalidRequest` for a server."""
+        if self.path is None:
+            raise InvalidRequest(f"{self} is a server, not a file")
+        return self.path
+
+    @property
+    def place(self) -> str:
+        """`host:port` or the file: for messages."""
+        if self.path is not None:
+            return str(self.path)
+        return f"{self.host or 'the local server'}:{self.port or 5432}"
+
+    def __str__(self) -> str:
+        if self.path is not None:
+            query = urlencode(self.options)
+            return f"{self.engine}:///{quote(str(self.path))}" + (f"?{query}" if query else "")
+        return f"{self.engine}://{self._authority()}/{quote(self.database or '', safe='')}{self._query()}"
+
+    def _authority(self) -> str:
+        user = quote(self.user, safe="") + "@" if self.user else ""
+        if self.host is None or self.host.startswith("/"):
+            return user
+        host = f"[{self.host}]" if ":" in self.host else quote(self.host, safe=".-_~")
+        return f"{user}{host}" + (f":{self.port}" if self.port else "")
+
+    def _query(self) -> str:
+        options = dict(self.options)
+        if self.host is None or self.host.startswith("/"):
+            options |= {"host": self.host} if self.host else {}
+            options |= {"port": str(self.port)} if self.port else {}
+        options |= {"password": KEYRING} if self.password_in_keyring else {}
+        return f"?{urlencode(options, safe='/')}" if options else ""
+
+
+def parse_address(text: str) -> Address:
+    """The address that a URL or plain path names.
+
+    Raises:
+        InvalidRequest: an unknown scheme or option, a malformed port, no file or database named. The message never
+            repeats the password.
+    """
+    if "://" not in text:
+        return _plain_path(text)
+    scheme = text.split("://", 1)[0].lower()
+    engine = _SCHEMES.get(scheme)
+    if engine is None:
+        raise InvalidRequest(f"unknown scheme {scheme}://", hint=f"known are {', '.join(f'{s}://' for s in _SCHEMES)}")
+    return _server(text, engine) if engine == "postgresql" else _file(text, engine)
+
+
+def _plain_path(text: str) -> Address:
+    path = Path(text)
+    engine: Engine | None = "csv" if path.is_dir() and text else _SUFFIXES.get(path.suffix.lower())
+    if engine is None:
+        raise InvalidRequest(
+            f"{text!r} names no database",
+            hint=f"write ENGINE:///PATH, or a path that ends in {', '.join(_SUFFIXES)}",
+        )
+    return Address(engine, path=path)
+
+
+def _file(text: str, engine: Engine) -> Address:
+    rest = text.split("://", 1)[1]
+    location, _, query = rest.partition("?")
+    authority, slash, path = location.partition("/")
+    if authority or not slash:
+        raise InvalidRequest(
+            f"{engine}://{location} lacks a slash",
+            hint=f"write {engine}:///relative/path or {engine}:////absolute/path",
+        )
+    if not path:
+        raise InvalidRequest(f"{engine}:/// names no file", hint=f"write {engine}:///PATH")
+    return Address(engine, path=Path(unquote(path)), options=_known_options(engine, _pairs(query)))
+
+
+def _server(text: str, engine: Engine) -> Address:
+    parts = urlsplit(text)
+    if "," in parts.netloc:
+        raise InvalidRequest("several hosts in one URL are not supported", hint="name the one host to read from")
+    pairs = _pairs(parts.query)
+    password, in_keyring = _password(parts.password, pairs.pop("password", None))
+    database = unquote(parts.path.removeprefix("/")) or pairs.pop("dbname", "")
+    host = pairs.pop("host", None) or (unquote(parts.hostname) if parts.hostname else None)
+    if not database:
+        where = f" on {host}" if host else ""
+        raise InvalidRequest(f"the URL names no database{where}", hint=f"write {engine}://USER@HOST:PORT/DATABASE")
+    user = pairs.pop("user", None) or (unquote(parts.username) if parts.username else None)
+    return Address(
+        engine,
+        host=host,
+        port=_port(parts.netloc, pairs.pop("port", None)),
+        user=user,
+        database=database,
+        options=_known_options(engine, pairs),
+        password=password,
+        password_in_keyring=in_keyring,
+    )
+
+
+def _pairs(query: str) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
+    except ValueError:
+        raise InvalidRequest("malformed options behind the ?", hint="write NAME=VALUE&NAME=VALUE") from None
+
+
+def _password(in_authority: str | None, in_query: str | None) -> tuple[str | None, bool]:
+    if in_query == KEYRING:
+        return None, True
+    given = in_query if in_query is not None else (unquote(in_authority) if in_authority is not None else None)
+    return given or None, False
+
+
+def _port(netloc: str, in_query: str | None) -> int | None:
+    """The port, read by hand: `urlsplit` would put the whole authority, password included, into its error."""
+    behind_host = netloc.rpartition("@")[2].rpartition("]")[2]
+    text = in_query or (behind_host.partition(":")[2] if ":" in behind_host else "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:6]) <= 65535):
+        raise InvalidRequest(
+            f"{text!r} is not a port",
+            hint="a port is a number from 1 to 65535; write @ : / in a password as %40 %3A %2F",
+        )
+    return int(text)
+
+
+def _known_options(engine: Engine, options: dict[str, str]) -> dict[str, str]:
+    known = _OPTIONS[engine]
+    for name in options:
+        if name not in known:
+            hint = f"known are {', '.join(known)}" if known else f"{engine} URLs take none"
+            raise InvalidRequest(f"unknown option {name!r} in a {engine} URL", hint=hint)
+    mode = options.get("sslmode")
+    if mode is not None and mode not in _SSL_MODES:
+        raise InvalidRequest(f"sslmode={mode} is unknown", hint=f"known are {', '.join(_SSL_MODES)}")
+    return options

@@ -6,12 +6,16 @@ passes the suite in `tests/contracts/test_databases.py`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Literal, Protocol, TypeAlias
 
 from kora._core import RowStream
 from kora.catalog import Catalog, Name, Table, Type
+from kora.errors import InvalidRequest, UnsupportedType
 
-KeyValue: TypeAlias = None | bool | int | float | str | bytes
+KeyValue: TypeAlias = bool | int | float | str | bytes | None
+OWN_PREFIX = "_sensei"
+"""Schemas and tables of this name's beginning hold Sensei's own checkpoints: no catalog shows them."""
 KeyTuple: TypeAlias = tuple[KeyValue, ...]
 """One key, column by column, as the engine takes it back in a WHERE clause (text where the engine casts it)."""
 
@@ -32,6 +36,23 @@ class Selection:
     tables: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     schemas: tuple[str, ...] = ()
+
+    def includes(self, name: Name) -> bool:
+        """Whether a table is asked for. Sensei's own (`_sensei…`) never is."""
+        if name.schema.startswith(OWN_PREFIX) or name.name.startswith(OWN_PREFIX):
+            return False
+        if self.schemas and name.schema not in self.schemas:
+            return False
+        return (not self.tables or _matches(name, self.tables)) and not _matches(name, self.exclude)
+
+
+def _matches(name: Name, patterns: tuple[str, ...]) -> bool:
+    """Whether a pattern is the name, exactly or in the shell's sense; one with a dot may speak of the schema too."""
+    return any(
+        text == pattern or fnmatchcase(text, pattern)
+        for pattern in patterns
+        for text in ((name.name, str(name)) if "." in pattern else (name.name,))
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +96,9 @@ class Database(Protocol):
         """
         ...
 
-    def rows_by_key(self, table: Table, columns: Sequence[str], key: Sequence[str], keys: Sequence[KeyTuple]) -> RowStream:
+    def rows_by_key(
+        self, table: Table, columns: Sequence[str], key: Sequence[str], keys: Sequence[KeyTuple]
+    ) -> RowStream:
         """The named columns of the rows with these keys, in no order. At most 1,000 keys a call."""
         ...
 
@@ -103,3 +126,15 @@ class Database(Protocol):
 def readable_type(column_type: Type) -> bool:
     """Whether the core's reader for the engine decodes this type."""
     return column_type.kind != "unsupported"
+
+
+def require_readable(table: Table, columns: Sequence[str]) -> None:
+    """Raises `UnsupportedType` for a column that no reader decodes, `InvalidRequest` for one that is not there."""
+    if not columns:
+        raise InvalidRequest(f"no column of {table.name} was asked for")
+    known = {column.name: column.type for column in table.columns}
+    for name in columns:
+        if name not in known:
+            raise InvalidRequest(f"{table.name} has no column {name!r}")
+        if not readable_type(known[name]):
+            raise UnsupportedType(f"{table.name}.{name}: {known[name].declared} cannot be decoded")

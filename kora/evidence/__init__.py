@@ -1,0 +1,1 @@
+"""What a verification leaves in a person's hands: a verdict, a signed certificate, a report."""

@@ -42,6 +42,12 @@ impl PostgresConnection {
         rows.into_iter().map(|row| PyTuple::new(py, row)).collect()
     }
 
+    /// Whether no stream of rows holds it: a `CopyReader` owns a second reference until it is dropped.
+    #[getter]
+    fn idle(&self) -> bool {
+        Arc::strong_count(&self.shared) == 1
+    }
+
     /// Waits for a statement or a stream that is running in another thread.
     fn close(&self, py: Python<'_>) {
         py.detach(|| {

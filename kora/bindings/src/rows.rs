@@ -1,5 +1,8 @@
 //! Bindings: `RowStream`, `Progress`, and the helpers that every long call shares.
-use kora_core::rows::RowReader;
+use crate::errors::IntoPython;
+use kora_core::canon::{display, DecodedCell};
+use kora_core::cell::Cell;
+use kora_core::rows::{Flow, RowReader};
 use pyo3::prelude::*;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -31,6 +34,40 @@ impl RowStream {
     #[getter]
     fn column_count(&self) -> usize {
         self.columns
+    }
+
+    /// Reads to the end and counts.
+    fn count(&self, py: Python<'_>) -> PyResult<u64> {
+        let mut reader = self.take()?;
+        py.detach(|| {
+            let mut rows = 0_u64;
+            let mut sink = |_: &[Cell<'_>]| {
+                rows += 1;
+                Ok(Flow::Continue)
+            };
+            while reader.pump(&mut sink)? {}
+            Ok(rows)
+        })
+        .into_python()
+    }
+
+    /// The first rows, each value as its kind and its text.
+    fn shown(&self, py: Python<'_>, limit: usize) -> PyResult<Vec<Vec<DecodedCell>>> {
+        let mut reader = self.take()?;
+        py.detach(|| {
+            let mut rows = Vec::new();
+            while rows.len() < limit {
+                let mut sink = |cells: &[Cell<'_>]| {
+                    rows.push(cells.iter().map(display).collect());
+                    Ok(if rows.len() < limit { Flow::Continue } else { Flow::Pause })
+                };
+                if !reader.pump(&mut sink)? {
+                    break;
+                }
+            }
+            Ok(rows)
+        })
+        .into_python()
     }
 }
 

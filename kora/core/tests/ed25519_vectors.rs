@@ -27,7 +27,13 @@ fn every_wycheproof_vector_is_judged_as_it_says() {
         let public = bytes(&group["publicKey"]["pk"]);
         for test in group["tests"].as_array().expect("tests") {
             let holds = verify_message(&public, &bytes(&test["msg"]), &bytes(&test["sig"]));
-            assert_eq!(holds, test["result"] == "valid", "tcId {}: {}", test["tcId"], test["comment"]);
+            assert_eq!(
+                holds,
+                test["result"] == "valid",
+                "tcId {}: {}",
+                test["tcId"],
+                test["comment"]
+            );
             judged += 1;
         }
     }

@@ -198,8 +198,8 @@ fn read_broken_text(mut payload: &[u8]) -> Option<Content<'_>> {
 fn show(content: &Content<'_>) -> DecodedCell {
     let mut out = String::new();
     match content {
-        Content::Cell(cell) => return display(cell),
-        Content::JsonValue(text) => return ("json", Some((*text).to_owned())),
+        Content::Cell(cell) => display(cell),
+        Content::JsonValue(text) => ("json", Some((*text).to_owned())),
         Content::BrokenText(bytes) => {
             write_hex(bytes, &mut out);
             ("undecodable text", Some(out))

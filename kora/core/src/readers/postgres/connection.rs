@@ -28,14 +28,21 @@ pub struct Ticket(u64);
 
 impl Connection {
     /// Connects and logs in. Errors: those of [`log_in`].
+    ///
+    /// Text arrives in UTF-8. A database in SQL_ASCII has bytes of no known encoding: they are asked for as they are,
+    /// for the server would end a whole query at the first one that is not UTF-8.
     pub fn open(settings: &Settings) -> Result<Self> {
         let session = Some(log_in(settings)?);
-        Ok(Self {
+        let mut connection = Self {
             session,
             ended: String::new(),
             copying: None,
             tickets: 0,
-        })
+        };
+        if connection.parameter("server_encoding") == Some("SQL_ASCII") {
+            connection.execute("SET client_encoding TO 'SQL_ASCII'")?;
+        }
+        Ok(connection)
     }
 
     /// Sends statements for their effect.

@@ -45,7 +45,10 @@ impl CopyReader {
         });
         let kinds = kinds.collect::<Result<Vec<_>>>()?;
         let mut held = lock(&connection)?;
-        if let Some(encoding) = held.parameter("client_encoding").filter(|name| *name != "UTF8") {
+        if let Some(encoding) = held
+            .parameter("client_encoding")
+            .filter(|name| !matches!(*name, "UTF8" | "SQL_ASCII"))
+        {
             return Err(Error::Usage(format!(
                 "client_encoding is {encoding}; rows are read in UTF8 only"
             )));

@@ -66,7 +66,7 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded<'_>> {
 /// Coefficient and scale, where 128 bits hold them.
 #[inline]
 fn small(digits: &[u8], weight: i16, scale: u16) -> Result<Option<(u128, u32)>> {
-    let Some((last, leading)) = digits.split_last_chunk::<2>() else {
+    let Some((leading, last)) = digits.split_last_chunk::<2>() else {
         return Ok(Some((0, u32::from(scale))));
     };
     let Some(coefficient) = whole_groups(leading)? else {

@@ -1,0 +1,68 @@
+# Every target sets up what it needs. Builds are cached outside the checkout, so a second clone is quick.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sensei
+export CARGO_TARGET_DIR ?= $(CACHE)/cargo-target
+RUST_SOURCES := $(shell find kora/core kora/bindings -name '*.rs' -o -name 'Cargo.toml') kora/Cargo.toml kora/Cargo.lock
+DEMO_OUT ?= demo-out
+
+.PHONY: help setup system demo test test-slow test-rust lint format bench lock clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.ready ## Make .venv with the locked packages and build the Rust extension
+
+$(VENV)/.packages: requirements.lock
+	@command -v cargo >/dev/null || { echo "error: no Rust toolchain (cargo) on PATH"; echo "hint: install rustc and cargo 1.85 or later, then run this again"; exit 4; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or later is needed"; exit 4; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet requirements.lock
+	touch $@
+
+$(VENV)/.ready: $(VENV)/.packages $(RUST_SOURCES) pyproject.toml
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --uv --release --quiet
+	touch $@
+
+system: ## Install the Debian packages that the tests talk to (prints the command where it may not)
+	@installer/system-packages.sh
+
+demo: $(VENV)/.ready ## Migrate a district clinic's SQLite database to DuckDB, prove it, sign it: no server
+	@$(BIN)/python -m appliance.demo --out $(DEMO_OUT)
+
+test: $(VENV)/.ready system test-rust ## The whole suite against real servers
+	$(BIN)/python -m pytest -m 'not slow'
+
+test-rust:
+	cd kora && cargo test --quiet --workspace --exclude kora-bindings
+
+test-slow: $(VENV)/.ready system ## The lanes that take minutes
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.ready ## ruff, mypy strict, import-linter, clippy, rustfmt
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	PYTHONPATH=. $(BIN)/lint-imports
+	cd kora && cargo fmt --all --check
+	cd kora && cargo clippy --quiet --workspace --all-targets -- -D warnings
+
+format: $(VENV)/.ready
+	$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+	cd kora && cargo fmt --all
+
+bench: $(VENV)/.ready system ## Measure beside the peers; results in benchmarks/results/
+	$(BIN)/python -m benchmarks
+
+lock: $(VENV)/.ready
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --group dev --group bench pyproject.toml -o requirements.lock
+
+clean: ## Remove what the targets made inside the checkout
+	rm -rf $(VENV) $(DEMO_OUT) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	find . -name '__pycache__' -prune -exec rm -rf {} +
+	rm -f kora/_core*.so

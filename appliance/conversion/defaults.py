@@ -1,0 +1,122 @@
+"""Column defaults: literals, moments and constants, in the target's words and for the target's type.
+
+A default is part of behaviour, not of data: what cannot be carried is refused by name, never dropped in silence.
+"""
+
+import re
+
+from appliance.conversion.expressions import NotTranslated, Scope, translate_expression
+from appliance.conversion.reading import Reading
+from appliance.engines.base import Placement
+
+_MOMENTS = frozenset(
+    {
+        "current_timestamp", "current_timestamp()", "now()", "datetime('now')", "get_current_timestamp()",
+        "transaction_timestamp()", "statement_timestamp()", "localtimestamp",
+    }
+)  # fmt: skip
+_DAYS = frozenset({"current_date", "current_date()", "date('now')", "today()"})
+_CLOCKS = frozenset({"current_time", "time('now')", "localtime"})
+_NEXT_VALUE = re.compile(r"nextval\(\s*'(?P<name>(?:[^']|'')+)'", re.IGNORECASE)
+
+_UTC = "now() AT TIME ZONE 'UTC'"
+_NOW: dict[str, dict[str, str]] = {
+    "duckdb": {
+        "timestamp": f"CAST({_UTC} AS TIMESTAMP)",
+        "instant": "now()",
+        "date": f"CAST({_UTC} AS DATE)",
+        "time": f"CAST({_UTC} AS TIME)",
+        "text timestamp": f"strftime({_UTC}, '%Y-%m-%d %H:%M:%S')",
+        "text date": f"strftime({_UTC}, '%Y-%m-%d')",
+        "text time": f"strftime({_UTC}, '%H:%M:%S')",
+    },
+    "postgresql": {
+        "timestamp": f"({_UTC})",
+        "instant": "now()",
+        "date": f"CAST({_UTC} AS date)",
+        "time": f"CAST({_UTC} AS time)",
+        "text timestamp": f"to_char({_UTC}, 'YYYY-MM-DD HH24:MI:SS')",
+        "text date": f"to_char({_UTC}, 'YYYY-MM-DD')",
+        "text time": f"to_char({_UTC}, 'HH24:MI:SS')",
+    },
+    "sqlite": {
+        "timestamp": "CURRENT_TIMESTAMP",
+        "instant": "strftime('%Y-%m-%d %H:%M:%SZ', 'now')",
+        "date": "CURRENT_DATE",
+        "time": "CURRENT_TIME",
+        "text timestamp": "CURRENT_TIMESTAMP",
+        "text date": "CURRENT_DATE",
+        "text time": "CURRENT_TIME",
+    },
+}
+_LOCAL_NOW = {"duckdb": "CAST(now() AS TIMESTAMP)", "postgresql": "LOCALTIMESTAMP", "sqlite": "CURRENT_TIMESTAMP"}
+_TRUE = frozenset({"1", "true", "'1'", "'t'", "'true'"})
+_FALSE = frozenset({"0", "false", "'0'", "'f'", "'false'"})
+
+
+def sequence_of_default(default: str) -> str | None:
+    """The sequence whose next value a default draws, as the source spells it; None for any other default."""
+    found = _NEXT_VALUE.match(bare(default))
+    return found["name"].replace("''", "'") if found else None
+
+
+def bare(text: str) -> str:
+    """The expression without parentheses around the whole of it."""
+    text = text.strip()
+    while text.startswith("(") and text.endswith(")") and _encloses(text):
+        text = text[1:-1].strip()
+    return text
+
+
+def translate_default(default: str, source: str, target: str, reading: Reading, placement: Placement) -> str | None:
+    """A default in the target's words; None for DEFAULT NULL. Raises `NotTranslated`."""
+    text = bare(default)
+    lowered = re.sub(r"::[a-z0-9_ \"()]+$", "", text, flags=re.IGNORECASE).strip().lower()
+    if lowered == "null":
+        return None
+    kind = reading.type.kind
+    moment = _moment(lowered)
+    if moment:
+        return _now(moment, kind, source, target)
+    if kind == "boolean":
+        return _boolean(lowered, text, target)
+    rule = reading.source_representation
+    if rule and rule.rule == "epoch":
+        raise NotTranslated("an epoch is no timestamp; the target's column holds one")
+    return translate_expression(text, source, target, Scope(columns={}))
+
+
+def _encloses(text: str) -> bool:
+    depth, quoted = 0, False
+    for position, character in enumerate(text):
+        quoted ^= character == "'"
+        depth += 0 if quoted else (character == "(") - (character == ")")
+        if depth == 0 and position < len(text) - 1:
+            return False
+    return True
+
+
+def _moment(lowered: str) -> str | None:
+    for moment, spellings in (("timestamp", _MOMENTS), ("date", _DAYS), ("time", _CLOCKS)):
+        if lowered in spellings:
+            return moment
+    return None
+
+
+def _now(moment: str, kind: str, source: str, target: str) -> str:
+    """SQLite's clock says UTC; the others say what the session's zone says."""
+    if kind == "timestamp" and moment == "timestamp" and source != "sqlite":
+        return _LOCAL_NOW[target]
+    wanted = f"text {moment}" if kind == "text" else kind
+    found = _NOW[target].get(wanted)
+    if found is None:
+        raise NotTranslated(f"{moment} is no {kind}")
+    return found
+
+
+def _boolean(lowered: str, text: str, target: str) -> str:
+    if lowered in _TRUE:
+        return "1" if target == "sqlite" else "TRUE"
+    if lowered in _FALSE:
+        return "0" if target == "sqlite" else "FALSE"
+    raise NotTranslated(f"{text} is not plainly true or false")

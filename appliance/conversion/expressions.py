@@ -1,0 +1,185 @@
+"""Expressions of one engine in the words of another: defaults, checks, predicates, generated columns, view bodies.
+
+sqlglot parses and writes; this room renames, mends what became of the columns' types, and refuses whatever sqlglot
+did not understand. A translation is a proposal: the rehearsal executes it on the target before anybody believes it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import ErrorLevel, SqlglotError
+
+SQLGLOT_DIALECTS = {"sqlite": "sqlite", "duckdb": "duckdb", "postgresql": "postgres", "csv": "duckdb"}
+_Found = TypeVar("_Found")
+_NOT_UNDERSTOOD = (exp.Command, exp.Placeholder, exp.Parameter)
+
+
+class NotTranslated(Exception):
+    """An expression that cannot be carried, and why. It never leaves the planner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What an expression may name.
+
+    `columns`: source column → target column, of the one table or of all tables of a view. `relations`: source table
+    or view → target name and schema. `booleans`: source columns that were 0/1 and became BOOLEAN. `ambiguous`:
+    source columns that have several target names. `other` names anything else (aliases).
+    """
+
+    columns: Mapping[str, str]
+    relations: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    booleans: frozenset[str] = frozenset()
+    ambiguous: frozenset[str] = frozenset()
+    other: Callable[[str], str] = str
+
+
+def translate_expression(text: str, source: str, target: str, scope: Scope) -> str:
+    """One scalar expression. Raises `NotTranslated`."""
+    tree = _parse(text, source)
+    if isinstance(tree, (exp.Query, exp.DDL)):
+        raise NotTranslated("it is a statement, not an expression")
+    if tree.find(exp.Query):
+        raise NotTranslated("it holds a subquery")
+    return _write(_converted(tree, source, target, scope), source, target)
+
+
+def translate_query(text: str, source: str, target: str, scope: Scope) -> str:
+    """The SELECT of a view. Raises `NotTranslated`."""
+    tree = _parse(text, source)
+    if not isinstance(tree, exp.Query):
+        raise NotTranslated("it is not a SELECT that the translator understands")
+    for table in tree.find_all(exp.Table):
+        _rename_table(table, scope, {cte.alias for cte in tree.find_all(exp.CTE)})
+    return _write(_converted(tree, source, target, scope), source, target)
+
+
+def relations_of(text: str, source: str) -> frozenset[str]:
+    """Lower-cased names of all relations that a query reads; empty if it cannot be parsed."""
+    try:
+        tree = _parse(text, source)
+    except NotTranslated:
+        return frozenset()
+    return frozenset(table.name.lower() for table in tree.find_all(exp.Table))
+
+
+def _parse(text: str, source: str) -> exp.Expr:
+    try:
+        tree = sqlglot.parse_one(text, read=SQLGLOT_DIALECTS[source], error_level=ErrorLevel.RAISE)
+    except SqlglotError as error:
+        raise NotTranslated(f"it cannot be parsed: {_first_line(error)}") from error
+    except RecursionError as error:
+        raise NotTranslated("it is nested too deeply") from error
+    found = tree.find(*_NOT_UNDERSTOOD)
+    if found is not None:
+        raise NotTranslated(f"the translator does not understand `{found.sql()[:60]}`")
+    return tree
+
+
+def _converted(tree: exp.Expr, source: str, target: str, scope: Scope) -> exp.Expr:
+    if source != target:
+        _refuse_unknown_functions(tree)
+    if source == "sqlite":
+        tree = tree.transform(lambda node: _double_quoted_text(node, scope))
+    tree = tree.transform(lambda node: _rename_column(node, scope))
+    if source != target:
+        tree = tree.transform(lambda node: _without_source_casts(node, source))
+    return tree
+
+
+def _refuse_unknown_functions(tree: exp.Expr) -> None:
+    """A function of the same name may mean something else on another engine, so unknown ones are not carried."""
+    unknown = tree.find(exp.Anonymous)
+    if unknown is not None:
+        raise NotTranslated(f"the function {unknown.name}() is not known to mean the same on both engines")
+    for node in tree.find_all(exp.Glob, exp.RegexpLike):
+        raise NotTranslated(f"{type(node).__name__.upper()} patterns differ between the engines")
+
+
+def _double_quoted_text(node: exp.Expr, scope: Scope) -> exp.Expr:
+    """SQLite takes "x" for the text x where no column is called so."""
+    if not isinstance(node, exp.Column) or node.table or not isinstance(node.this, exp.Identifier):
+        return node
+    if not node.this.quoted or _lookup(node.name, scope.columns) is not None or scope.relations:
+        return node
+    return exp.Literal.string(node.name)
+
+
+def _rename_column(node: exp.Expr, scope: Scope) -> exp.Expr:
+    if isinstance(node, (exp.TableAlias, exp.Alias)):
+        _rename_alias(node, scope)
+        return node
+    if not isinstance(node, exp.Column) or isinstance(node.this, exp.Star):
+        return node
+    source_name = node.name
+    if source_name.lower() in scope.ambiguous:
+        raise NotTranslated(f"column {source_name} has different names on the target, table by table")
+    target_name = _lookup(source_name, scope.columns)
+    if target_name is None and not scope.relations:
+        raise NotTranslated(f"it names {source_name}, which is no column of the table")
+    node.set("this", exp.to_identifier(target_name or scope.other(source_name), quoted=True))
+    if node.table:
+        relation = _lookup(node.table, scope.relations)
+        node.set("table", exp.to_identifier(relation[0] if relation else scope.other(node.table), quoted=True))
+        node.set("db", None)
+    boolean = source_name.lower() in {name.lower() for name in scope.booleans} and _wants_number(node.parent)
+    return exp.cast(node.copy(), "int") if boolean else node
+
+
+def _wants_number(parent: exp.Expr | None) -> bool:
+    """Whether a 0/1 is compared, computed with or summed there; as a condition or a result a boolean will do."""
+    if isinstance(parent, (exp.In, exp.Between, exp.AggFunc)):
+        return True
+    return isinstance(parent, exp.Binary) and not isinstance(parent, exp.Connector)
+
+
+def _rename_alias(node: exp.TableAlias | exp.Alias, scope: Scope) -> None:
+    for key in ("this", "alias"):
+        identifier = node.args.get(key)
+        if isinstance(identifier, exp.Identifier):
+            renamed = _lookup(identifier.name, scope.columns) or scope.other(identifier.name)
+            node.set(key, exp.to_identifier(renamed, quoted=True))
+
+
+def _rename_table(table: exp.Table, scope: Scope, own: set[str]) -> None:
+    if not isinstance(table.this, exp.Identifier):
+        raise NotTranslated(f"it reads {table.sql()[:60]}, which is not a table")
+    if table.name in own:
+        table.set("this", exp.to_identifier(scope.other(table.name), quoted=True))
+        return
+    relation = _lookup(table.name, scope.relations)
+    if relation is None:
+        raise NotTranslated(f"it reads {table.name}, which is not on the target")
+    name, schema = relation
+    table.set("this", exp.to_identifier(name, quoted=True))
+    table.set("db", exp.to_identifier(schema, quoted=True) if schema else None)
+    table.set("catalog", None)
+
+
+def _without_source_casts(node: exp.Expr, source: str) -> exp.Expr:
+    """PostgreSQL writes `'x'::text` for every literal; the cast of a text literal to text says nothing."""
+    if source != "postgresql" or not isinstance(node, exp.Cast) or not isinstance(node.this, exp.Literal):
+        return node
+    return node.this if node.this.is_string and node.to.this in exp.DataType.TEXT_TYPES else node
+
+
+def _write(tree: exp.Expr, source: str, target: str) -> str:
+    try:
+        return tree.sql(dialect=SQLGLOT_DIALECTS[target], identify=True, unsupported_level=ErrorLevel.RAISE)
+    except (SqlglotError, ValueError) as error:
+        raise NotTranslated(f"it has no equal on {target}: {_first_line(error)}") from error
+
+
+def _lookup(name: str, names: Mapping[str, _Found]) -> _Found | None:
+    """Exact, else the only one that differs in case alone."""
+    if name in names:
+        return names[name]
+    found = [value for key, value in names.items() if key.lower() == name.lower()]
+    return found[0] if len(found) == 1 else None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0][:200]

@@ -1,0 +1,34 @@
+"""Type rules: from a column's declaration and its surveyed values to the logical type the target must hold.
+
+Lossless first: a narrower type than the source's is chosen only where the survey proves that every value inverts.
+Three families of sources: typed engines are taken at their word, SQLite by what is stored, files by what inverts.
+"""
+
+from appliance.conversion.dynamic import read_dynamic
+from appliance.conversion.reading import Reading
+from appliance.conversion.survey import ColumnSurvey
+from appliance.conversion.texts import read_file_text
+from kora.catalog import Column, Type
+
+FILE_ENGINES = frozenset({"csv"})
+
+
+def read_column(engine: str, column: Column, survey: ColumnSurvey) -> Reading:
+    """The reading of one source column."""
+    if engine in FILE_ENGINES:
+        return read_file_text(survey)
+    if column.type.dynamic:
+        return read_dynamic(column.type, survey)
+    return read_typed(column.type, survey)
+
+
+def read_typed(declared: Type, survey: ColumnSurvey) -> Reading:
+    """A column whose engine enforces its type: the declaration is the domain."""
+    evidence = f"declared {declared.declared}; {survey.describe()}"
+    if declared.kind == "decimal" and declared.precision is None and survey.values:
+        return Reading(declared, f"{evidence}; at most {_digits(survey)} digits", "rule:unbounded_decimal")
+    return Reading(declared, evidence, f"rule:{declared.kind}")
+
+
+def _digits(survey: ColumnSurvey) -> str:
+    return f"{survey.integer_digits}+{survey.fraction_digits}"

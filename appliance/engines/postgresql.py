@@ -1,0 +1,244 @@
+"""PostgreSQL as a target: keys, checks, indexes and foreign keys come after the data, orphans leave one NOT VALID."""
+
+from appliance.conversion.survey import ColumnSurvey
+from appliance.engines import ddl
+from appliance.engines.base import Capabilities, Placement, Statement, refused
+from appliance.planning.model import ColumnPlan, IdentityPlan, Plan, TablePlan
+from kora.catalog import Type
+from kora.comparison.mapping import Rule
+from kora.databases.base import Dialect
+
+IDENTIFIER_BYTES = 63
+LONGEST_VARCHAR = 10_485_760
+_INTEGERS = (
+    ("smallint", "int2", -(2**15), 2**15 - 1),
+    ("integer", "int4", -(2**31), 2**31 - 1),
+    ("bigint", "int8", -(2**63), 2**63 - 1),
+)
+_PLAIN = {
+    "boolean": ("boolean", "bool"),
+    "bytes": ("bytea", "bytea"),
+    "uuid": ("uuid", "uuid"),
+    "date": ("date", "date"),
+    "time": ("time", "time"),
+    "timetz": ("time with time zone", "timetz"),
+    "interval": ("interval", "interval"),
+    "bit": ("bit varying", "varbit"),
+}
+
+
+class PostgresTarget:
+    """PostgreSQL 13 and later."""
+
+    name = "postgresql"
+    dialect = Dialect(
+        "postgresql",
+        "postgres",
+        IDENTIFIER_BYTES,
+        identifier_length_unit="bytes",
+        folds_case="lower",
+        default_schema="public",
+    )
+    capabilities = Capabilities(
+        keys_when="after_data",
+        foreign_keys_when="after_data",
+        checks_when="after_data",
+        foreign_key_actions=True,
+        cyclic_foreign_keys=True,
+        not_valid_foreign_keys=True,
+        enforces_foreign_keys=True,
+        partial_indexes=True,
+        descending_indexes=True,
+        expression_indexes=True,
+        included_columns=True,
+        schemas=True,
+        enums="named",
+        identity="native",
+        sequences=True,
+        stored_generated=True,
+        virtual_generated=False,
+        generated_keys=True,
+        deferrable_keys=True,
+        comments=True,
+        nul_in_text=False,
+        decimal_digits=None,
+        encoding="postgres_copy",
+    )
+
+    def place(self, logical: Type, survey: ColumnSurvey) -> Placement:
+        """How PostgreSQL holds a logical type."""
+        if logical.kind in _PLAIN:
+            return Placement(*_PLAIN[logical.kind])
+        if logical.kind == "integer":
+            return _integer(logical)
+        if logical.kind == "decimal":
+            return _decimal(logical)
+        if logical.kind == "float":
+            single = logical.float_bits == 32
+            return Placement("real", "float4") if single else Placement("double precision", "float8")
+        if logical.kind == "text":
+            return _text(logical, survey)
+        if logical.kind in ("timestamp", "instant"):
+            return _moment(logical)
+        if logical.kind == "json":
+            return Placement("jsonb", "jsonb") if logical.wire == "jsonb" else Placement("json", "json")
+        if logical.kind == "enum":
+            return Placement("", "enum")
+        return refused(f"PostgreSQL has no type for {logical.declared or logical.kind}")
+
+    def create_table(self, plan: Plan, table: TablePlan) -> Statement:
+        """CREATE TABLE with columns alone; constraints follow the data."""
+        return ddl.table_statement(self.dialect, table, [self._column(column) for column in table.columns])
+
+    def create_statements(self, plan: Plan) -> list[Statement]:
+        """All DDL in order."""
+        quote = self.dialect.quote
+        statements = [
+            Statement(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}", f"schema {schema}", "before_data")
+            for schema in plan.schemas
+        ]
+        for enum in plan.enums:
+            labels = ", ".join(ddl.literal(label) for label in enum.labels)
+            sql = f"CREATE TYPE {self.dialect.qualify(enum.name)} AS ENUM ({labels})"
+            statements.append(Statement(sql, f"type {enum.name}", "before_data"))
+        statements += [ddl.sequence_statement(self.dialect, item) for item in plan.sequences if item.carried]
+        statements += [self.create_table(plan, table) for table in plan.tables]
+        for table in plan.tables:
+            statements += self._keys_and_checks(table)
+            statements += [
+                ddl.index_statement(self.dialect, table, index, quote(index.name))
+                for index in table.indexes
+                if index.carried
+            ]
+        for table in plan.tables:
+            statements += self._foreign_keys(table)
+        statements += ddl.comment_statements(self.dialect, plan)
+        return statements + [ddl.view_statement(self.dialect, view) for view in plan.views if view.carried]
+
+    def counter_statements(self, plan: Plan) -> list[Statement]:
+        """Setval of each identity column to the value that comes next."""
+        statements = []
+        for table in plan.tables:
+            for column in table.columns:
+                if column.identity:
+                    statements.append(self._counter(table, column.target, column.identity))
+        return statements
+
+    def _counter(self, table: TablePlan, column: str, identity: IdentityPlan) -> Statement:
+        name = self.dialect.qualify(table.target)
+        sequence = f"pg_get_serial_sequence({ddl.literal(name)}, {ddl.literal(column)})"
+        end = "max" if identity.increment > 0 else "min"
+        following = f"{end}({self.dialect.quote(column)}) + {identity.increment}"
+        sql = f"SELECT setval({sequence}, coalesce({following}, {identity.start}), false) FROM {name}"
+        return Statement(sql, f"counter {table.target}.{column}", "counters")
+
+    def drop_statements(self, plan: Plan) -> list[Statement]:
+        """Foreign keys first, so that cycles do not hold a table; then views, tables, sequences, types."""
+        qualify, quote = self.dialect.qualify, self.dialect.quote
+        drops = [
+            Statement(
+                f"ALTER TABLE IF EXISTS {qualify(table.target)} DROP CONSTRAINT IF EXISTS {quote(key.name)}",
+                f"foreign key {table.target}.{key.name}",
+                "after_data",
+            )
+            for table in plan.tables
+            for key in table.foreign_keys
+            if key.carried and key.name
+        ]
+        drops += ddl.drop_tables_and_views(self.dialect, plan)
+        drops += [
+            Statement(f"DROP SEQUENCE IF EXISTS {qualify(item.name)}", f"sequence {item.name}", "before_data")
+            for item in plan.sequences
+            if item.carried
+        ]
+        drops += [
+            Statement(f"DROP TYPE IF EXISTS {qualify(enum.name)}", f"type {enum.name}", "before_data")
+            for enum in plan.enums
+        ]
+        return drops
+
+    def _column(self, column: ColumnPlan) -> str:
+        text = f"{self.dialect.quote(column.target)} {column.target_type}"
+        if column.generated:
+            text += f" GENERATED ALWAYS AS ({column.generated.expression}) STORED"
+        elif column.identity:
+            text += _identity(column.identity)
+        elif column.default is not None:
+            text += f" DEFAULT {column.default}"
+        return text if column.nullable else f"{text} NOT NULL"
+
+    def _alter(self, table: TablePlan, clause: str, made: str) -> Statement:
+        return Statement(f"ALTER TABLE {self.dialect.qualify(table.target)} ADD {clause}", made, "after_data")
+
+    def _keys_and_checks(self, table: TablePlan) -> list[Statement]:
+        statements = []
+        if table.primary_key and table.primary_key.carried:
+            clause = ddl.key_clause(self.dialect, table.primary_key, "PRIMARY KEY")
+            statements.append(self._alter(table, clause, f"primary key {table.target}"))
+        for key in table.unique_keys:
+            if key.carried:
+                clause = ddl.key_clause(self.dialect, key, "UNIQUE")
+                statements.append(self._alter(table, clause, f"unique key {table.target}.{key.name}"))
+        for check in table.checks:
+            if check.carried:
+                clause = ddl.check_clause(self.dialect, check)
+                statements.append(self._alter(table, clause, f"check {table.target}.{check.name}"))
+        return statements
+
+    def _foreign_keys(self, table: TablePlan) -> list[Statement]:
+        statements = []
+        for key in table.foreign_keys:
+            if key.carried:
+                clause = ddl.foreign_key_clause(self.dialect, key) + ("" if key.validated else " NOT VALID")
+                statements.append(self._alter(table, clause, f"foreign key {table.target}.{key.name}"))
+        return statements
+
+
+def _identity(identity: IdentityPlan) -> str:
+    start = identity.start if identity.last_value is None else identity.last_value + identity.increment
+    low = f" MINVALUE {start}" if identity.increment > 0 and start < 1 else ""
+    mode = "ALWAYS" if identity.always else "BY DEFAULT"
+    return f" GENERATED {mode} AS IDENTITY (START WITH {start} INCREMENT BY {identity.increment}{low})"
+
+
+def _integer(logical: Type) -> Placement:
+    low = logical.minimum if logical.minimum is not None else -(2**63)
+    high = logical.maximum if logical.maximum is not None else 2**63 - 1
+    for name, wire, minimum, maximum in _INTEGERS:
+        if minimum <= low and high <= maximum:
+            return Placement(name, wire)
+    digits = max(len(str(abs(low))), len(str(abs(high))))
+    name = f"numeric({digits},0)"
+    return Placement(name, name, loss_class="widened", note="integers beyond 64 bits")
+
+
+def _decimal(logical: Type) -> Placement:
+    if logical.precision is None:
+        return Placement("numeric", "numeric")
+    name = f"numeric({logical.precision},{logical.scale or 0})"
+    return Placement(name, name)
+
+
+def _text(logical: Type, survey: ColumnSurvey) -> Placement:
+    """VARCHAR(n) only where the survey proves that every value fits; CHAR(n) only from an engine that pads alike."""
+    length = logical.length
+    if not length or logical.length_unit == "bytes" or length > LONGEST_VARCHAR:
+        return Placement("text", "text")
+    if survey.text_characters > length:
+        note = f"declared for {length} characters, but holds up to {survey.text_characters}"
+        return Placement("text", "text", loss_class="widened", note=note)
+    if logical.fixed:
+        return Placement(f"character({length})", f"bpchar({length})")
+    return Placement(f"character varying({length})", f"varchar({length})")
+
+
+def _moment(logical: Type) -> Placement:
+    name, wire, suffix = (
+        ("timestamp", "timestamp", "")
+        if logical.kind == "timestamp"
+        else ("timestamp with time zone", "timestamptz", "Z")
+    )
+    if (logical.fraction_digits or 6) <= 6:
+        return Placement(name, wire)
+    rule = Rule(rule="text_date", argument=f"%Y-%m-%d %H:%M:%S%.f{suffix}")
+    return Placement("text", "text", rule, note="nanoseconds, which PostgreSQL's clock lacks, are kept as text")

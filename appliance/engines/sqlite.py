@@ -1,0 +1,127 @@
+"""SQLite as a target: four storage classes; what it has no class for is kept as text or number that reads back.
+
+A column's declared name decides its affinity, and an affinity may change what is stored: only names whose affinity
+keeps the loaded values are used (NUMERIC keeps the exact number; TEXT keeps all text; BLOB keeps everything).
+"""
+
+from appliance.conversion.survey import ColumnSurvey
+from appliance.engines import ddl
+from appliance.engines.base import Capabilities, Placement, Statement, refused
+from appliance.planning.model import ColumnPlan, Plan, TablePlan
+from kora.catalog import Type
+from kora.comparison.mapping import Rule
+from kora.databases.base import Dialect
+
+EXACT_REAL_DIGITS = 15
+"""Every decimal of at most 15 digits is the shortest decimal of its nearest double (IEEE 754 binary64)."""
+
+_AS_TEXT = {
+    "date": Rule(rule="text_date", argument="%Y-%m-%d"),
+    "time": Rule(rule="text_date", argument="%H:%M:%S%.f"),
+    "timestamp": Rule(rule="text_date", argument="%Y-%m-%d %H:%M:%S%.f"),
+    "instant": Rule(rule="text_date", argument="%Y-%m-%d %H:%M:%S%.fZ"),
+    "uuid": Rule(rule="uuid_text"),
+    "json": Rule(rule="json_text"),
+    "enum": Rule(rule="enum_label"),
+}
+
+
+class SqliteTarget:
+    """SQLite 3.31 and later (generated columns)."""
+
+    name = "sqlite"
+    dialect = Dialect("sqlite", "sqlite", None, folds_case="insensitive")
+    capabilities = Capabilities(
+        keys_when="in_create",
+        foreign_keys_when="in_create",
+        checks_when="in_create",
+        foreign_key_actions=True,
+        cyclic_foreign_keys=True,
+        not_valid_foreign_keys=False,
+        enforces_foreign_keys=False,
+        partial_indexes=True,
+        descending_indexes=True,
+        expression_indexes=True,
+        included_columns=False,
+        schemas=False,
+        enums="none",
+        identity="rowid",
+        sequences=False,
+        stored_generated=True,
+        virtual_generated=True,
+        generated_keys=False,
+        deferrable_keys=False,
+        comments=False,
+        nul_in_text=True,
+        decimal_digits=None,
+        encoding="sqlite",
+    )
+
+    def place(self, logical: Type, survey: ColumnSurvey) -> Placement:
+        """How SQLite holds a logical type."""
+        if logical.kind in _AS_TEXT:
+            return Placement("TEXT", "TEXT", _AS_TEXT[logical.kind])
+        if logical.kind == "boolean":
+            return Placement("BOOLEAN", "NUMERIC", Rule(rule="bool01"))
+        if logical.kind == "integer":
+            return _integer(logical)
+        if logical.kind == "decimal":
+            return _decimal(logical, survey)
+        if logical.kind == "float":
+            return Placement("REAL", "REAL")
+        if logical.kind == "text":
+            return Placement("TEXT", "TEXT")
+        if logical.kind == "bytes":
+            return Placement("BLOB", "BLOB")
+        return refused(f"SQLite has no storage class from which {logical.declared or logical.kind} reads back")
+
+    def create_table(self, plan: Plan, table: TablePlan) -> Statement:
+        """CREATE TABLE with all constraints."""
+        clauses = [self._column(column) for column in table.columns]
+        return ddl.table_statement(self.dialect, table, clauses + ddl.inline_constraints(self.dialect, table))
+
+    def create_statements(self, plan: Plan) -> list[Statement]:
+        """All DDL in order."""
+        statements = [self.create_table(plan, table) for table in plan.tables]
+        for table in plan.tables:
+            statements += [
+                ddl.index_statement(self.dialect, table, index, self.dialect.quote(index.name))
+                for index in table.indexes
+                if index.carried
+            ]
+        return statements + [ddl.view_statement(self.dialect, view) for view in plan.views if view.carried]
+
+    def counter_statements(self, plan: Plan) -> list[Statement]:
+        """None: a rowid counts on from the largest one by itself."""
+        return []
+
+    def drop_statements(self, plan: Plan) -> list[Statement]:
+        """Views, then tables."""
+        return ddl.drop_tables_and_views(self.dialect, plan)
+
+    def _column(self, column: ColumnPlan) -> str:
+        text = f"{self.dialect.quote(column.target)} {column.target_type}"
+        if column.generated:
+            kind = "STORED" if column.generated.stored else "VIRTUAL"
+            text += f" GENERATED ALWAYS AS ({column.generated.expression}) {kind}"
+        elif column.default is not None:
+            text += f" DEFAULT ({column.default})"
+        return text if column.nullable else f"{text} NOT NULL"
+
+
+def _integer(logical: Type) -> Placement:
+    low = logical.minimum if logical.minimum is not None else -(2**63)
+    high = logical.maximum if logical.maximum is not None else 2**63 - 1
+    if low >= -(2**63) and high <= 2**63 - 1:
+        return Placement("INTEGER", "INTEGER")
+    return Placement("TEXT", "TEXT", Rule(rule="text_number"), note="integers beyond 64 bits are kept as text")
+
+
+def _decimal(logical: Type, survey: ColumnSurvey) -> Placement:
+    """A REAL that reads back where 15 digits are enough, else exact text."""
+    precision = logical.precision
+    special = survey.count("decimal nan", "decimal infinity")
+    if precision is not None and precision <= EXACT_REAL_DIGITS and not special:
+        name = f"NUMERIC({precision},{logical.scale or 0})"
+        return Placement(name, "NUMERIC", Rule(rule="real_decimal"))
+    return Placement("TEXT", "TEXT", Rule(rule="text_number"), note="more than 15 digits are kept as exact text")

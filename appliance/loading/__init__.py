@@ -1,0 +1,1 @@
+"""Bulk loading: units, checkpoints, and one writer per target engine."""

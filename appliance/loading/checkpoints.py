@@ -1,0 +1,41 @@
+"""The checkpoint row: its table on each engine, and its content as JSON."""
+
+import json
+
+from appliance.loading.base import CHECKPOINT_SCHEMA, CHECKPOINT_TABLE, Checkpoint, Refused
+
+
+def checkpoint_table(engine: str) -> str:
+    """The qualified name of the checkpoint table; SQLite has no schemas."""
+    return (
+        f'"{CHECKPOINT_SCHEMA}_{CHECKPOINT_TABLE}"'
+        if engine == "sqlite"
+        else f'"{CHECKPOINT_SCHEMA}".{CHECKPOINT_TABLE}'
+    )
+
+
+def create_statements(engine: str) -> list[tuple[str, str, str]]:
+    """(object, statement, statement that drops it) for the checkpoint table, in order of creation."""
+    table = checkpoint_table(engine)
+    body = (
+        f"CREATE TABLE IF NOT EXISTS {table} (run TEXT NOT NULL, table_name TEXT NOT NULL, number INTEGER NOT NULL,"
+        " row_count BIGINT, raw_digest TEXT, detail TEXT, PRIMARY KEY (run, table_name, number))"
+    )
+    made = [(table, body, f"DROP TABLE IF EXISTS {table}")]
+    if engine != "sqlite":
+        schema = f'"{CHECKPOINT_SCHEMA}"'
+        made.insert(0, (schema, f"CREATE SCHEMA IF NOT EXISTS {schema}", f"DROP SCHEMA IF EXISTS {schema}"))
+    return made
+
+
+def detail_text(checkpoint: Checkpoint) -> str:
+    """The part of a checkpoint that is kept as JSON."""
+    refused = [[row.ordinal, row.key, row.column, row.reason] for row in checkpoint.refused]
+    return json.dumps({"refused": refused, "tallies": json.loads(checkpoint.tallies)})
+
+
+def from_row(table: str, number: int, row_count: int, raw_digest: str, detail: str) -> Checkpoint:
+    """A checkpoint out of its row."""
+    body = json.loads(detail)
+    refused = tuple(Refused(*entry) for entry in body["refused"])
+    return Checkpoint(table, number, row_count, raw_digest, refused, json.dumps(body["tallies"]))

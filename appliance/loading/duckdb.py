@@ -1,0 +1,244 @@
+"""Writes into DuckDB: Arrow streams into INSERT … SELECT.
+
+DuckDB has no savepoints: a refused row costs the whole transaction. `write` then finds the bad rows by trial
+transactions that are rolled back, and raises `UnitRefused` naming them, so that the unit is loaded again without them.
+A table that references itself is filled through a temporary table, one generation per statement.
+"""
+
+from collections.abc import Set
+from pathlib import Path
+
+import duckdb
+
+from appliance.loading.base import Checkpoint, Refused, Unit, UnitRefused
+from appliance.loading.checkpoints import checkpoint_table, detail_text, from_row
+from kora._core import Batch
+from kora.errors import Busy, EngineError, FileProblem
+
+_TABLE = checkpoint_table("duckdb")
+_STAGING = "_sensei_staging"
+CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+
+
+def quote(name: str) -> str:
+    """An identifier in double quotes."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+class DuckDBWriter:
+    """The one writing connection of a DuckDB file."""
+
+    def __init__(self, path: Path, *, memory_limit_bytes: int = 256 << 20) -> None:
+        try:
+            self._connection = duckdb.connect(str(path), config=CONFIG)
+        except duckdb.IOException as error:
+            if "lock" in str(error).lower():
+                raise Busy(f"{path}: another process has this database open", hint="close it and try again") from error
+            raise FileProblem(f"{path}: {error}") from error
+        self._connection.execute(f"SET memory_limit = '{memory_limit_bytes >> 20}MB'")
+        self._connection.execute("SET preserve_insertion_order = false")
+        self._connection.execute("SET TimeZone = 'UTC'")
+        self._unit: Unit | None = None
+        self._in_transaction = False
+        self._closed = False
+
+    def execute(self, sql: str) -> None:
+        """A statement of its own transaction."""
+        self._run(sql)
+
+    def checkpoints(self, run: str) -> dict[tuple[str, int], Checkpoint]:
+        """Committed units of a run."""
+        try:
+            rows = self._connection.execute(
+                f"SELECT table_name, number, row_count, raw_digest, detail FROM {_TABLE} WHERE run = ?", [run]
+            ).fetchall()
+        except duckdb.CatalogException:
+            return {}
+        return {(row[0], row[1]): from_row(*row) for row in rows}
+
+    def begin(self, unit: Unit) -> None:
+        """BEGIN, then the checkpoint row."""
+        self._run("BEGIN TRANSACTION")
+        self._in_transaction, self._unit = True, unit
+        self._run(
+            f"INSERT INTO {_TABLE} (run, table_name, number) VALUES (?, ?, ?)", unit.run, str(unit.table), unit.number
+        )
+        self._stage(unit)
+
+    def _stage(self, unit: Unit) -> None:
+        """An unconstrained place within the transaction for a table that is filled by generations."""
+        if unit.generations:
+            columns = ", ".join(quote(name) for name in unit.columns)
+            self._run(
+                f"CREATE OR REPLACE TEMP TABLE {_STAGING} AS SELECT {columns} FROM {_qualified(unit)} WHERE false"
+            )
+
+    def write(self, batch: Batch, skip: Set[int]) -> list[Refused]:
+        """Inserts a batch; on a refusal finds the bad rows and raises `UnitRefused`."""
+        unit = self._current()
+        ordinals = batch.ordinals()
+        skipped = [index for index, ordinal in enumerate(ordinals) if ordinal in skip] if skip else []
+        try:
+            self._insert(unit, batch, 0, batch.row_count, skipped)
+        except (duckdb.ConstraintException, duckdb.ConversionException) as error:
+            self.rollback()
+            bad = self._find_bad_rows(unit, batch, skipped)
+            if not bad:
+                raise EngineError(
+                    f"duckdb: {error} (while loading {unit.label})",
+                    hint="rows of this table contradict each other under a constraint of the target: edit the plan",
+                ) from error
+            raise UnitRefused(unit.label, [(ordinals[index], reason) for index, reason in bad]) from error
+        except duckdb.Error as error:
+            raise _failure(error, unit.label) from error
+        return []
+
+    def _insert(self, unit: Unit, batch: Batch, start: int, stop: int, skipped: list[int]) -> None:
+        rows = batch.arrow(start, stop, without=skipped)  # noqa: F841 - DuckDB finds it by name
+        columns = ", ".join(quote(name) for name in unit.columns)
+        values = ", ".join(f"c{position}" for position in range(len(unit.columns)))
+        table = _STAGING if unit.generations else _qualified(unit)
+        self._connection.execute(f"INSERT INTO {table} ({columns}) SELECT {values} FROM rows")
+
+    def _find_bad_rows(self, unit: Unit, batch: Batch, skipped: list[int]) -> list[tuple[int, str]]:
+        """Halves the batch in transactions that are rolled back until single rows are left."""
+        bad: list[tuple[int, str]] = []
+        ranges = [(0, batch.row_count)]
+        while ranges:
+            start, stop = ranges.pop()
+            reason = self._trial(unit, batch, start, stop, skipped)
+            if reason is None:
+                continue
+            if stop - start == 1:
+                bad.append((start, reason))
+            else:
+                middle = (start + stop) // 2
+                ranges += [(middle, stop), (start, middle)]
+        return bad
+
+    def _trial(self, unit: Unit, batch: Batch, start: int, stop: int, skipped: list[int]) -> str | None:
+        self._connection.execute("BEGIN TRANSACTION")
+        try:
+            self._stage(unit)
+            self._insert(unit, batch, start, stop, skipped)
+        except (duckdb.ConstraintException, duckdb.ConversionException) as error:
+            return str(error).splitlines()[0]
+        finally:
+            self._connection.execute("ROLLBACK")
+        return None
+
+    def commit(self, unit: Unit, checkpoint: Checkpoint) -> None:
+        """Fills generations where asked for, completes the checkpoint row and commits."""
+        if unit.generations:
+            self._promote(unit)
+        self._run(
+            f"UPDATE {_TABLE} SET row_count = ?, raw_digest = ?, detail = ?"
+            " WHERE run = ? AND table_name = ? AND number = ?",
+            checkpoint.row_count,
+            checkpoint.raw_digest,
+            detail_text(checkpoint),
+            unit.run,
+            str(unit.table),
+            unit.number,
+        )
+        self._run("COMMIT")
+        self._in_transaction, self._unit = False, None
+
+    def _promote(self, unit: Unit) -> None:
+        """Moves staged rows whose parents have arrived, until none is left."""
+        columns = ", ".join(quote(name) for name in unit.columns)
+        ready = " AND ".join(_parent_arrived(unit, child, parent) for child, parent in unit.generations)
+        while True:
+            self._run(
+                f"CREATE OR REPLACE TEMP TABLE {_STAGING}_ready AS SELECT rowid AS staged, * FROM {_STAGING} s"
+                f" WHERE {ready}"
+            )
+            moved = self._connection.execute(f"SELECT count(*) FROM {_STAGING}_ready").fetchone()
+            if not moved or not moved[0]:
+                break
+            self._run(f"INSERT INTO {_qualified(unit)} ({columns}) SELECT {columns} FROM {_STAGING}_ready")
+            self._run(f"DELETE FROM {_STAGING} WHERE rowid IN (SELECT staged FROM {_STAGING}_ready)")
+        left = self._connection.execute(f"SELECT count(*) FROM {_STAGING}").fetchone()
+        if left and left[0]:
+            raise EngineError(
+                f"duckdb: {left[0]} rows of {unit.table} reference each other in a circle",
+                hint="refuse this foreign key in the plan: DuckDB cannot hold such rows under it",
+            )
+
+    def rollback(self) -> None:
+        """Gives the open transaction back."""
+        if self._in_transaction and not self._closed:
+            self._in_transaction, self._unit = False, None
+            self._connection.execute("ROLLBACK")
+
+    def remove(self, unit: Unit) -> None:
+        """Deletes a unit's rows and its checkpoint row in one transaction."""
+        where, values = range_condition(unit)
+        self._run("BEGIN TRANSACTION")
+        self._in_transaction = True
+        self._run(
+            f"DELETE FROM {_TABLE} WHERE run = ? AND table_name = ? AND (number = ? OR ?)",
+            unit.run, str(unit.table), unit.number, unit.key_range is None,
+        )  # fmt: skip
+        self._run(f"DELETE FROM {_qualified(unit)} WHERE {where}", *values)
+        self._run("COMMIT")
+        self._in_transaction = False
+
+    def close(self) -> None:
+        """Ends the session; the file is then free for a reader."""
+        if not self._closed:
+            self._closed = True
+            self._connection.close()
+
+    def _run(self, sql: str, *values: object) -> None:
+        try:
+            self._connection.execute(sql, list(values))
+        except duckdb.Error as error:
+            raise _failure(error, self._unit.label if self._unit else sql) from error
+
+    def _current(self) -> Unit:
+        if self._unit is None:
+            raise EngineError("duckdb: rows were written outside a unit")
+        return self._unit
+
+
+def _qualified(unit: Unit) -> str:
+    return f"{quote(unit.table.schema)}.{quote(unit.table.name)}" if unit.table.schema else quote(unit.table.name)
+
+
+def _parent_arrived(unit: Unit, child: tuple[str, ...], parent: tuple[str, ...]) -> str:
+    """SQL: the row has no parent, or its parent stands in the table."""
+    nothing = " OR ".join(f"s.{quote(name)} IS NULL" for name in child)
+    same = " AND ".join(f"p.{quote(up)} = s.{quote(down)}" for down, up in zip(child, parent, strict=True))
+    return f"({nothing} OR EXISTS (SELECT 1 FROM {_qualified(unit)} p WHERE {same}))"
+
+
+def range_condition(unit: Unit) -> tuple[str, list[object]]:
+    """The WHERE of a unit's key range with ? places; `true` for a whole table."""
+    key_range = unit.key_range
+    if key_range is None or (key_range.after is None and key_range.upto is None):
+        return "1 = 1", []
+    columns = ", ".join(quote(name) for name in key_range.columns)
+    kinds = unit.key_types or ("",) * len(key_range.columns)
+    places = ", ".join(f"CAST(? AS {kind})" if kind else "?" for kind in kinds)
+    parts: list[str] = []
+    values: list[object] = []
+    for operator, bound in ((">", key_range.after), ("<=", key_range.upto)):
+        if bound is not None:
+            parts.append(f"({columns}) {operator} ({places})")
+            values += list(bound)
+    return " AND ".join(parts), values
+
+
+def _failure(error: duckdb.Error, doing: str) -> Busy | EngineError | FileProblem:
+    words = f"duckdb: {error} (while: {doing})"
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return Busy(words, hint="free memory or disk space, then `sensei resume`")
+    if isinstance(error, duckdb.IOException):
+        return Busy(words, hint="the disk is full or the file unreachable: mend it, then `sensei resume`")
+    if isinstance(error, duckdb.InvalidInputException) and "read-only" in str(error):
+        return FileProblem(words, hint="the target is read-only: choose another, or lift the restriction")
+    return EngineError(words)

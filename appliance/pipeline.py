@@ -1,0 +1,333 @@
+"""A migration from its first stage to its last, and what else can be done with a run: resume, recheck, discard.
+
+The order of the stages is here and nowhere else. A killed run goes on with `resume`: a new snapshot of the source is
+taken, the plan of the run is kept, and `load` finds by the target's checkpoints what is already there.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+from appliance.conversion.survey import read_surveys
+from appliance.engines.registry import target_engine
+from appliance.faults import reached
+from appliance.journal import Journal, stage
+from appliance.loading.checkpoints import create_statements
+from appliance.loading.targets import open_target
+from appliance.migration import Migration
+from appliance.planning.assess import Assessment, assess
+from appliance.planning.files import load_plan, save_plan
+from appliance.planning.model import Plan
+from appliance.progress import Event, Listener
+from appliance.run import Request, Run, create_run, open_run, target_lock
+from appliance.stages import discover, finalize, load, plan, prepare, profile, verify
+from kora._core import DigestKey, Progress, raw_digest, set_digest
+from kora.comparison.result import VerificationResult
+from kora.databases.address import Address, parse_address
+from kora.databases.base import Selection
+from kora.databases.registry import open_database
+from kora.databases.secrets import Prompt, Role, Secret, resolve
+from kora.errors import InvalidRequest
+from kora.evidence.artifacts import Artifacts, write_artifacts
+from kora.evidence.files import write_atomically
+from kora.evidence.signing import KeyStore
+from kora.logs import configure_logs, current_run_id
+from kora.settings import Settings
+
+PLAN_ONLY = "plan"
+"""The id of what is no run: it leaves nothing behind."""
+
+logger = logging.getLogger("appliance.pipeline")
+
+
+class Stage(Protocol):
+    """One stage, as its module: it works on the migration and returns rows (or objects) and bytes handled."""
+
+    name: str
+
+    def run(self, migration: Migration) -> tuple[int, int]:
+        """Does the stage's work; safe to repeat after it was killed at any point."""
+        ...
+
+
+_AFTER_PLAN: tuple[Stage, ...] = (prepare, load, finalize)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a migration ended with."""
+
+    run: Run
+    result: VerificationResult
+    artifacts: Artifacts
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What a command gives every operation: settings, a way to ask for passwords, and who listens.
+
+    `passwords` are those of the URLs as typed, by role; they are kept nowhere.
+    """
+
+    settings: Settings
+    listener: Listener
+    prompt: Prompt | None = None
+    addresses: dict[Role, Address] | None = None
+    confirm: Callable[[Plan], bool] | None = None
+    """Asked before the first write, with the plan; None: go on."""
+
+
+def migrate(request: Request, plan_file: Path | None, environment: Environment) -> Outcome:
+    """Carries out a whole migration.
+
+    Args:
+        request: What to move where; URLs without passwords.
+        plan_file: A plan to carry out; None: one is made.
+        environment: Settings and listeners.
+
+    Raises:
+        SenseiError: Something stopped it. What was committed stays; `resume` goes on from there.
+    """
+    given = load_plan(plan_file) if plan_file else None
+    home = environment.settings.home_directory
+    with target_lock(home, request.target):
+        run = create_run(home, request)
+        if given is not None:
+            save_plan(given, run.plan_path)
+        return _carry_out(run, environment, resumed=False)
+
+
+def make_plan(request: Request, file: Path, ddl: Path | None, environment: Environment) -> Plan:
+    """Makes a plan and writes it, and on request the DDL that it means; nothing is written to either database.
+
+    Raises:
+        SenseiError: The source or target cannot be read, or the file cannot be written.
+    """
+    with TemporaryDirectory(prefix="sensei-plan-") as folder:
+        run = Run(PLAN_ONLY, Path(folder), request)
+        with _opened(run, environment, resumed=False) as migration:
+            for each in (discover, profile):
+                _run_stage(migration, each)
+            environment.listener(Event("stage", plan.name))
+            made = plan.propose(migration)
+    save_plan(made, file)
+    if ddl is not None:
+        statements = target_engine(made.target.engine).create_statements(made)
+        write_atomically(ddl, "".join(f"{statement.sql};\n\n" for statement in statements).encode())
+    return made
+
+
+def assess_source(request: Request, environment: Environment) -> Assessment:
+    """What is in a source and what about it is hard; nothing is written anywhere.
+
+    `request.target` is not looked at.
+    """
+    address = _address(Run(PLAN_ONLY, Path(), request), "source", environment)
+    with closing(open_database(address, role="source", secret=_secret(address, "source", environment))) as source:
+        selection = Selection(tables=request.tables, exclude=request.exclude, schemas=request.schemas)
+        catalog = source.catalog(selection)
+        surveys = {}
+        for table in catalog.tables:
+            progress = Progress()
+            environment.listener(Event("table", f"survey {table.name}", progress, table.row_estimate))
+            survey = profile.survey_table(source, table, progress)
+            if survey is not None:
+                surveys[str(table.name)] = survey
+        return assess(catalog, read_surveys(catalog, surveys))
+
+
+def resume(run_id: str, environment: Environment) -> Outcome:
+    """Goes on with a run that was stopped or killed, from a new snapshot of its source."""
+    home = environment.settings.home_directory
+    run = open_run(home, run_id)
+    with target_lock(home, run.request.target):
+        return _carry_out(run, environment, resumed=True)
+
+
+def _carry_out(run: Run, environment: Environment, *, resumed: bool) -> Outcome:
+    configure_logs(run.folder / "log.jsonl", environment.settings.log_level)
+    token = current_run_id.set(run.id)
+    try:
+        with _opened(run, environment, resumed=resumed) as migration:
+            if _journal_says_cleaned(migration.journal):
+                return _finish(migration, _stored_result(run), {})
+            _run_stages(migration, environment)
+            with stage(migration.journal, "verify") as counts:
+                environment.listener(Event("stage", "verify"))
+                verified = verify.verify(migration)
+                counts[0] = sum(table.source_rows or 0 for table in verified.result.tables)
+            _store_digests(migration)
+            reached("certify.before")
+            _store_result(run, verified.result)
+            return _finish(migration, verified.result, verified.profiles)
+    finally:
+        current_run_id.reset(token)
+
+
+@contextmanager
+def _opened(run: Run, environment: Environment, *, resumed: bool) -> Iterator[Migration]:
+    """The run's journal, source and target, closed at the end whatever happens."""
+    with ExitStack() as stack:
+        journal = stack.enter_context(closing(Journal(run.journal_path)))
+        if journal.fact("discarded"):
+            raise InvalidRequest(f"run {run.id} was discarded", hint="start a new one with `sensei migrate`")
+        source_address = _address(run, "source", environment)
+        source = stack.enter_context(
+            closing(open_database(source_address, role="source", secret=_secret(source_address, "source", environment)))
+        )
+        target_address = _address(run, "target", environment)
+        target = open_target(target_address, _secret(target_address, "target", environment))
+        store = KeyStore(environment.settings.home_directory)
+        key = DigestKey.random() if run.id == PLAN_ONLY else DigestKey(store.migration_key(run.id))
+        yield Migration(
+            run=run,
+            journal=journal,
+            settings=environment.settings,
+            source=source,
+            target=target,
+            migration_key=key,
+            listener=environment.listener,
+            resumed=resumed,
+        )
+
+
+def _address(run: Run, role: Role, environment: Environment) -> Address:
+    given = (environment.addresses or {}).get(role)
+    return given or parse_address(run.request.source if role == "source" else run.request.target)
+
+
+def _secret(address: Address, role: Role, environment: Environment) -> Secret:
+    return resolve(address, role, environment.prompt)
+
+
+def _run_stages(migration: Migration, environment: Environment) -> None:
+    _run_stage(migration, discover)
+    if migration.run.plan_path.exists():
+        migration.plan = load_plan(migration.run.plan_path)
+        plan.check_against(migration.plan, migration.known_catalog)
+    else:
+        _run_stage(migration, profile)
+        _run_stage(migration, plan)
+    if environment.confirm and not migration.resumed and not environment.confirm(migration.decided_plan):
+        raise InvalidRequest("stopped before the first write, as asked", hint="edit the plan, then migrate with --plan")
+    for each in _AFTER_PLAN:
+        _run_stage(migration, each)
+
+
+def _run_stage(migration: Migration, module: Stage) -> None:
+    migration.listener(Event("stage", module.name))
+    logger.info("stage begins", extra={"facts": {"stage": module.name}})
+    with stage(migration.journal, module.name) as counts:
+        counts[:] = module.run(migration)
+    logger.info("stage ended", extra={"facts": {"stage": module.name, "rows": counts[0]}})
+
+
+def _finish(migration: Migration, result: VerificationResult, profiles: dict[str, str]) -> Outcome:
+    """Signs, reports, and removes the checkpoints; safe to repeat."""
+    run, keys = migration.run, KeyStore(migration.settings.home_directory)
+    migration.listener(Event("stage", "certify"))
+    artifacts = write_artifacts(
+        result, run.out, keys.signing_key(), plan_bytes=run.plan_path.read_bytes(), profiles=profiles
+    )
+    reached("certify.after")
+    migration.journal.start_stage("cleanup")
+    with closing(migration.target.writer()) as writer:
+        for _, _, drop in reversed(create_statements(migration.target.address.engine)):
+            reached("cleanup.before")
+            writer.execute(drop)
+            reached("cleanup.after")
+    migration.journal.finish_stage("cleanup", 0.0)
+    migration.listener(Event("done", result.verdict))
+    return Outcome(run, result, artifacts, tuple(migration.journal.notes()))
+
+
+def _journal_says_cleaned(journal: Journal) -> bool:
+    """Whether the checkpoints began to be removed: from then on the stored result is the last word."""
+    return "cleanup" in journal.stages()
+
+
+def _store_result(run: Run, result: VerificationResult) -> None:
+    temporary = run.folder / "result.json.part"
+    temporary.write_text(result.model_dump_json(indent=1), encoding="utf-8")
+    temporary.rename(run.folder / "result.json")
+
+
+def _stored_result(run: Run) -> VerificationResult:
+    return VerificationResult.model_validate_json((run.folder / "result.json").read_text(encoding="utf-8"))
+
+
+def _store_digests(migration: Migration) -> None:
+    """What the source held, per table, for `recheck`: rows and Σ of raw row digests over all units."""
+    sources = {str(table.target): str(table.source) for table in migration.decided_plan.tables}
+    digests: dict[str, tuple[int, list[bytes]]] = {source: (0, []) for source in sources.values()}
+    for (table, _), checkpoint in migration.checkpoints.items():
+        rows, parts = digests[sources[table]]
+        digests[sources[table]] = (rows + checkpoint.row_count, [*parts, bytes.fromhex(checkpoint.raw_digest)])
+    summed = {source: [rows, set_digest(parts).hex()] for source, (rows, parts) in digests.items()}
+    migration.journal.set_fact("raw_digests", summed)
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A table whose rows are not those that were migrated."""
+
+    table: str
+    rows_then: int
+    rows_now: int
+
+
+def recheck(run_id: str, environment: Environment) -> list[Changed]:
+    """Compares the source as it is now with what the run read.
+
+    Returns:
+        The tables that changed since; empty if none.
+
+    Raises:
+        InvalidRequest: The run has not read everything yet.
+    """
+    run = open_run(environment.settings.home_directory, run_id)
+    with _opened(run, environment, resumed=True) as migration:
+        known = migration.journal.fact("raw_digests")
+        if not isinstance(known, dict):
+            raise InvalidRequest(f"run {run.id} has not been verified yet", hint=f"`sensei resume {run.id}` first")
+        migration.plan = load_plan(run.plan_path)
+        discover.run(migration)
+        changed = []
+        for table in migration.plan.tables:
+            columns = [column.source for column in table.columns if column.loaded and not column.not_comparable]
+            stream = migration.source.rows(migration.known_catalog.table(table.source), columns)
+            rows, digest = raw_digest(stream, migration.migration_key)
+            then_rows, then_digest = known[str(table.source)]
+            if [rows, digest.hex()] != [then_rows, then_digest]:
+                changed.append(Changed(str(table.source), then_rows, rows))
+        return changed
+
+
+def discard(run_id: str, environment: Environment) -> list[str]:
+    """Removes from the target exactly what the run made, last made first; the run's own records stay.
+
+    Returns:
+        What was removed, in words.
+    """
+    home = environment.settings.home_directory
+    run = open_run(home, run_id)
+    with target_lock(home, run.request.target), closing(Journal(run.journal_path)) as journal:
+        address = _address(run, "target", environment)
+        target = open_target(address, _secret(address, "target", environment))
+        removed = []
+        made = journal.created()
+        if made and target.exists():
+            with closing(target.writer()) as writer:
+                for name, drop in made:
+                    reached("discard.before")
+                    writer.execute(drop)
+                    removed.append(name)
+            last = target.remove_if_ours()
+            removed += [last] if last else []
+        journal.set_fact("discarded", True)
+        return removed

@@ -1,0 +1,207 @@
+"""Column decisions: type, representation, default, identity and generation of each column of one table."""
+
+from dataclasses import dataclass
+
+from appliance.conversion.defaults import sequence_of_default, translate_default
+from appliance.conversion.expressions import NotTranslated, Scope, translate_expression
+from appliance.conversion.reading import Reading
+from appliance.conversion.survey import ColumnSurvey
+from appliance.conversion.types import read_column
+from appliance.engines.base import Placement, TargetEngine
+from appliance.planning.decisions import Decisions
+from appliance.planning.model import ColumnPlan, GeneratedPlan, IdentityPlan, SequencePlan
+from appliance.planning.names import TargetNames
+from kora.catalog import Catalog, Column, Name, Table
+from kora.comparison.mapping import Loss, LossClass, Rule
+
+_LOSS_ORDER: tuple[LossClass, ...] = ("lossless", "widened", "narrowed_proven", "lossy_approved", "refused")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What every decision of one plan shares."""
+
+    catalog: Catalog
+    engine: TargetEngine
+    names: TargetNames
+    decisions: Decisions
+    sequences: list[SequencePlan]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedColumns:
+    """A table's columns; `left_out` says why a source column has none on the target."""
+
+    columns: tuple[ColumnPlan, ...]
+    left_out: dict[str, str]
+    scope: Scope
+
+
+def plan_columns(context: Context, table: Table, surveys: dict[str, ColumnSurvey]) -> PlannedColumns:
+    """Decides every column of a table."""
+    names = context.names.columns[table.name]
+    placed: list[tuple[Column, Reading, Placement]] = []
+    left_out: dict[str, str] = {}
+    for column in table.columns:
+        survey = surveys.get(column.name, ColumnSurvey())
+        reading = read_column(context.catalog.engine, column, survey)
+        placement = _place(context, column, reading, survey)
+        if placement.refused:
+            left_out[column.name] = placement.refused
+            context.decisions.refuse("column", f"{table.name}.{column.name}", placement.refused, column.type.declared)
+        else:
+            placed.append((column, reading, placement))
+    booleans = frozenset(
+        column.name for column, reading, _ in placed if reading.type.kind == "boolean" and column.type.dynamic
+    )
+    scope = Scope(columns={name: names[name] for name in names if name not in left_out}, booleans=booleans)
+    columns = tuple(
+        _column(context, table, column, (reading, placement, surveys.get(column.name, ColumnSurvey())), scope)
+        for column, reading, placement in placed
+    )
+    return PlannedColumns(columns, left_out, scope)
+
+
+def _place(context: Context, column: Column, reading: Reading, survey: ColumnSurvey) -> Placement:
+    placement = context.engine.place(reading.type, survey)
+    if reading.type.kind == "enum" and placement.wire_type == "enum":
+        return _named_enum(context, column, placement)
+    return placement
+
+
+def _named_enum(context: Context, column: Column, placement: Placement) -> Placement:
+    for enum, target in context.names.enums.items():
+        if enum.name == column.type.wire or enum.name == column.type.declared.split(".")[-1].strip('"'):
+            return Placement(context.engine.dialect.qualify(target), placement.wire_type)
+    return Placement("text", "text", Rule(rule="enum_label"), note="its enumeration has no name of its own")
+
+
+def _column(
+    context: Context,
+    table: Table,
+    column: Column,
+    placed: tuple[Reading, Placement, ColumnSurvey],
+    scope: Scope,
+) -> ColumnPlan:
+    reading, placement, survey = placed
+    subject = f"{table.name}.{column.name}"
+    losses = list(reading.losses) + _nul_losses(context, placement, survey)
+    context.decisions.lose_values(subject, losses)
+    _collation(context, subject, column)
+    identity = _identity(context, table, column, survey)
+    generated = _generated(context, subject, column, scope)
+    nullable = _nullable(column, reading, survey)
+    if nullable and not column.nullable:
+        reason = "a policy makes NULLs" if not survey.nulls else f"{survey.nulls:,} rows hold NULL all the same"
+        context.decisions.lose("not_null", f"not null {subject}", 1, reason)
+    default = None if identity or generated else _default(context, subject, column, reading, placement)
+    loss_class = max(
+        reading.loss_class, placement.loss_class, "lossy_approved" if losses else "lossless", key=_LOSS_ORDER.index
+    )
+    return ColumnPlan(
+        source=column.name,
+        target=context.names.columns[table.name][column.name],
+        source_type=column.type.declared,
+        target_type=placement.target_type,
+        wire_type=placement.wire_type,
+        nullable=nullable,
+        default=default,
+        identity=identity,
+        generated=generated,
+        source_representation=reading.source_representation,
+        target_representation=reading.target_representation or placement.representation,
+        policies=reading.policies,
+        loss_class=loss_class,
+        author=reading.author,
+        evidence="; ".join(filter(None, (reading.evidence, placement.note))),
+        comment=column.comment,
+    )
+
+
+def _nullable(column: Column, reading: Reading, survey: ColumnSurvey) -> bool:
+    """A policy that makes NULLs needs room for them; a file says nothing, so its columns are nullable."""
+    makes_nulls = any(rule.rule in ("zero_date_is_null", "empty_is_null") for rule in reading.policies)
+    return column.nullable or makes_nulls or survey.nulls > 0
+
+
+def _nul_losses(context: Context, placement: Placement, survey: ColumnSurvey) -> list[Loss]:
+    textual = placement.wire_type.startswith(("text", "varchar", "bpchar"))
+    if context.engine.capabilities.nul_in_text or not survey.with_nul or not textual:
+        return []
+    what = f"{survey.with_nul:,} texts hold a NUL character"
+    reason = f"{what}, which {context.engine.name} cannot store; their rows are quarantined"
+    return [Loss(rule="quarantined", subject="", count=survey.with_nul, reason=reason)]
+
+
+def _collation(context: Context, subject: str, column: Column) -> None:
+    collation = column.type.collation
+    if not collation or collation.upper() in ("BINARY", "C", "DEFAULT", "POSIX", "UCS_BASIC"):
+        return
+    reason = f"compared and sorted under {collation} on the source, by code point on the target"
+    context.decisions.lose("collation", subject, 1, reason)
+
+
+def _identity(context: Context, table: Table, column: Column, survey: ColumnSurvey) -> IdentityPlan | None:
+    """A column that counts itself up, by identity or by a default that draws from a sequence of its own."""
+    source, drawn = column.identity, sequence_of_default(column.default or "")
+    if source is None and drawn is None:
+        return None
+    start, increment = (source.start, source.increment) if source else _sequence_facts(context, drawn or "")
+    last = survey.maximum if increment > 0 else survey.minimum
+    way = context.engine.capabilities.identity
+    if way == "rowid":
+        return _rowid_identity(context, table, column)
+    plan = IdentityPlan(always=bool(source and source.always), start=start, increment=increment, last_value=last)
+    if way == "native":
+        return plan
+    target = context.names.relations[table.name]
+    column_name = context.names.columns[table.name][column.name]
+    name = Name(target.schema, context.names.take(target.schema, f"{target.name}_{column_name}_seq"))
+    context.sequences.append(SequencePlan(name=name, start=start, increment=increment, last_value=last))
+    return plan.model_copy(update={"sequence": name, "always": False})
+
+
+def _rowid_identity(context: Context, table: Table, column: Column) -> IdentityPlan | None:
+    key = table.primary_key.columns if table.primary_key else ()
+    if key == (column.name,):
+        return IdentityPlan()
+    reason = "SQLite counts up only a primary key of one integer column"
+    context.decisions.refuse("identity", f"{table.name}.{column.name}", reason)
+    return None
+
+
+def _sequence_facts(context: Context, spelled: str) -> tuple[int, int]:
+    bare = spelled.rsplit(".", maxsplit=1)[-1].strip('"').lower()
+    for sequence in context.catalog.sequences:
+        if sequence.name.name.lower() == bare:
+            return sequence.start, sequence.increment
+    return 1, 1
+
+
+def _generated(context: Context, subject: str, column: Column, scope: Scope) -> GeneratedPlan | None:
+    """A generated column where the target can compute it alike; else its values are carried as ordinary ones."""
+    if column.generated is None:
+        return None
+    capabilities = context.engine.capabilities
+    stored = (
+        column.generated.stored
+        if capabilities.stored_generated and capabilities.virtual_generated
+        else (capabilities.stored_generated)
+    )
+    try:
+        text = translate_expression(column.generated.expression, context.catalog.engine, context.engine.name, scope)
+    except NotTranslated as refusal:
+        reason = f"its values are carried, but no longer computed: {refusal}"
+        context.decisions.refuse("generated column", subject, reason, column.generated.expression)
+        return None
+    return GeneratedPlan(expression=text, stored=stored)
+
+
+def _default(context: Context, subject: str, column: Column, reading: Reading, placement: Placement) -> str | None:
+    if column.default is None:
+        return None
+    try:
+        return translate_default(column.default, context.catalog.engine, context.engine.name, reading, placement)
+    except NotTranslated as refusal:
+        context.decisions.refuse("default", subject, str(refusal), column.default)
+        return None

@@ -1,0 +1,273 @@
+"""Decisions about keys, indexes, checks and foreign keys: carried, or refused with a reason.
+
+What a unique key, a check or a reference loses is behaviour of the target, so every refusal is a declared loss; an
+index that is not unique only costs time, and is one too, for somebody chose it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from appliance.conversion.expressions import NotTranslated, Scope, translate_expression
+from appliance.conversion.survey import ColumnSurvey
+from appliance.planning.columns import Context, PlannedColumns
+from appliance.planning.decisions import foreign_key_subject
+from appliance.planning.model import CheckPlan, ForeignKeyPlan, IndexPartPlan, IndexPlan, KeyPlan
+from kora.catalog import ForeignKey, Index, Key, Name, Table
+
+_PLAIN_COLLATIONS = frozenset({"BINARY", "C", "DEFAULT", "POSIX"})
+_INDEX_METHODS = frozenset({"", "btree", "art"})
+
+
+@dataclass(frozen=True, slots=True)
+class TableFacts:
+    """What constraints of one table are decided from."""
+
+    table: Table
+    planned: PlannedColumns
+    surveys: Mapping[str, ColumnSurvey]
+
+    def targets(self, columns: tuple[str, ...]) -> tuple[str, ...] | None:
+        """Target names of source columns; None if one has none."""
+        names = [self.planned.scope.columns.get(column) for column in columns]
+        return None if None in names else tuple(name for name in names if name is not None)
+
+
+def plan_primary_key(context: Context, facts: TableFacts) -> KeyPlan | None:
+    """The primary key, if the source has one."""
+    key = facts.table.primary_key
+    if key is None:
+        return None
+    reason = _key_obstacle(context, facts, key)
+    empty = [name for name in key.columns if facts.surveys.get(name, ColumnSurvey()).nulls]
+    if empty and not reason:
+        reason = (
+            f"{empty[0]} holds NULL in {facts.surveys[empty[0]].nulls:,} rows, which no primary key of the target may"
+        )
+    return _key(context, facts, key, "primary key", reason)
+
+
+def plan_unique_keys(context: Context, facts: TableFacts) -> tuple[KeyPlan, ...]:
+    """Unique constraints in catalog order."""
+    return tuple(
+        _key(context, facts, key, "unique key", _key_obstacle(context, facts, key)) for key in facts.table.unique_keys
+    )
+
+
+def _key_obstacle(context: Context, facts: TableFacts, key: Key) -> str:
+    left_out = [name for name in key.columns if name in facts.planned.left_out]
+    if left_out:
+        return f"column {left_out[0]} is not carried"
+    by_source = {column.source: column for column in facts.planned.columns}
+    generated = [name for name in key.columns if by_source[name].generated]
+    if generated and not context.engine.capabilities.generated_keys:
+        return f"{context.engine.name} takes no key over the generated column {generated[0]}"
+    changed = [name for name in key.columns if by_source[name].policies]
+    if changed:
+        return f"values of {changed[0]} are changed by a policy, so that two keys may become one"
+    return "" if key.nulls_distinct or context.engine.name == "postgresql" else "the target takes NULLs as distinct"
+
+
+def _key(context: Context, facts: TableFacts, key: Key, kind: str, reason: str) -> KeyPlan:
+    target = context.names.relations[facts.table.name]
+    columns = facts.targets(key.columns) or key.columns
+    suffix = "pkey" if kind == "primary key" else "_".join((*columns, "key"))
+    wanted = key.name if key.name and not key.name.startswith("sqlite_autoindex_") else f"{target.name}_{suffix}"
+    source = f"{facts.table.name}({', '.join(key.columns)})"
+    if reason:
+        context.decisions.refuse(kind, source, reason)
+        return KeyPlan(name=wanted, source=source, columns=columns, decision="refused", reason=reason)
+    deferrable = key.deferrable and context.engine.capabilities.deferrable_keys
+    return KeyPlan(
+        name=context.names.take(target.schema, wanted),
+        source=source,
+        columns=columns,
+        nulls_distinct=key.nulls_distinct,
+        deferrable=deferrable,
+    )
+
+
+def plan_indexes(context: Context, facts: TableFacts) -> tuple[IndexPlan, ...]:
+    """Indexes in catalog order."""
+    return tuple(_index(context, facts, index) for index in facts.table.indexes)
+
+
+def _index(context: Context, facts: TableFacts, index: Index) -> IndexPlan:
+    target = context.names.relations[facts.table.name]
+    name = context.names.take(target.schema, index.name)
+    try:
+        _index_obstacle(context, index)
+        parts = tuple(_index_part(context, facts.planned.scope, index, number) for number in range(len(index.parts)))
+        where = _translate(context, index.where, facts.planned.scope) if index.where else None
+        return IndexPlan(
+            name=name,
+            source=index.name,
+            parts=parts,
+            unique=index.unique,
+            where=where,
+            included=_included(context, facts, index),
+        )
+    except NotTranslated as refusal:
+        subject = f"{facts.table.name}.{index.name}"
+        context.decisions.refuse("index", subject, str(refusal), index.definition or "")
+        part = IndexPartPlan(expression=index.definition or index.name)
+        return IndexPlan(
+            name=name, source=index.name, parts=(part,), unique=index.unique, decision="refused", reason=str(refusal)
+        )
+
+
+def _index_obstacle(context: Context, index: Index) -> None:
+    capabilities, name = context.engine.capabilities, context.engine.name
+    if index.where and not capabilities.partial_indexes:
+        raise NotTranslated(f"{name} has no partial indexes")
+    if index.method.lower() not in _INDEX_METHODS:
+        raise NotTranslated(f"its method {index.method} is the source's own")
+    for part in index.parts:
+        if part.column is None and not capabilities.expression_indexes:
+            raise NotTranslated(f"{name} has no indexes over expressions")
+        foreign = part.collation and part.collation.upper() not in _PLAIN_COLLATIONS
+        if foreign and index.unique:
+            raise NotTranslated(
+                f"it is unique under the collation {part.collation}, which the target compares otherwise"
+            )
+
+
+def _index_part(context: Context, scope: Scope, index: Index, number: int) -> IndexPartPlan:
+    part = index.parts[number]
+    nulls_first = part.nulls_first if context.engine.name == "postgresql" else None
+    descending = part.descending and context.engine.capabilities.descending_indexes
+    if part.column is not None:
+        if part.column not in scope.columns:
+            raise NotTranslated(f"column {part.column} is not carried")
+        return IndexPartPlan(column=scope.columns[part.column], descending=descending, nulls_first=nulls_first)
+    text = _translate(context, part.expression or "", scope)
+    return IndexPartPlan(expression=text, descending=descending, nulls_first=nulls_first)
+
+
+def _included(context: Context, facts: TableFacts, index: Index) -> tuple[str, ...]:
+    """Included columns only spare reads, so they are left out where the engine has none."""
+    if not context.engine.capabilities.included_columns:
+        return ()
+    return facts.targets(index.included) or ()
+
+
+def _translate(context: Context, text: str, scope: Scope) -> str:
+    return translate_expression(text, context.catalog.engine, context.engine.name, scope)
+
+
+def plan_checks(context: Context, facts: TableFacts) -> tuple[CheckPlan, ...]:
+    """Checks in catalog order."""
+    target = context.names.relations[facts.table.name]
+    plans = []
+    for number, check in enumerate(facts.table.checks, start=1):
+        source = check.name or f"{target.name}_check{number}"
+        name = context.names.take(target.schema, source)
+        try:
+            text = _translate(context, check.expression, facts.planned.scope)
+            plans.append(CheckPlan(name=name, source=source, expression=text))
+        except NotTranslated as refusal:
+            context.decisions.refuse("check", f"{facts.table.name}.{source}", str(refusal), check.expression)
+            refused = CheckPlan(
+                name=name, source=source, expression=check.expression, decision="refused", reason=str(refusal)
+            )
+            plans.append(refused)
+    return tuple(plans)
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """What foreign keys are decided from, across all tables."""
+
+    facts: Mapping[Name, TableFacts]
+    primary_keys: Mapping[Name, KeyPlan | None]
+    unique_keys: Mapping[Name, tuple[KeyPlan, ...]]
+    cut: frozenset[tuple[Name, Name]]
+    orphans: Mapping[str, int]
+
+
+def plan_foreign_keys(context: Context, references: References, name: Name) -> tuple[ForeignKeyPlan, ...]:
+    """Foreign keys of one table in catalog order."""
+    facts = references.facts[name]
+    return tuple(_foreign_key(context, references, facts, key) for key in facts.table.foreign_keys)
+
+
+def _foreign_key(context: Context, references: References, facts: TableFacts, key: ForeignKey) -> ForeignKeyPlan:
+    subject = foreign_key_subject(facts.table.name, key)
+    capabilities = context.engine.capabilities
+    reason = _reference_obstacle(context, references, facts, key)
+    orphans = references.orphans.get(subject, 0)
+    if orphans:
+        reason = _orphans(context, subject, orphans, reason)
+    elif reason:
+        context.decisions.lose("foreign_key", f"foreign key {subject}", 1, reason)
+    acts = key.on_delete not in ("no_action", "restrict") or key.on_update not in ("no_action", "restrict")
+    if acts and not capabilities.foreign_key_actions and not reason:
+        actions = f"ON DELETE {key.on_delete}, ON UPDATE {key.on_update}"
+        lost = f"{context.engine.name} has no actions: {actions} are not carried"
+        context.decisions.lose("foreign_key_action", f"foreign key {subject}", 1, lost)
+    target = context.names.relations[facts.table.name]
+    columns = facts.targets(key.columns) or key.columns
+    parent = references.facts.get(key.parent)
+    wanted = key.name or "_".join((target.name, *columns, "fkey"))
+    return ForeignKeyPlan(
+        name=context.names.take(target.schema, wanted),
+        source=subject,
+        columns=columns,
+        parent=context.names.relations.get(key.parent, key.parent),
+        parent_columns=(parent.targets(key.parent_columns) if parent else None) or key.parent_columns,
+        on_delete=key.on_delete if capabilities.foreign_key_actions else "no_action",
+        on_update=key.on_update if capabilities.foreign_key_actions else "no_action",
+        match_full=key.match_full and context.engine.name == "postgresql",
+        deferrable=key.deferrable and capabilities.foreign_key_actions,
+        initially_deferred=key.initially_deferred and capabilities.foreign_key_actions,
+        validated=not (orphans and capabilities.not_valid_foreign_keys),
+        decision="refused" if reason else "carried",
+        reason=reason,
+    )
+
+
+def _orphans(context: Context, subject: str, orphans: int, reason: str) -> str:
+    """What becomes of a reference that rows break; the loss counts those rows."""
+    capabilities = context.engine.capabilities
+    if reason:
+        what = f"not created: {reason}; {orphans:,} rows break it"
+    elif capabilities.not_valid_foreign_keys:
+        what = f"{orphans:,} rows break it; created NOT VALID, so that it holds for new rows"
+    elif not capabilities.enforces_foreign_keys:
+        what = f"{orphans:,} rows break it; created all the same, as its enforcement is switched off"
+    else:
+        reason = what = f"{orphans:,} rows break it, so that {context.engine.name} cannot create it"
+    context.decisions.lose("orphaned_foreign_key", f"foreign key {subject}", orphans, what)
+    return reason
+
+
+def _reference_obstacle(context: Context, references: References, facts: TableFacts, key: ForeignKey) -> str:
+    parent = references.facts.get(key.parent)
+    if parent is None:
+        return f"the table {key.parent} is not carried"
+    columns, parent_columns = facts.targets(key.columns), parent.targets(key.parent_columns)
+    if columns is None or parent_columns is None or not parent_columns:
+        return "one of its columns is not carried"
+    if (facts.table.name, key.parent) in references.cut and not context.engine.capabilities.cyclic_foreign_keys:
+        return f"it closes a circle of references, which {context.engine.name} cannot create"
+    keys = [references.primary_keys[key.parent], *references.unique_keys[key.parent]]
+    if not any(found and found.carried and sorted(found.columns) == sorted(parent_columns) for found in keys):
+        return f"{key.parent} has no carried primary or unique key of these columns"
+    return _unequal_types(facts, parent, key)
+
+
+def _unequal_types(facts: TableFacts, parent: TableFacts, key: ForeignKey) -> str:
+    children = {column.source: column for column in facts.planned.columns}
+    parents = {column.source: column for column in parent.planned.columns}
+    for name, parent_name in zip(key.columns, key.parent_columns, strict=True):
+        mine, theirs = children[name].target_type, parents[parent_name].target_type
+        if _family(mine) != _family(theirs):
+            return f"{name} is {mine} on the target, but {parent_name} is {theirs}"
+    return ""
+
+
+def _family(target_type: str) -> str:
+    """Types that compare alike: integers of any width, texts of any length."""
+    base = target_type.split("(", maxsplit=1)[0].lower()
+    if base in ("tinyint", "smallint", "integer", "bigint", "ubigint", "hugeint"):
+        return "integer"
+    return "text" if base in ("text", "varchar", "character varying", "character") else base

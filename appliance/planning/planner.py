@@ -1,0 +1,218 @@
+"""The planner: from a catalog, surveys and a target engine to a plan. Pure: no IO, the same plan every time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from appliance.conversion.identifiers import IdentifierPolicy, default_policy
+from appliance.conversion.survey import ColumnSurvey
+from appliance.engines.base import TargetEngine
+from appliance.engines.registry import target_engine
+from appliance.planning import constraints
+from appliance.planning.columns import Context, plan_columns
+from appliance.planning.constraints import References, TableFacts
+from appliance.planning.decisions import Decisions, foreign_key_subject
+from appliance.planning.model import Endpoint, Engine, EnumPlan, KeyPlan, Plan, SequencePlan, TablePlan
+from appliance.planning.names import name_everything
+from appliance.planning.order import load_order
+from appliance.planning.views import plan_views, refuse_programs
+from kora.catalog import Catalog, EnumType, Name, Sequence, Table
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """What a person may choose beforehand. URLs are redacted ones; `schema` replaces the target's default one."""
+
+    source_url: str = ""
+    target_url: str = ""
+    identifier_policy: IdentifierPolicy | None = None
+    schema: str | None = None
+
+
+def make_plan(
+    catalog: Catalog,
+    surveys: Mapping[Name, Mapping[str, ColumnSurvey]],
+    target: str,
+    options: PlanOptions | None = None,
+    *,
+    orphans: Mapping[str, int] | None = None,
+) -> Plan:
+    """Proposes a plan.
+
+    Args:
+        catalog: The source. Unreadable tables are left out and named in `refused`.
+        surveys: Per table and column, what its values are.
+        target: The target's engine.
+        options: A person's choices.
+        orphans: Rows that break a foreign key, by `foreign_key_subject`.
+
+    Raises:
+        InvalidRequest: The engine cannot be a target.
+    """
+    chosen, engine = options or PlanOptions(), target_engine(target)
+    policy = chosen.identifier_policy or default_policy(target)
+    decisions = Decisions()
+    readable = tuple(table for table in catalog.tables if not table.unreadable)
+    for table in catalog.tables:
+        if table.unreadable:
+            decisions.refuse("table", str(table.name), table.unreadable)
+    names = name_everything(catalog, engine, policy, chosen.schema)
+    context = Context(catalog, engine, names, decisions, [])
+    tables = _plan_tables(context, readable, surveys, orphans or {})
+    sequences = _free_sequences(context)
+    views = plan_views(context, tables)
+    refuse_programs(context)
+    _note_names(context, readable)
+    return Plan(
+        source=Endpoint(engine=cast("Engine", catalog.engine), url=chosen.source_url),
+        target=Endpoint(engine=cast("Engine", target), url=chosen.target_url),
+        identifier_policy=policy,
+        losses=decisions.losses,
+        schemas=names.schemas,
+        enums=_enums(context, catalog.enums, engine),
+        sequences=(*context.sequences, *sequences),
+        tables=tables,
+        views=views,
+        refused=decisions.refused,
+        notes=decisions.notes,
+    )
+
+
+def _plan_tables(
+    context: Context,
+    tables: tuple[Table, ...],
+    surveys: Mapping[Name, Mapping[str, ColumnSurvey]],
+    orphans: Mapping[str, int],
+) -> tuple[TablePlan, ...]:
+    facts: dict[Name, TableFacts] = {}
+    for table in tables:
+        known = dict(surveys.get(table.name, {}))
+        planned = plan_columns(context, table, known)
+        if planned.columns:
+            facts[table.name] = TableFacts(table, planned, known)
+        else:
+            context.decisions.refuse("table", str(table.name), "none of its columns can be carried")
+    primary_keys = {name: constraints.plan_primary_key(context, item) for name, item in facts.items()}
+    unique_keys = {name: constraints.plan_unique_keys(context, item) for name, item in facts.items()}
+    parents = {name: _parents(context, item.table, orphans) for name, item in facts.items()}
+    ordered, cut = load_order(list(facts), parents, _optional_references(facts))
+    for child, parent in sorted(cut):
+        context.decisions.note(f"{child} and {parent} refer to each other in a circle; {child} is loaded first")
+    references = References(facts, primary_keys, unique_keys, frozenset(cut), orphans)
+    return tuple(_table(context, references, name) for name in ordered)
+
+
+def _optional_references(facts: Mapping[Name, TableFacts]) -> set[tuple[Name, Name]]:
+    """(child, parent) pairs all of whose references may be NULL: losing one of these costs least."""
+    optional: set[tuple[Name, Name]] = set()
+    needed: set[tuple[Name, Name]] = set()
+    for name, item in facts.items():
+        nullable = {column.name for column in item.table.columns if column.nullable}
+        for key in item.table.foreign_keys:
+            (optional if nullable.intersection(key.columns) else needed).add((name, key.parent))
+    return optional - needed
+
+
+def _parents(context: Context, table: Table, orphans: Mapping[str, int]) -> set[Name]:
+    """Tables that must be loaded before this one; a reference that the target will not get does not count."""
+    capabilities = context.engine.capabilities
+    strict = capabilities.enforces_foreign_keys and not capabilities.not_valid_foreign_keys
+    return {
+        key.parent for key in table.foreign_keys if not (strict and orphans.get(foreign_key_subject(table.name, key)))
+    }
+
+
+def _table(context: Context, references: References, name: Name) -> TablePlan:
+    facts = references.facts[name]
+    primary_key, unique_keys = references.primary_keys[name], references.unique_keys[name]
+    return TablePlan(
+        source=name,
+        target=context.names.relations[name],
+        columns=facts.planned.columns,
+        left_out=facts.planned.left_out,
+        stable_key=_stable_key(facts, primary_key, unique_keys),
+        primary_key=primary_key,
+        unique_keys=unique_keys,
+        indexes=constraints.plan_indexes(context, facts),
+        foreign_keys=constraints.plan_foreign_keys(context, references, name),
+        checks=constraints.plan_checks(context, facts),
+        comment=facts.table.comment,
+        rows=max((survey.rows for survey in facts.surveys.values()), default=None),
+    )
+
+
+def _stable_key(facts: TableFacts, primary_key: KeyPlan | None, unique_keys: tuple[KeyPlan, ...]) -> tuple[str, ...]:
+    """The narrowest carried key whose columns hold no NULL; the primary key before the others."""
+    columns = {column.target: column for column in facts.planned.columns}
+    keys = ([primary_key] if primary_key else []) + sorted(unique_keys, key=lambda key: len(key.columns))
+    for key in keys:
+        if not key.carried or key.deferrable:
+            continue
+        parts = [columns[name] for name in key.columns]
+        is_primary = key is primary_key
+        if all((is_primary or not part.nullable) and not part.policies for part in parts):
+            return tuple(part.source for part in parts)
+    return ()
+
+
+def _enums(context: Context, enums: tuple[EnumType, ...], engine: TargetEngine) -> tuple[EnumPlan, ...]:
+    if engine.capabilities.enums != "named":
+        return ()
+    return tuple(EnumPlan(name=context.names.enums[enum.name], labels=enum.labels) for enum in enums)
+
+
+def _free_sequences(context: Context) -> tuple[SequencePlan, ...]:
+    """Sequences that belong to no column."""
+    plans = []
+    for sequence in context.catalog.sequences:
+        if sequence.owned_by is not None or _drawn(context.catalog, sequence):
+            continue
+        if not context.engine.capabilities.sequences:
+            context.decisions.refuse("sequence", str(sequence.name), f"{context.engine.name} has no sequences")
+            continue
+        schema = _sequence_schema(context, sequence)
+        plans.append(
+            SequencePlan(
+                name=Name(schema, context.names.take(schema, sequence.name.name)),
+                source=sequence.name,
+                start=sequence.start,
+                increment=sequence.increment,
+                minimum=sequence.minimum,
+                maximum=sequence.maximum,
+                cycle=sequence.cycle,
+                last_value=sequence.last_value,
+            )
+        )
+    return tuple(plans)
+
+
+def _sequence_schema(context: Context, sequence: Sequence) -> str:
+    for source, target in context.names.relations.items():
+        if source.schema == sequence.name.schema:
+            return target.schema
+    return context.engine.dialect.default_schema
+
+
+def _drawn(catalog: Catalog, sequence: Sequence) -> bool:
+    """Whether an identity column or a default already stands for it."""
+    name = sequence.name.name.lower()
+    for table in catalog.tables:
+        for column in table.columns:
+            if column.identity and column.identity.sequence == sequence.name:
+                return True
+            if column.default and "nextval" in column.default.lower() and name in column.default.lower():
+                return True
+    return False
+
+
+def _note_names(context: Context, tables: tuple[Table, ...]) -> None:
+    """Names that are more than folded: shortened, or moved out of another's way."""
+    for table in tables:
+        target = context.names.relations[table.name].name
+        if target != context.names.fold(table.name.name) and not table.name.schema:
+            context.decisions.note(f"table {table.name} becomes {target}: its own name is too long or taken")
+        for source, name in context.names.columns[table.name].items():
+            if name != context.names.fold(source):
+                context.decisions.note(
+                    f"column {table.name}.{source} becomes {name}: its own name is too long or taken"
+                )

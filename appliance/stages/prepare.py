@@ -1,0 +1,86 @@
+"""Makes the target ready: rights, room, an empty place, then tables and checkpoints."""
+
+from appliance.engines.base import Phase, Statement
+from appliance.engines.registry import target_engine
+from appliance.faults import reached
+from appliance.loading.base import TargetWriter
+from appliance.loading.checkpoints import create_statements
+from appliance.migration import Migration
+from kora.errors import EngineError, InvalidRequest
+
+name = "prepare"
+
+_ROOM_FACTOR = 3
+_FEWEST_BYTES = 16 << 20
+
+
+def run(migration: Migration) -> tuple[int, int]:
+    """Creates what must stand before the data. Safe to repeat: what a killed run made is found and kept."""
+    plan = migration.decided_plan
+    engine = target_engine(plan.target.engine)
+    size = sum(table.size_bytes or 0 for table in migration.known_catalog.tables)
+    migration.target.preflight(max(size * _ROOM_FACTOR, _FEWEST_BYTES), plan.schemas)
+    statements = engine.create_statements(plan)
+    if not migration.resumed:
+        _refuse_occupied(migration, [statement.object for statement in statements])
+    # `drop_statements` names dependents first; the journal gives back the last recorded first.
+    drops = [(statement.object, statement.sql) for statement in reversed(engine.drop_statements(plan))]
+    own = [(made, sql, drop) for made, sql, drop in create_statements(plan.target.engine)]
+    migration.journal.will_create([(made, drop) for made, _, drop in own] + drops)
+    writer = migration.target.writer()
+    try:
+        for _, sql, _ in own:
+            writer.execute(sql)
+        done = _prepared(migration)
+        execute_phase(migration, writer, statements, "before_data", done)
+    finally:
+        writer.close()
+    return len(statements), 0
+
+
+def execute_phase(
+    migration: Migration, writer: TargetWriter, statements: list[Statement], phase: Phase, done: set[str]
+) -> None:
+    """Executes a phase's statements that a killed attempt had not made yet; each is noted once it stands."""
+    for statement in statements:
+        if statement.phase != phase or statement.object in done:
+            continue
+        reached(f"{phase}.statement.before")
+        try:
+            writer.execute(statement.sql)
+        except EngineError as error:
+            if not (migration.resumed and "already exists" in error.message.lower()):
+                raise
+            # Made by the attempt that was killed between the engine's commit and our note of it.
+        reached(f"{phase}.statement.after")
+        done.add(statement.object)
+        migration.journal.set_fact("made", sorted(done))
+
+
+def _prepared(migration: Migration) -> set[str]:
+    made = migration.journal.fact("made")
+    return {str(item) for item in made} if isinstance(made, list) else set()
+
+
+def _refuse_occupied(migration: Migration, planned: list[str]) -> None:
+    """A target that holds anything is refused, unless the operator said otherwise; a name that is taken always is."""
+    if not migration.target.exists():
+        return
+    reader = migration.target.reader()
+    try:
+        catalog = reader.catalog()
+    finally:
+        reader.close()
+    taken = [f"table {table.name}" for table in catalog.tables] + [f"view {view.name}" for view in catalog.views]
+    clash = sorted({item.casefold() for item in taken} & {item.casefold() for item in planned})
+    if clash:
+        raise InvalidRequest(
+            f"{migration.target.address} already has {', '.join(clash[:5])}"
+            + (f" and {len(clash) - 5} more of the plan's objects" if len(clash) > 5 else ""),
+            hint="rename them in the plan, drop them yourself, or choose another target",
+        )
+    if taken and not migration.run.request.into_existing:
+        raise InvalidRequest(
+            f"{migration.target.address} is not empty: {len(taken)} objects, first {sorted(taken)[0]}",
+            hint="choose an empty target, or add --into-existing to put the new tables beside them",
+        )

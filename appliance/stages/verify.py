@@ -1,0 +1,89 @@
+"""KORA re-reads what the target stored and compares it with the snapshot that the source's rows were read from."""
+
+from collections import Counter
+from contextlib import closing
+
+from appliance.migration import Migration
+from appliance.progress import Event
+from appliance.stages.load import loader_counts
+from kora._core import Progress
+from kora.comparison.declared import Declared
+from kora.comparison.mapping import Side
+from kora.comparison.result import Quarantined, Timing
+from kora.databases.base import Selection
+from kora.verify import OpenSide, Verified, VerifyOptions, verify_sides
+
+name = "verify"
+
+
+def verify(migration: Migration) -> Verified:
+    """The verification's whole result, with the plan's mapping and approvals and the loader's counts to check."""
+    plan, request = migration.decided_plan, migration.run.request
+    with closing(migration.target.reader()) as reader:
+        wanted = {table.target for table in plan.tables}
+        catalog = reader.catalog(Selection())
+        others = tuple(table for table in catalog.tables if table.name not in wanted)
+        source = OpenSide(migration.source, migration.known_catalog, request.source)
+        if request.into_existing and others:
+            reader_selection = Selection(exclude=tuple(str(table.name) for table in others))
+            catalog = reader.catalog(reader_selection)
+        target = OpenSide(reader, catalog, request.target)
+        options = VerifyOptions(
+            migration_key=migration.migration_key,
+            run_id=migration.run.id,
+            accept_loss=request.accept_loss,
+            show_values=request.show_values,
+            findings_limit=migration.settings.findings_per_table,
+            observe=lambda table, side, progress: _tell(migration, table, side, progress),
+            timings=_timings(migration),
+        )
+        return verify_sides(source, target, declared(migration), options)
+
+
+def declared(migration: Migration) -> Declared:
+    """What this run claims, for KORA to check."""
+    plan = migration.decided_plan
+    return Declared(
+        mapping=plan.mapping(),
+        losses=plan.losses,
+        quarantined=_quarantined(migration),
+        loader_counts=loader_counts(migration),
+    )
+
+
+def _quarantined(migration: Migration) -> tuple[Quarantined, ...]:
+    plan = migration.decided_plan
+    sources = {str(table.target): str(table.source) for table in plan.tables}
+    approvals = {loss.subject: loss for loss in plan.losses if loss.rule == "quarantined" and loss.approved_by}
+    accepted = "quarantined" in migration.run.request.accept_loss
+    entries = []
+    refused_per_table = Counter[str]()
+    for (table, _), checkpoint in sorted(migration.checkpoints.items()):
+        for row in checkpoint.refused:
+            source = sources[table]
+            refused_per_table[source] += 1
+            approval = approvals.get(source) or approvals.get(f"{source}.{row.column}")
+            within = approval is not None and refused_per_table[source] <= approval.count
+            entries.append(
+                Quarantined(
+                    table=source,
+                    key=row.key,
+                    column=row.column,
+                    reason=row.reason,
+                    approved_by="--accept-loss" if accepted else approval.approved_by if approval and within else None,
+                )
+            )
+    return tuple(entries)
+
+
+def _timings(migration: Migration) -> tuple[Timing, ...]:
+    return tuple(
+        Timing(stage=stage, seconds=milliseconds / 1000, rows=rows, bytes=size)
+        for stage, (_, milliseconds, rows, size) in migration.journal.stages().items()
+        if stage not in ("verify", "certify")
+    )
+
+
+def _tell(migration: Migration, table: str, side: Side, progress: Progress) -> None:
+    plan = next((item for item in migration.decided_plan.tables if str(item.source) == table), None)
+    migration.listener(Event("table", f"verify {table} ({side})", progress, plan.rows if plan else None))

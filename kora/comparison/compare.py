@@ -1,0 +1,256 @@
+"""Compares one pair of tables: one pass over both sides, and more only where they differ.
+
+Pass 1 digests both sides at once: equal sums and counts under a key drawn after both snapshots were open mean equal
+multisets of rows. If they differ, a sketch from the same pass often names the rows, which are then fetched by key and
+must explain the difference of the sums exactly. Otherwise a second pass writes key and row digests to disk and joins
+them, and a third fetches the rows that are listed. Nothing is sampled and nothing is guessed.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeVar
+
+from kora import _core
+from kora.catalog import Table
+from kora.comparison.findings import Located, describe, pair_rows
+from kora.comparison.mapping import Loss, Side, TableMapping
+from kora.comparison.result import NotComparableColumn, Reading, TableResult
+from kora.databases.base import Database, KeyTuple
+from kora.errors import SenseiError, Stopped
+
+_POINT_SELECT_LIMIT = 1000
+_NATIVE_KEY_KINDS = frozenset({"integer", "number", "decimal", "text", "uuid", "date", "bytes"})
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two tables, their databases, and the rules between them."""
+
+    source: Database
+    target: Database
+    source_table: Table
+    target_table: Table
+    mapping: TableMapping
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a comparison is done with.
+
+    `live` is drawn fresh for each comparison and never stored; `root` is K_mig. `findings_limit` rows are listed per
+    table. `observe` receives a table's name, the side and the counters of a pass that has begun.
+    """
+
+    live: _core.DigestKey
+    root: _core.DigestKey
+    findings_limit: int = 100
+    show_values: bool = False
+    spill_directory: Path | None = None
+    observe: Callable[[str, Side, _core.Progress], None] | None = None
+
+
+def compare_table(pair: Pair, options: Options) -> TableResult:
+    """Compares all rows of two tables exactly.
+
+    Returns:
+        Counts, outcome, readings, losses (as KORA counted them on the source's raw values), the target's root, and
+        the first differing rows. Columns that no kind covers are named; the others are compared all the same.
+    """
+    started = time.monotonic()
+    digests = _both(lambda side, progress: _digest(pair, side, options, progress), pair, options)
+    source, target = digests
+    located = Located()
+    difference = _core.compare_digests(source, target)
+    if not difference.equal:
+        located = _locate_by_sketch(pair, options, difference) or _locate_by_spill(pair, options)
+    findings = describe(pair, located, show_values=options.show_values, limit=options.findings_limit)
+    total = located.mismatch + located.missing_in_target + located.extra_in_target
+    return TableResult(
+        source=str(pair.mapping.source),
+        target=str(pair.mapping.target),
+        outcome=located.outcome,
+        source_rows=source.row_count,
+        target_rows=target.row_count,
+        mismatch=located.mismatch,
+        missing_in_target=located.missing_in_target,
+        extra_in_target=located.extra_in_target,
+        not_comparable_columns=tuple(
+            NotComparableColumn(column=column, reason=reason) for column, reason in pair.mapping.not_comparable.items()
+        ),
+        losses=_losses(pair, source.tallies),
+        readings=_readings(pair, source.tallies, "source") + _readings(pair, target.tallies, "target"),
+        root=target.root.hex() if target.root else None,
+        findings=findings,
+        findings_omitted=max(total - len(findings), 0),
+        seconds=time.monotonic() - started,
+    )
+
+
+def rows_of(pair: Pair, side: Side) -> _core.RowStream:
+    """All rows of one side, the compared columns in the profile's order."""
+    if side == "source":
+        return pair.source.rows(pair.source_table, [column.source for column in pair.mapping.columns])
+    return pair.target.rows(pair.target_table, [column.target for column in pair.mapping.columns])
+
+
+def _digest(pair: Pair, side: Side, options: Options, progress: _core.Progress) -> _core.TableDigest:
+    return _core.digest_rows(
+        rows_of(pair, side),
+        pair.mapping.profile(),
+        side,
+        options.live,
+        root_key=options.root if side == "target" else None,
+        unique=pair.mapping.unique,
+        spill_directory=str(options.spill_directory) if options.spill_directory else None,
+        progress=progress,
+    )
+
+
+def _both(work: Callable[[Side, _core.Progress], T], pair: Pair, options: Options) -> tuple[T, T]:
+    """Does the same work on both sides at once; the first failure stops the other side and is the one raised."""
+    counters: dict[Side, _core.Progress] = {"source": _core.Progress(), "target": _core.Progress()}
+    if options.observe:
+        for side, progress in counters.items():
+            options.observe(str(pair.mapping.source), side, progress)
+
+    def guarded(side: Side) -> T:
+        try:
+            return work(side, counters[side])
+        except SenseiError:
+            for progress in counters.values():
+                progress.stop()
+            raise
+
+    with ThreadPoolExecutor(2, thread_name_prefix="kora") as pool:
+        source = pool.submit(guarded, "source")
+        target = pool.submit(guarded, "target")
+        try:
+            failures = [error for error in (source.exception(), target.exception()) if error is not None]
+        except KeyboardInterrupt:
+            for progress in counters.values():
+                progress.stop()
+            raise
+    if failures:
+        raise next((error for error in failures if not isinstance(error, Stopped)), failures[0])
+    return source.result(), target.result()
+
+
+def _locate_by_sketch(pair: Pair, options: Options, difference: _core.Difference) -> Located | None:
+    """Fetches the rows that the sketch named; None where it could not, or where they do not explain everything."""
+    keys = [*difference.source_keys, *difference.target_keys]
+    mapping = pair.mapping
+    if not difference.decoded or not mapping.key or not 0 < len(keys) <= _POINT_SELECT_LIMIT:
+        return None
+    selectors = _selectors(pair, sorted(set(keys)))
+    if selectors is None:
+        return None
+    fetched: dict[Side, list[_core.Row]] = {}
+    for side in ("source", "target"):
+        fetched[side] = _fetch_by_key(pair, side, selectors, options)
+    only_source, only_target = pair_rows(fetched["source"], fetched["target"])
+    source_sum = _core.set_digest([row.digest for row in only_source])
+    target_sum = _core.set_digest([row.digest for row in only_target])
+    if not difference.explains(source_sum, target_sum):
+        return None
+    return Located.from_rows(only_source, only_target, keyed=True)
+
+
+def _selectors(pair: Pair, keys: list[bytes]) -> list[KeyTuple] | None:
+    """The keys as both engines take them in a WHERE clause; None where a rule stands between them and the stored."""
+    plain = all(
+        not (column.source_representation or column.target_representation or column.policies)
+        for column in pair.mapping.columns
+        if column.source in pair.mapping.key
+    )
+    if not plain:
+        return None
+    selectors: list[KeyTuple] = []
+    for key in keys:
+        cells = _core.decode_cells(key)
+        if any(kind not in _NATIVE_KEY_KINDS or text is None for kind, text in cells):
+            return None
+        selectors.append(tuple(_native(kind, text or "") for kind, text in cells))
+    return selectors
+
+
+def _native(kind: str, text: str) -> int | str | bytes:
+    if kind == "bytes":
+        return bytes.fromhex(text)
+    if kind in ("integer", "number", "decimal") and text.lstrip("-").isdigit():
+        return int(text)
+    return text
+
+
+def _fetch_by_key(pair: Pair, side: Side, selectors: list[KeyTuple], options: Options) -> list[_core.Row]:
+    names = {column.source: column.target for column in pair.mapping.columns}
+    if side == "source":
+        columns, key = [column.source for column in pair.mapping.columns], list(pair.mapping.key)
+        stream = pair.source.rows_by_key(pair.source_table, columns, key, selectors)
+    else:
+        columns = [column.target for column in pair.mapping.columns]
+        key = [names[name] for name in pair.mapping.key]
+        stream = pair.target.rows_by_key(pair.target_table, columns, key, selectors)
+    return _core.collect_rows(stream, pair.mapping.profile(), side, options.live)
+
+
+def _locate_by_spill(pair: Pair, options: Options) -> Located:
+    """The exact second and third pass, bounded by disk."""
+    profile = pair.mapping.profile()
+    with TemporaryDirectory(prefix="kora-", dir=options.spill_directory) as folder:
+        folders = {side: Path(folder) / side for side in ("source", "target")}
+        for path in folders.values():
+            path.mkdir()
+        source, target = _both(
+            lambda side, progress: _core.spill_rows(
+                rows_of(pair, side), profile, side, options.live, str(folders[side]), progress=progress
+            ),
+            pair,
+            options,
+        )
+        joined = _core.compare_spills(source, target, options.findings_limit)
+    tags = [tag for _, tag, _, _ in joined.samples]
+    rows_source, rows_target = _both(
+        lambda side, progress: _core.collect_rows(
+            rows_of(pair, side), profile, side, options.live, key_tags=tags, progress=progress
+        ),
+        pair,
+        options,
+    )
+    only_source, only_target = pair_rows(rows_source, rows_target)
+    listed = Located.from_rows(only_source, only_target, keyed=bool(pair.mapping.key))
+    return Located(joined.mismatch, joined.missing_in_target, joined.extra_in_target, listed.differing)
+
+
+def _tally(tallies: str) -> list[dict[str, object]]:
+    parsed: list[dict[str, object]] = json.loads(tallies)
+    return parsed
+
+
+def _readings(pair: Pair, tallies: str, side: Side) -> tuple[Reading, ...]:
+    readings = []
+    for column, tally in zip(pair.mapping.columns, _tally(tallies), strict=True):
+        rule = column.source_representation if side == "source" else column.target_representation
+        if rule is not None:
+            read, disobeyed = int(str(tally["read"])), int(str(tally["disobeyed"]))
+            readings.append(Reading(column=column.source, side=side, rule=str(rule), read=read, disobeyed=disobeyed))
+    return tuple(readings)
+
+
+def _losses(pair: Pair, tallies: str) -> tuple[Loss, ...]:
+    losses = []
+    for column, tally in zip(pair.mapping.columns, _tally(tallies), strict=True):
+        changed = tally["policies"]
+        if isinstance(changed, dict):
+            losses += [
+                Loss(rule=rule, subject=f"{pair.mapping.source}.{column.source}", count=int(count))
+                for rule, count in changed.items()
+                if count
+            ]
+    return tuple(losses)

@@ -1,0 +1,121 @@
+"""What somebody claims about a migration: the mapping, the losses with their approvals, and the loader's own counts.
+
+Read from a map or plan file, or handed over by the loader. KORA believes none of the counts: it makes its own.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from kora.catalog import Name
+from kora.comparison.mapping import Loss, Mapping
+from kora.comparison.result import Quarantined
+from kora.errors import FileProblem, InvalidRequest
+
+ONLY_DECLARED = frozenset({"collation"})
+"""Losses that no catalog or value shows and that stand on the plan's word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """Claims, all optional. `loader_counts` is None where nobody loaded: then there is nothing to recount."""
+
+    mapping: Mapping | None = None
+    losses: tuple[Loss, ...] = ()
+    quarantined: tuple[Quarantined, ...] = ()
+    loader_counts: dict[tuple[str, str], int] | None = None
+    dropped: frozenset[tuple[Name, str]] = frozenset()
+    """(source table, column) pairs that the plan leaves behind by name."""
+    not_checked: tuple[tuple[str, str, str], ...] = ()
+    only_declared: frozenset[str] = ONLY_DECLARED
+
+
+def read_declared(mapping_file: Path | None, plan_file: Path | None) -> Declared:
+    """Reads a map, or the mapping and the approvals of a plan; nothing else of a plan is looked at.
+
+    Raises:
+        FileProblem: The file cannot be read.
+        InvalidRequest: It is not YAML, or not a map or plan; the message names the place.
+    """
+    if mapping_file and plan_file:
+        raise InvalidRequest("--map and --plan were both given", hint="a plan contains its map: give one of them")
+    if mapping_file:
+        return Declared(mapping=_parse(mapping_file, _load_yaml(mapping_file)))
+    if plan_file:
+        return _from_plan(plan_file, _load_yaml(plan_file))
+    return Declared()
+
+
+def _load_yaml(path: Path) -> object:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FileProblem(f"{path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"{path}: not readable as YAML: {error}", hint="mend the file at that place") from error
+
+
+def _parse(path: Path, body: object) -> Mapping:
+    try:
+        return Mapping.model_validate(body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise InvalidRequest(f"{path}: {place}: {first['msg']}", hint="see docs/formats/map.md") from error
+
+
+def _from_plan(path: Path, body: object) -> Declared:
+    if not isinstance(body, dict) or body.get("format") != "sensei-plan-1":
+        raise InvalidRequest(f"{path}: not a plan (format sensei-plan-1)", hint="`sensei plan` writes one")
+    try:
+        tables = [_table(entry) for entry in body.get("tables", [])]
+        losses = tuple(Loss.model_validate(entry) for entry in body.get("losses", []))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise InvalidRequest(f"{path}: losses: {place}: {first['msg']}", hint="correct the plan there") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InvalidRequest(
+            f"{path}: a table of the plan is not complete: {error}", hint="`sensei plan` writes a complete one"
+        ) from error
+    return Declared(mapping=_parse(path, {"tables": tables}), losses=losses)
+
+
+def _table(entry: dict[str, Any]) -> dict[str, object]:
+    """A plan's table as a map's table."""
+    columns: list[object] = []
+    excluded = dict(entry.get("left_out") or {})
+    listed = entry["columns"]
+    if not isinstance(listed, list):
+        raise TypeError("columns is no list")
+    for column in listed:
+        if column.get("not_comparable"):
+            excluded[column["source"]] = column["not_comparable"]
+            continue
+        mapped: dict[str, object] = {"source": column["source"], "target": column["target"]}
+        for side in ("source_representation", "target_representation"):
+            if column.get(side):
+                mapped[side] = _rule(column[side])
+        mapped["policies"] = [_rule(rule) for rule in column.get("policies", [])]
+        columns.append(mapped)
+    return {
+        "source": _name(entry["source"]),
+        "target": _name(entry["target"]),
+        "columns": columns,
+        "not_comparable": excluded,
+    }
+
+
+def _name(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    schema, dot, name = value.partition(".")
+    return {"schema": schema, "name": name} if dot else {"schema": "", "name": value}
+
+
+def _rule(value: str) -> dict[str, str]:
+    rule, parenthesis, rest = value.partition("(")
+    return {"rule": rule, "argument": rest.removesuffix(")")} if parenthesis else {"rule": rule}

@@ -1,0 +1,192 @@
+"""A DuckDB file opened read-only: nobody writes while it is open, so the file itself is the snapshot.
+
+Several streams may run at once; each has a cursor, that is, a connection of its own to the one opened file. Keys are
+DuckDB's text of the values, cast back to the column's type. Extensions are neither fetched nor loaded by themselves,
+and what does not fit into memory spills to the system's temporary folder, never beside the file.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from kora import _core
+from kora._core import RowStream
+from kora.catalog import Catalog, Name, Table
+from kora.databases.address import Address
+from kora.databases.base import Dialect, KeyRange, KeyTuple, KeyValue, Selection, require_readable
+from kora.databases.duckdb.catalog import read_catalog
+from kora.databases.duckdb.errors import translated
+from kora.databases.files import existing_file, file_identity
+from kora.databases.keys import check_keys, row_of, spelled_out_range
+from kora.databases.secrets import Secret
+from kora.errors import EngineError, SenseiError
+
+DIALECT = Dialect(
+    engine="duckdb", sqlglot="duckdb", identifier_length=None, folds_case="insensitive", default_schema="main"
+)
+_MEMORY_LIMIT = "256MiB"
+_SETTINGS = {"TimeZone": "UTC", "arrow_lossless_conversion": "true"}
+_SCALAR_TYPES = frozenset(
+    {"BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
+    | {"UHUGEINT", "FLOAT", "DOUBLE", "VARCHAR", "BLOB"}
+)
+
+
+def open_duckdb(address: Address, secret: Secret) -> "DuckDbDatabase":
+    """Opens a DuckDB file read-only. DuckDB files here have no passwords: `secret` is not used.
+
+    Raises:
+        FileProblem: Missing, a folder, or not readable.
+        MalformedInput: Damaged, or not a DuckDB file.
+        Busy: Open for writing, here or in another program.
+    """
+    del secret
+    path = existing_file(address)
+    spill = tempfile.TemporaryDirectory(prefix="kora-duckdb-", ignore_cleanup_errors=True)
+    try:
+        with translated(str(path)):
+            connection = _connect(path, spill.name)
+    except SenseiError:
+        spill.cleanup()
+        raise
+    return DuckDbDatabase(path, connection, spill)
+
+
+def _connect(path: Path, spill_directory: str) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(
+        str(path),
+        read_only=True,
+        config={
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "temp_directory": spill_directory,
+            "memory_limit": _MEMORY_LIMIT,
+        },
+    )
+    for name, value in _SETTINGS.items():
+        connection.execute(f"SET GLOBAL {name} = '{value}'")
+    return connection
+
+
+class DuckDbDatabase:
+    """Implements `kora.databases.base.Database`."""
+
+    dialect = DIALECT
+
+    def __init__(
+        self, path: Path, connection: duckdb.DuckDBPyConnection, spill: "tempfile.TemporaryDirectory[str]"
+    ) -> None:
+        self._path = path
+        self._connection = connection
+        self._spill = spill
+        self._closed = False
+
+    def catalog(self, selection: Selection = Selection()) -> Catalog:  # noqa: B008  frozen
+        """What the file holds."""
+        with translated(str(self._path)):
+            return read_catalog(self._query, duckdb.__version__, selection, self._unreadable)
+
+    def rows(self, table: Table, columns: Sequence[str], key_range: KeyRange | None = None) -> RowStream:
+        """Rows of a table, in key order within a key range."""
+        sql = self._select(table, columns)
+        if key_range is None:
+            return self._stream(table, columns, sql)
+        key = [self.dialect.quote(name) for name in key_range.columns]
+        where = spelled_out_range(key_range, key, lambda values: self._values(table, key_range.columns, values))
+        return self._stream(table, columns, f"{sql}{where} ORDER BY {', '.join(key)}")
+
+    def rows_by_key(
+        self, table: Table, columns: Sequence[str], key: Sequence[str], keys: Sequence[KeyTuple]
+    ) -> RowStream:
+        """Rows with these keys."""
+        check_keys(key, keys)
+        values = ", ".join("(" + ", ".join(self._values(table, key, row)) + ")" for row in keys)
+        names = row_of([self.dialect.quote(name) for name in key])
+        return self._stream(table, columns, f"{self._select(table, columns)} WHERE {names} IN (VALUES {values})")
+
+    def key_boundaries(self, table: Table, key: Sequence[str], rows_per_chunk: int) -> list[KeyTuple]:
+        """Every `rows_per_chunk`-th key, by one sort that spills."""
+        names = [self.dialect.quote(name) for name in key]
+        listed, name = ", ".join(names), self.dialect.qualify(table.name)
+        texts = ", ".join(f"CAST({column} AS VARCHAR)" for column in names)
+        sql = (
+            f"SELECT {texts} FROM (SELECT {listed}, row_number() OVER (ORDER BY {listed}) AS kora_row FROM {name})"
+            f" WHERE kora_row % {int(rows_per_chunk)} = 0 AND kora_row < (SELECT count(*) FROM {name})"
+            " ORDER BY kora_row"
+        )
+        return [tuple(row) for row in self.scalar_query(sql)]
+
+    def row_count(self, table: Table) -> int:
+        """The exact count."""
+        return int(str(self.scalar_query(f"SELECT count(*) FROM {self.dialect.qualify(table.name)}")[0][0]))
+
+    def scalar_query(self, sql: str) -> list[tuple[KeyValue, ...]]:
+        """A small query; values that are no plain scalars come as their text."""
+        with translated(str(self._path)), self._connection.cursor() as cursor:
+            relation = cursor.sql(sql)
+            if relation is None:
+                return []
+            plain = [
+                f"#{place}" if str(kind) in _SCALAR_TYPES else f"CAST(#{place} AS VARCHAR)"
+                for place, kind in enumerate(relation.types, 1)
+            ]
+            return relation.project(", ".join(plain)).fetchall()
+
+    def identity(self) -> dict[str, str]:
+        """The file's digest and the session's settings. A WAL beside it is part of the database."""
+        facts = {"engine": "duckdb", "version": duckdb.__version__, **file_identity(self._path)}
+        wal = self._path.with_name(self._path.name + ".wal")
+        if wal.is_file():
+            facts |= {f"wal_{name}": value for name, value in file_identity(wal).items() if name != "file"}
+        return facts | _SETTINGS | {"snapshot": "file opened read-only, which excludes writers"}
+
+    def close(self) -> None:
+        """Closes the file and removes what was spilled."""
+        if not self._closed:
+            self._closed = True
+            self._connection.close()
+            self._spill.cleanup()
+
+    def _query(self, sql: str) -> list[tuple[object, ...]]:
+        cursor = self._connection.cursor()
+        try:
+            return cursor.execute(sql).fetchall()
+        finally:
+            cursor.close()
+
+    def _unreadable(self, name: Name) -> str | None:
+        """Why the first row cannot be read. Damage further in shows when the table is read."""
+        try:
+            self.scalar_query(f"SELECT count(COLUMNS(*)) FROM (FROM {self.dialect.qualify(name)} LIMIT 1)")
+        except SenseiError as problem:
+            return problem.message
+        return None
+
+    def _stream(self, table: Table, columns: Sequence[str], sql: str) -> RowStream:
+        types = [table.column(name).type.wire for name in columns]
+        with translated(f"{self._path}: {table.name}"):
+            relation = self._connection.cursor().sql(sql)
+            if relation is None:
+                raise EngineError(f"duckdb: {table.name}: the query gave no rows to read")
+            return _core.arrow_rows(relation, types)
+
+    def _select(self, table: Table, columns: Sequence[str]) -> str:
+        require_readable(table, columns)
+        return (
+            f"SELECT {', '.join(self.dialect.quote(name) for name in columns)} FROM {self.dialect.qualify(table.name)}"
+        )
+
+    def _values(self, table: Table, key: Sequence[str], values: KeyTuple) -> list[str]:
+        """A key's values as SQL: texts cast to the columns' types."""
+        return [
+            f"CAST({_literal(str(value))} AS {table.column(name).type.wire})"
+            for name, value in zip(key, values, strict=True)
+        ]
+
+
+def _literal(text: str) -> str:
+    """A string literal; NUL has no place in DuckDB's SQL text."""
+    parts = ["'" + part.replace("'", "''") + "'" for part in text.split("\0")]
+    return parts[0] if len(parts) == 1 else "(" + " || chr(0) || ".join(parts) + ")"

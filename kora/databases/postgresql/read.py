@@ -1,0 +1,203 @@
+"""A PostgreSQL database opened for reading: one exported snapshot, shared by psycopg and by every reading session.
+
+Each stream has a session of its own, taken from those that are idle; so streams may run in parallel. Keys are
+PostgreSQL's text of the values, cast back to the column's type; their order is the column's own collation.
+"""
+
+from collections.abc import Sequence
+from threading import Lock
+from typing import Any
+
+import psycopg
+
+from kora import _core
+from kora._core import PostgresConnection, RowStream
+from kora.catalog import Catalog, Table
+from kora.databases.address import Address
+from kora.databases.base import Dialect, KeyRange, KeyTuple, KeyValue, Selection, require_readable
+from kora.databases.keys import check_keys, range_condition, row_of
+from kora.databases.postgresql.catalog import read_catalog
+from kora.databases.postgresql.errors import by_state, translated
+from kora.databases.postgresql.session import PINS, control_session, first_session, join_snapshot, reading_session
+from kora.databases.secrets import Secret
+from kora.errors import EngineError, InvalidRequest, SenseiError
+
+DIALECT = Dialect(
+    engine="postgresql",
+    sqlglot="postgres",
+    identifier_length=63,
+    identifier_length_unit="bytes",
+    folds_case="lower",
+    default_schema="public",
+)
+OLDEST_VERSION = 130000
+
+
+def open_postgresql(address: Address, secret: Secret) -> "PostgresDatabase":
+    """Opens a snapshot of a database.
+
+    Raises:
+        InvalidRequest: The database does not exist, or the server is older than 13.
+        AccessDenied: The login or the server's certificate was refused.
+        ConnectionLost: Nothing listens there.
+    """
+    settings, session = first_session(address, secret)
+    control: psycopg.Connection[tuple[object, ...]] | None = None
+    try:
+        control, snapshot = control_session(settings)
+        version = control.info.server_version
+        if version < OLDEST_VERSION:
+            raise InvalidRequest(f"{address.place} is PostgreSQL {version // 10000}: 13 and later are read")
+        return PostgresDatabase(address, settings, (control, snapshot), session)
+    except SenseiError:
+        session.close()
+        if control is not None:
+            control.close()
+        raise
+
+
+class PostgresDatabase:
+    """Implements `kora.databases.base.Database`."""
+
+    dialect = DIALECT
+
+    def __init__(
+        self,
+        address: Address,
+        settings: dict[str, str],
+        snapshot: tuple[psycopg.Connection[tuple[object, ...]], str],
+        session: PostgresConnection,
+    ) -> None:
+        self._place = str(address)
+        self._settings = settings
+        self._control, self._snapshot = snapshot
+        self._version = self._control.info.server_version
+        self._lock = Lock()
+        join_snapshot(session, self._snapshot, self._version)
+        self._sessions = [session]
+        self._closed = False
+
+    def catalog(self, selection: Selection = Selection()) -> Catalog:  # noqa: B008  frozen
+        """What the database holds."""
+        return read_catalog(self._query, self._version, selection)
+
+    def rows(self, table: Table, columns: Sequence[str], key_range: KeyRange | None = None) -> RowStream:
+        """Rows of a table, in key order within a key range."""
+        sql = self._select(table, columns)
+        if key_range is None:
+            return self._stream(table, columns, sql)
+        key = [self.dialect.quote(name) for name in key_range.columns]
+        where = range_condition(key_range, key, lambda values: _values(table, key_range.columns, values))
+        return self._stream(table, columns, f"{sql}{where} ORDER BY {', '.join(key)}")
+
+    def rows_by_key(
+        self, table: Table, columns: Sequence[str], key: Sequence[str], keys: Sequence[KeyTuple]
+    ) -> RowStream:
+        """Rows with these keys."""
+        check_keys(key, keys)
+        names = row_of([self.dialect.quote(name) for name in key])
+        values = ", ".join(row_of(_values(table, key, row)) for row in keys)
+        return self._stream(table, columns, f"{self._select(table, columns)} WHERE {names} IN ({values})")
+
+    def key_boundaries(self, table: Table, key: Sequence[str], rows_per_chunk: int) -> list[KeyTuple]:
+        """Every `rows_per_chunk`-th key, by one walk along the key's index."""
+        names = [self.dialect.quote(name) for name in key]
+        listed, source = ", ".join(names), self._from(table)
+        sql = (
+            f"SELECT {', '.join(f'{column}::text' for column in names)} FROM (SELECT {listed}, row_number() OVER"
+            f" (ORDER BY {listed}) AS kora_row FROM {source}) AS numbered WHERE kora_row % {int(rows_per_chunk)} = 0"
+            f" AND kora_row < (SELECT count(*) FROM {source}) ORDER BY kora_row"
+        )
+        return [tuple(row) for row in self.scalar_query(sql)]
+
+    def row_count(self, table: Table) -> int:
+        """The exact count within the snapshot."""
+        return int(str(self._query(f"SELECT count(*) FROM {self._from(table)}")[0][0]))
+
+    def scalar_query(self, sql: str) -> list[tuple[KeyValue, ...]]:
+        """A small query; values that are no plain scalars come as their text. A failing one leaves the snapshot."""
+        return [tuple(_scalar(value) for value in row) for row in self._query(sql)]
+
+    def identity(self) -> dict[str, str]:
+        """The cluster's identifier, the WAL position and the snapshot, with the session's pinned settings."""
+        row = self._query(
+            "SELECT current_setting('server_version'), current_database(), current_user, pg_current_snapshot()::text,"
+            " (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END)::text,"
+            " (SELECT oid::text FROM pg_database WHERE datname = current_database())"
+        )[0]
+        names = ("version", "database", "user", "snapshot", "lsn", "database_oid")
+        facts = {"engine": "postgresql"} | {name: str(value) for name, value in zip(names, row, strict=True)}
+        facts["exported_snapshot"] = self._snapshot
+        may_ask = self._query("SELECT has_function_privilege('pg_control_system()', 'EXECUTE')")[0][0]
+        if may_ask:
+            facts["system_identifier"] = str(self._query("SELECT system_identifier FROM pg_control_system()")[0][0])
+        return facts | PINS
+
+    def close(self) -> None:
+        """Ends the snapshot and every session."""
+        if self._closed:
+            return
+        self._closed = True
+        for session in self._sessions:
+            session.close()
+        self._control.close()
+
+    def _query(self, sql: str) -> list[tuple[Any, ...]]:
+        with translated(self._place), self._control.transaction():
+            cursor = self._control.execute(sql.encode())
+            return cursor.fetchall() if cursor.description is not None else []
+
+    def _stream(self, table: Table, columns: Sequence[str], sql: str) -> RowStream:
+        types = [table.column(name).type.wire for name in columns]
+        try:
+            with self._lock:
+                return _core.postgres_rows(self._idle_session(), sql, types)
+        except EngineError as problem:
+            raise by_state(problem.sqlstate, f"{self._place}: {table.name}: {problem.message}") from problem
+
+    def _idle_session(self) -> PostgresConnection:
+        """A session that no stream holds, within the snapshot; opened if there is none. Called under the lock."""
+        for session in [session for session in self._sessions if session.idle]:
+            if _alive(session):
+                return session
+            session.close()
+            self._sessions.remove(session)
+        session = reading_session(self._settings)
+        join_snapshot(session, self._snapshot, self._version)
+        self._sessions.append(session)
+        return session
+
+    def _select(self, table: Table, columns: Sequence[str]) -> str:
+        require_readable(table, columns)
+        return f"SELECT {', '.join(self.dialect.quote(name) for name in columns)} FROM {self._from(table)}"
+
+    def _from(self, table: Table) -> str:
+        """The table as it is read: a partitioned one with its partitions, any other without inheriting children."""
+        name = self.dialect.qualify(table.name)
+        return name if table.partitioning is not None else f"ONLY {name}"
+
+
+def _alive(session: PostgresConnection) -> bool:
+    """Whether a session still answers within its transaction: a failed stream leaves it aborted."""
+    try:
+        session.execute("SELECT 1")
+    except SenseiError:
+        return False
+    return True
+
+
+def _values(table: Table, key: Sequence[str], values: KeyTuple) -> list[str]:
+    """A key's values as SQL: texts cast to the columns' types."""
+    return [
+        f"CAST({_literal(str(value))} AS {table.column(name).type.declared})"
+        for name, value in zip(key, values, strict=True)
+    ]
+
+
+def _literal(text: str) -> str:
+    """A string literal under standard_conforming_strings, which the session pins."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _scalar(value: object) -> KeyValue:
+    return value if value is None or isinstance(value, bool | int | float | str | bytes) else str(value)

@@ -1,0 +1,77 @@
+"""The files of one verification in one folder: the certificate, what it speaks of, the report, the public key.
+
+certificate.json     signed; names every other file but the key by its SHA-256
+report.html          for people
+source.kfp target.kfp  signed tier-0 fingerprints
+profiles.json        the comparison profiles, which a third party needs to verify again
+certified-plan.yaml  the plan's exact bytes, if there was one
+signer.pub           the public key
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kora import _core
+from kora.comparison.fingerprint import side_of
+from kora.comparison.result import VerificationResult
+from kora.evidence.canonical import canonical_bytes
+from kora.evidence.certificate import issue, issue_fingerprint
+from kora.evidence.files import make_directory, write_atomically
+from kora.evidence.report_html import render_html
+from kora.evidence.signing import SigningKey
+
+CERTIFICATE_NAME = "certificate.json"
+REPORT_NAME = "report.html"
+PUBLIC_KEY_NAME = "signer.pub"
+
+
+@dataclass(frozen=True, slots=True)
+class Artifacts:
+    """Where the files of a verification lie."""
+
+    certificate: Path
+    report: Path
+    public_key: Path
+
+
+def write_artifacts(
+    result: VerificationResult,
+    out_directory: Path,
+    signing_key: SigningKey,
+    *,
+    plan_bytes: bytes | None = None,
+    profiles: Mapping[str, str] | None = None,
+) -> Artifacts:
+    """Write all files of a result, the certificate last, so that it never speaks of files that are not there.
+
+    Args:
+        result: What was found; its verdict is decided anew.
+        out_directory: Made if it is not there. Files of an earlier run with these names are replaced.
+        signing_key: The signer.
+        plan_bytes: The plan as it was used, byte for byte.
+        profiles: Table pair → comparison profile (canonical JSON, as `TableMapping.profile` gives it).
+
+    Raises:
+        FileProblem: A file cannot be written. Each file present is whole; the certificate, if any, is the old one.
+    """
+    files: dict[str, bytes] = {
+        REPORT_NAME: render_html(
+            result,
+            signer_key_id=signing_key.public.key_id,
+            certificate_name=CERTIFICATE_NAME,
+            public_key_name=PUBLIC_KEY_NAME,
+        ).encode("utf-8", "backslashreplace"),
+        "source.kfp": issue_fingerprint(side_of(result, "source"), [signing_key]),
+        "target.kfp": issue_fingerprint(side_of(result, "target"), [signing_key]),
+        "profiles.json": canonical_bytes({"format": "kora-profiles-1", "profiles": dict(profiles or {})}),
+    }
+    if plan_bytes is not None:
+        files["certified-plan.yaml"] = plan_bytes
+    certificate = issue(result, {name: _core.sha256(data) for name, data in files.items()}, [signing_key])
+    make_directory(out_directory)
+    for name, data in files.items():
+        write_atomically(out_directory / name, data)
+    write_atomically(out_directory / PUBLIC_KEY_NAME, signing_key.public.to_text().encode())
+    write_atomically(out_directory / CERTIFICATE_NAME, certificate)
+    return Artifacts(out_directory / CERTIFICATE_NAME, out_directory / REPORT_NAME, out_directory / PUBLIC_KEY_NAME)

@@ -1,0 +1,171 @@
+"""Certificates and fingerprint files: signed, canonical, checked with a public key and nothing else.
+
+`issue` writes what `check` reads: a DSSE envelope over an in-toto Statement v1. The format, its limits and its JSON
+Schema are in `docs/formats/certificate.md`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from kora import _core
+from kora.comparison.fingerprint import Fingerprint
+from kora.comparison.result import VerificationResult
+from kora.errors import FileProblem, MalformedInput, NotAuthentic
+from kora.evidence.canonical import FILE_SIZE_LIMIT_BYTES, JsonValue, canonical_bytes, parse_canonical, parse_json
+from kora.evidence.envelope import Envelope, authenticate, read_envelope, seal
+from kora.evidence.files import read_bounded
+from kora.evidence.signing import PublicKey, SigningKey
+from kora.evidence.statement import (
+    CLAIMS,
+    PREDICATE_TYPE,
+    STATEMENT_TYPE,
+    Digest,
+    Predicate,
+    Statement,
+    Subject,
+    predicate_of,
+)
+from kora.exit_codes import ExitCode
+
+Model = TypeVar("Model", bound=BaseModel)
+STATEMENT_PAYLOAD_TYPE = "application/vnd.in-toto+json"
+FINGERPRINT_PAYLOAD_TYPE = "application/vnd.sensei.fingerprint+json"
+_EXIT_CODES: dict[str, frozenset[int]] = {
+    "equivalent": frozenset({ExitCode.EQUIVALENT}),
+    "equivalent_with_declared_loss": frozenset({ExitCode.EQUIVALENT, ExitCode.NEEDS_DECISION}),
+    "different": frozenset({ExitCode.DIFFERENT}),
+    "not_proven": frozenset({ExitCode.NOT_PROVEN}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What an envelope holds. `statement` is None for a foreign one, `fingerprint` for all but `.kfp` files."""
+
+    envelope: Envelope
+    payload: JsonValue
+    statement: Statement | None = None
+    fingerprint: Fingerprint | None = None
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The certified verdict's; `NOT_PROVEN` where the file holds no verdict of KORA's."""
+        return ExitCode(self.statement.predicate.exit_code) if self.statement else ExitCode.NOT_PROVEN
+
+
+def issue(
+    result: VerificationResult,
+    subjects: Mapping[str, str],
+    signers: Sequence[SigningKey],
+    *,
+    challenge: str | None = None,
+) -> bytes:
+    """A certificate's bytes. `subjects`: file name → SHA-256 in hex; each signer's signature is then required."""
+    predicate = predicate_of(result, signature_threshold=len(signers), challenge=challenge)
+    statement = Statement(
+        _type=STATEMENT_TYPE,
+        subject=tuple(Subject(name=name, digest=Digest(sha256=digest)) for name, digest in sorted(subjects.items())),
+        predicateType=PREDICATE_TYPE,
+        predicate=predicate,
+    )
+    return seal(STATEMENT_PAYLOAD_TYPE, _model_bytes(statement), signers)
+
+
+def issue_fingerprint(fingerprint: Fingerprint, signers: Sequence[SigningKey]) -> bytes:
+    """A `.kfp` file's bytes."""
+    return seal(FINGERPRINT_PAYLOAD_TYPE, _model_bytes(fingerprint), signers)
+
+
+def read(data: bytes, what: str, *, lenient: bool = False) -> Certificate:
+    """Take a file apart *without* believing it: for `kora show`, and as `check`'s first step.
+
+    Raises:
+        MalformedInput, LimitExceeded: Not a signed envelope, or of a shape that its type does not allow.
+        NotAuthentic: Not in canonical form.
+    """
+    envelope = read_envelope(data, what, lenient=lenient)
+    if envelope.payload_type == FINGERPRINT_PAYLOAD_TYPE:
+        payload = parse_canonical(envelope.payload, f"the payload of {what}")
+        return Certificate(envelope, payload, fingerprint=_validated(Fingerprint, payload, what))
+    payload = parse_json(envelope.payload, f"the payload of {what}")
+    if isinstance(payload, dict) and payload.get("predicateType") == PREDICATE_TYPE:
+        parse_canonical(envelope.payload, f"the payload of {what}")
+        statement = _validated(Statement, payload, what)
+        _refuse_contradiction(statement.predicate, what)
+        return Certificate(envelope, payload, statement=statement)
+    if not lenient:
+        raise MalformedInput(
+            f"{what} is an envelope of another kind ({envelope.payload_type})",
+            hint="--lenient checks the signature of foreign envelopes; they hold no verdict of KORA's",
+        )
+    return Certificate(envelope, payload)
+
+
+def check(data: bytes, keys: Sequence[PublicKey], what: str, *, lenient: bool = False) -> Certificate:
+    """Read a file and make sure that each key given signed it, strictly also that nobody else did.
+
+    Raises:
+        NotAuthentic: It was altered, re-spelled, or signed by other keys, or by fewer than it demands.
+        MalformedInput, LimitExceeded, InvalidRequest: As `read`, and if no key is given.
+    """
+    certificate = read(data, what, lenient=lenient)
+    authenticate(certificate.envelope, keys, what)
+    if (
+        certificate.statement
+        and len({key.key_id for key in keys}) < certificate.statement.predicate.signature_threshold
+    ):
+        raise NotAuthentic(
+            f"{what} demands {certificate.statement.predicate.signature_threshold} signers, and fewer were checked",
+            hint="give each signer's public key with --key",
+        )
+    return certificate
+
+
+def check_subjects(statement: Statement, folder: Path) -> dict[str, bool]:
+    """Compare the files named by a certificate with those beside it: name → whether the file is there.
+
+    Raises:
+        NotAuthentic: A file is there and is not the one that was certified.
+        FileProblem: A file is there and cannot be read.
+    """
+    present = {}
+    for subject in statement.subject:
+        if Path(subject.name).name != subject.name or subject.name in {"", ".", ".."}:
+            raise NotAuthentic(f"the certificate names {subject.name!r}, which is not a plain file name")
+        path = folder / subject.name
+        present[subject.name] = path.is_file()
+        if present[subject.name] and _core.sha256_file(str(path)) != subject.digest.sha256:
+            raise NotAuthentic(
+                f"{path} is not the file that was certified: it was altered, or belongs to another run",
+                hint="ask for the original file, or move this one away to check the certificate alone",
+            )
+    return present
+
+
+def load(path: Path) -> bytes:
+    """A certificate's or fingerprint's bytes. Raises `FileProblem`, `LimitExceeded`."""
+    if path.is_dir():
+        raise FileProblem(f"{path} is a folder", hint=f"name the file: {path / 'certificate.json'}")
+    return read_bounded(path, FILE_SIZE_LIMIT_BYTES)
+
+
+def _model_bytes(model: BaseModel) -> bytes:
+    return canonical_bytes(model.model_dump(mode="json", by_alias=True))
+
+
+def _validated(model: type[Model], payload: JsonValue, what: str) -> Model:
+    try:
+        return model.model_validate(payload)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise MalformedInput(f"{what} has a field that its format does not allow: {where}: {first['msg']}") from error
+
+
+def _refuse_contradiction(predicate: Predicate, what: str) -> None:
+    if predicate.exit_code not in _EXIT_CODES[predicate.verdict] or predicate.claim != CLAIMS[predicate.verdict]:
+        raise MalformedInput(f"{what} contradicts itself: its claim or exit code does not belong to its verdict")

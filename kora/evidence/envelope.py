@@ -1,0 +1,130 @@
+"""DSSE envelopes: bytes, what they are, and who signed them. Nothing here knows what the bytes mean.
+
+Specification: Dead Simple Signing Envelope v1.0, https://github.com/secure-systems-lab/dsse. DSSE leaves `keyid`,
+white space and base64 tail bits unsigned; reading strictly (the default) closes that gap: the file must be canonical,
+each `keyid` must be the SHA-256 of the key that made the signature, and each signature must be checked by a key given.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kora import _core
+from kora.errors import InvalidRequest, MalformedInput, NotAuthentic
+from kora.evidence.canonical import (
+    JsonValue,
+    canonical_bytes,
+    decode_base64,
+    decode_base64_leniently,
+    encode_base64,
+    parse_canonical,
+    parse_json,
+)
+from kora.evidence.signing import PublicKey, SigningKey
+
+SIGNATURES_LIMIT = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Signature:
+    keyid: str
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """An envelope as read. Nothing about it is believed before `authenticate`."""
+
+    payload_type: str
+    payload: bytes
+    signatures: tuple[_Signature, ...]
+    strict: bool
+
+    @property
+    def key_ids(self) -> tuple[str, ...]:
+        """The signers that the file claims."""
+        return tuple(signature.keyid for signature in self.signatures)
+
+
+def seal(payload_type: str, payload: bytes, signers: Sequence[SigningKey]) -> bytes:
+    """An envelope's canonical bytes, signed by each signer, signatures sorted by key id."""
+    signatures = [
+        {"keyid": signer.public.key_id, "sig": encode_base64(_core.sign(signer.private, payload_type, payload))}
+        for signer in sorted(signers, key=lambda signer: signer.public.key_id)
+    ]
+    return canonical_bytes({"payload": encode_base64(payload), "payloadType": payload_type, "signatures": signatures})
+
+
+def read_envelope(data: bytes, what: str, *, lenient: bool = False) -> Envelope:
+    """Take an envelope apart. `what` names the file in messages.
+
+    Raises:
+        MalformedInput, LimitExceeded: Not an envelope.
+        NotAuthentic: Not in canonical form (strict reading only), or with no signature.
+    """
+    value = parse_json(data, what) if lenient else parse_canonical(data, what)
+    decode = decode_base64_leniently if lenient else decode_base64
+    if not isinstance(value, dict):
+        raise _malformed(what, "its outermost value is not an object")
+    if not lenient and set(value) != {"payload", "payloadType", "signatures"}:
+        raise _malformed(what, "its fields are not payload, payloadType and signatures")
+    payload_type, payload = _text(value, "payloadType", what), _text(value, "payload", what)
+    signatures = tuple(
+        _Signature(_text(entry, "keyid", what, optional=lenient), decode(_text(entry, "sig", what), "a signature"))
+        for entry in _signature_entries(value, what, lenient=lenient)
+    )
+    return Envelope(payload_type, decode(payload, "the payload"), signatures, strict=not lenient)
+
+
+def authenticate(envelope: Envelope, keys: Sequence[PublicKey], what: str) -> None:
+    """Return if every key given signed exactly these bytes; strictly read, also nobody else did.
+
+    Raises:
+        InvalidRequest: No key was given.
+        NotAuthentic: A signature is missing, does not hold, or cannot be checked by the keys given.
+    """
+    if not keys:
+        raise InvalidRequest(f"no public key was given to check {what}", hint="kora check CERTIFICATE --key signer.pub")
+    for key in keys:
+        if not _signed_by(envelope, key):
+            raise NotAuthentic(f"{what} was not signed by key {key.key_id}, or was altered since")
+    if envelope.strict:
+        given = {key.key_id for key in keys}
+        for keyid in envelope.key_ids:
+            if keyid not in given:
+                raise NotAuthentic(
+                    f"{what} carries a signature by {keyid}, which none of the keys given can check",
+                    hint="give each signer's public key with --key",
+                )
+
+
+def _signed_by(envelope: Envelope, key: PublicKey) -> bool:
+    candidates = [
+        signature.signature for signature in envelope.signatures if not envelope.strict or signature.keyid == key.key_id
+    ]
+    return any(
+        _core.verify_signature(key.raw, envelope.payload_type, envelope.payload, signature) for signature in candidates
+    )
+
+
+def _signature_entries(value: dict[str, JsonValue], what: str, *, lenient: bool) -> list[dict[str, JsonValue]]:
+    entries = value.get("signatures")
+    if not isinstance(entries, list) or not 0 < len(entries) <= SIGNATURES_LIMIT:
+        raise NotAuthentic(f"{what} carries no signature, or more than {SIGNATURES_LIMIT}")
+    checked = [entry for entry in entries if isinstance(entry, dict) and (lenient or set(entry) == {"keyid", "sig"})]
+    if len(checked) != len(entries):
+        raise _malformed(what, "a signature has other fields than keyid and sig")
+    keyids = [str(entry.get("keyid", "")) for entry in checked]
+    if not lenient and keyids != sorted(set(keyids)):
+        raise NotAuthentic(f"{what} does not list its signatures once each, in order of key id")
+    return checked
+
+
+def _text(value: dict[str, JsonValue], field: str, what: str, *, optional: bool = False) -> str:
+    text = value.get(field, "" if optional else None)
+    if not isinstance(text, str):
+        raise _malformed(what, f"{field} is missing or not text")
+    return text
+
+
+def _malformed(what: str, why: str) -> MalformedInput:
+    return MalformedInput(f"{what} is not a signed envelope: {why}", hint="name the certificate or fingerprint file")

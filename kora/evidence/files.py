@@ -1,0 +1,88 @@
+"""Whole files or none: what is written here is either the old content or the new one, also after a power cut."""
+
+import os
+import secrets
+from pathlib import Path
+
+from kora.errors import FileProblem, LimitExceeded
+
+
+def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Replace a file's content: temporary file beside it, fsync, rename, fsync of the folder.
+
+    Raises:
+        FileProblem: The folder cannot be written to. The old file, if any, is untouched and no temporary remains.
+    """
+    temporary = _write_temporary(path, data, mode)
+    try:
+        temporary.replace(path)
+        _sync_directory(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise _cannot_write(path, error) from error
+
+
+def create_once(path: Path, data: bytes, *, mode: int = 0o600) -> bool:
+    """Create a file that must not exist yet; False if another process or an earlier run has made it."""
+    temporary = _write_temporary(path, data, mode)
+    try:
+        os.link(temporary, path)
+        _sync_directory(path.parent)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return True
+
+
+def make_directory(path: Path, *, mode: int = 0o755) -> None:
+    """Create a folder with its parents; one that exists is left as it is."""
+    try:
+        path.mkdir(mode=mode, parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileProblem(f"the folder {path} cannot be made: {error.strerror}") from error
+
+
+def read_bounded(path: Path, limit_bytes: int) -> bytes:
+    """A file's content, at most `limit_bytes` of it.
+
+    Raises:
+        FileProblem: It cannot be read.
+        LimitExceeded: It is larger.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit_bytes + 1)
+    except OSError as error:
+        raise FileProblem(f"{path} cannot be read: {error.strerror}") from error
+    if len(data) > limit_bytes:
+        raise LimitExceeded(f"{path} is larger than {limit_bytes:,} bytes, more than such a file ever has")
+    return data
+
+
+def _write_temporary(path: Path, data: bytes, mode: int) -> Path:
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise _cannot_write(path, error) from error
+    return temporary
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _cannot_write(path: Path, error: OSError) -> FileProblem:
+    return FileProblem(f"{path} cannot be written: {error.strerror}")

@@ -1,0 +1,320 @@
+"""All that KORA prints. Results go to stdout, everything else to stderr; colour only on a terminal (rich decides).
+
+Every text that comes from a database passes `visible`, so that no value can steer the terminal.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from kora.comparison.fingerprint import Fingerprint
+from kora.comparison.mapping import Loss, Side
+from kora.comparison.result import NotChecked, TableResult, VerificationResult
+from kora.errors import SenseiError
+from kora.evidence import report_words as words
+from kora.evidence.artifacts import Artifacts
+from kora.evidence.certificate import Certificate
+from kora.evidence.statement import CertifiedLoss, Predicate
+from kora.evidence.verdict import decide_result
+
+_STYLES = {
+    "equivalent": "green",
+    "equivalent_with_declared_loss": "yellow",
+    "different": "red",
+    "not_proven": "blue",
+    "match": "green",
+    "mismatch": "red",
+    "missing_in_target": "red",
+    "extra_in_target": "red",
+}
+_MATCHED_TABLES_SHOWN = 30
+_LINES_SHOWN = 20
+
+
+def print_result(result: VerificationResult, artifacts: Artifacts | None) -> None:
+    """The summary of a verification on stdout."""
+    console = _stdout()
+    decision = decide_result(result)
+    summary = words.summarize(result, decision)
+    _verdict_line(console, decision.verdict, int(decision.exit_code))
+    console.print(Text(f"  {summary.headline}", style="bold"))
+    console.print(Text(f"  {summary.meaning}"))
+    console.print()
+    console.print(_tables(result.tables))
+    _lines(console, "Why", decision.reasons)
+    _ledger(console, [loss for loss in result.losses if loss.count])
+    _lines(console, "Needs a decision", decision.decisions_needed)
+    _lines(
+        console,
+        "Orphaned rows",
+        [f"{item.foreign_key} in {item.table}: {words.plural(item.count, 'row')}" for item in result.orphans],
+    )
+    _not_checked(console, result.not_checked)
+    console.print()
+    console.print(Text.assemble(("Next  ", "bold"), summary.next_step))
+    if artifacts:
+        console.print()
+        _pairs(
+            console,
+            {
+                "Certificate": str(artifacts.certificate),
+                "Report": str(artifacts.report),
+                "Public key": str(artifacts.public_key),
+                "Check it": f"kora check {artifacts.certificate} --key {artifacts.public_key}",
+            },
+        )
+
+
+def result_json(result: VerificationResult, artifacts: Artifacts | None) -> dict[str, object]:
+    """The `--json` object of a verification."""
+    fields = {
+        "source", "target", "outcome", "source_rows", "target_rows", "mismatch", "missing_in_target",
+        "extra_in_target", "not_comparable_columns", "losses",
+    }  # fmt: skip
+    return {
+        "verdict": decide_result(result).verdict,
+        "certificate": str(artifacts.certificate) if artifacts else None,
+        "report": str(artifacts.report) if artifacts else None,
+        "tables": [table.model_dump(mode="json", include=fields) for table in result.tables],
+        "orphans": [item.model_dump(mode="json") for item in result.orphans],
+        "behavior": result.behavior,
+        "not_checked": [item.model_dump(mode="json") for item in result.not_checked],
+        "seconds": round(result.seconds, 3),
+    }
+
+
+def print_checked(certificate: Certificate, present: Mapping[str, bool], key_ids: Iterable[str]) -> None:
+    """What `kora check` says of an authentic file."""
+    console = _stdout()
+    console.print(Text("✓ authentic: ", style="green bold") + Text("signed by " + ", ".join(key_ids)))
+    if certificate.statement:
+        _predicate(console, certificate.statement.predicate)
+        for name, there in present.items():
+            console.print(Text(f"  {'✓' if there else '–'} {words.visible(name)}: {_presence(there)}"))
+    else:
+        _without_verdict(console, certificate)
+
+
+def print_shown(certificate: Certificate, *, as_json: bool) -> None:
+    """What a file says, without a word on whether it is true."""
+    if as_json:
+        print_json(certificate.payload)
+        return
+    console = _stdout()
+    console.print(Text("not checked: this shows what the file says; `kora check` says whether it is authentic"))
+    _pairs(console, {"Claims signers": ", ".join(certificate.envelope.key_ids)})
+    if certificate.statement:
+        _predicate(console, certificate.statement.predicate)
+        for subject in certificate.statement.subject:
+            console.print(Text(f"  sha256 {subject.digest.sha256}  {words.visible(subject.name)}"))
+    else:
+        _without_verdict(console, certificate)
+
+
+def print_fingerprint(fingerprint: Fingerprint, path: Path) -> None:
+    """What `kora fingerprint` made."""
+    unreadable = [table.name for table in fingerprint.tables if table.unreadable]
+    console = _stdout()
+    console.print(Text(f"✓ {words.plural(len(fingerprint.tables), 'table')} fingerprinted", style="green bold"))
+    _pairs(console, {"File": str(path), "Migration key": fingerprint.key_id})
+    _lines(console, "Not readable", unreadable)
+
+
+def print_key(key_id: str, public_path: Path, private_path: Path, *, made: bool) -> None:
+    """Where a key pair lies."""
+    console = _stdout()
+    console.print(Text("✓ a new signing key was made" if made else "a signing key is there already; it was kept"))
+    _pairs(console, {"Key id": key_id, "Public key": str(public_path), "Private key": f"{private_path} (keep it home)"})
+
+
+def print_json(value: object) -> None:
+    """One JSON object on stdout."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=True, indent=2) + "\n")
+
+
+def print_error(message: str, hint: str = "") -> None:
+    """`error:` and `hint:` on stderr."""
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    console.print(Text.assemble(("error: ", "bold red"), words.visible_lines(message)))
+    if hint:
+        console.print(Text.assemble(("hint: ", "bold"), words.visible_lines(hint)))
+
+
+def print_sensei_error(error: SenseiError) -> None:
+    """An error of this project, as every command prints it."""
+    print_error(error.message, error.hint)
+
+
+class Counters(Protocol):
+    """What a running pass says of itself; `kora._core.Progress` is one."""
+
+    @property
+    def rows(self) -> int:
+        """Rows read so far."""
+        ...
+
+
+class TerminalProgress:
+    """Progress on stderr, one line rewritten; silent where stderr is not a terminal."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False, markup=False)
+        self._passes: dict[tuple[str, str], Counters] = {}
+        self._stage = ""
+        self._status = self._console.status(self)
+        self._running = False
+
+    def watch(self, pair: str, side: Side, counters: Counters) -> None:
+        """Show a pass over one side of a table while it counts; the last pass of each side is shown."""
+        self._passes = {key: value for key, value in self._passes.items() if key[1] != side}
+        self._passes[pair, side] = counters
+        self._start()
+
+    def __call__(self, stage: str, rows: int = 0) -> None:
+        """Show a stage's name and the rows that it has read."""
+        self._stage = f"{stage} {rows:,} rows" if rows else stage
+        self._start()
+
+    def close(self) -> None:
+        """Take the line away. Safe to call twice."""
+        if self._running:
+            self._status.stop()
+            self._running = False
+
+    def __rich__(self) -> Text:
+        """The line as it stands now; rich asks for it several times a second."""
+        passes = [f"{side} {pair.split('~')[0]}: {counters.rows:,} rows" for (pair, side), counters in self._current()]
+        return Text(words.visible(" · ".join(filter(None, [self._stage, *passes]))), no_wrap=True, overflow="ellipsis")
+
+    def _current(self) -> list[tuple[tuple[str, str], Counters]]:
+        return sorted(self._passes.items(), key=lambda item: item[0][1])
+
+    def _start(self) -> None:
+        if self._console.is_terminal and not self._running:
+            self._status.start()
+            self._running = True
+
+
+def _stdout() -> Console:
+    return Console(highlight=False, markup=False, soft_wrap=not sys.stdout.isatty())
+
+
+def _verdict_line(console: Console, verdict: str, exit_code: int) -> None:
+    sign, label = words.LABELS[verdict]
+    console.print(Text(f"{sign} {label}", style=f"bold {_STYLES[verdict]}") + Text(f"  exit code {exit_code}"))
+
+
+def _tables(tables: Iterable[TableResult]) -> Table:
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for name in ("Table", "Outcome"):
+        grid.add_column(name, overflow="fold")
+    for name in ("Source", "Target", "Changed", "Missing", "Extra"):
+        grid.add_column(name, justify="right", no_wrap=True)
+    listed = list(tables)
+    matched = [table for table in listed if table.outcome == "match"]
+    aggregate = len(matched) > _MATCHED_TABLES_SHOWN
+    for table in listed:
+        if aggregate and table.outcome == "match":
+            continue
+        sign, word = words.OUTCOMES[table.outcome]
+        grid.add_row(
+            words.visible(_short_name(table)),
+            Text(f"{sign} {word}", style=_STYLES.get(table.outcome, "blue")),
+            *_counts(table.source_rows, table.target_rows),
+            *(f"{count:,}" if count else "" for count in _difference_counts(table)),
+        )
+    if aggregate:
+        source, target = (
+            sum(getattr(table, side) or 0 for table in matched) for side in ("source_rows", "target_rows")
+        )
+        grid.add_row(
+            f"{len(matched):,} tables", Text("✓ match", style="green"), f"{source:,}", f"{target:,}", "", "", ""
+        )
+    return grid
+
+
+def _short_name(table: TableResult) -> str:
+    """The source's name alone where the target's is the same in another schema: lines stay short."""
+    if table.source and table.target and table.source.split(".")[-1] == table.target.split(".")[-1]:
+        return table.source
+    return table.name
+
+
+def _counts(*counts: int | None) -> list[str]:
+    return ["–" if count is None else f"{count:,}" for count in counts]
+
+
+def _difference_counts(table: TableResult) -> tuple[int, int, int]:
+    return table.mismatch, table.missing_in_target, table.extra_in_target
+
+
+def _ledger(console: Console, losses: Iterable[Loss | CertifiedLoss]) -> None:
+    lines = [
+        f"{loss.subject}: {loss.rule}, {loss.count:,}; "
+        + (f"approved by {loss.approved_by}" if loss.approved_by else "not approved")
+        for loss in losses
+    ]
+    _lines(console, "Loss ledger", lines)
+
+
+def _not_checked(console: Console, items: Sequence[NotChecked]) -> None:
+    lines = [
+        f"{item.what} {item.name}" + (f" ({item.count:,})" if item.count != 1 else "") + f": {item.detail or item.side}"
+        for item in words.not_checked(items)
+    ]
+    _lines(console, "Not checked", lines)
+
+
+def _predicate(console: Console, predicate: Predicate) -> None:
+    _verdict_line(console, predicate.verdict, predicate.exit_code)
+    _pairs(
+        console,
+        {
+            "Claim": predicate.claim,
+            "Source": predicate.source.url,
+            "Target": predicate.target.url,
+            "Tables": f"{len(predicate.tables):,}",
+            "Rows": f"{sum(table.source_rows or 0 for table in predicate.tables):,}",
+            "Run": predicate.run_id,
+            "Claimed time": predicate.claimed_end,
+            "Made by": f"{predicate.tool.name} {predicate.tool.version}",
+        },
+    )
+    _ledger(console, predicate.losses)
+    _not_checked(console, predicate.not_checked)
+
+
+def _without_verdict(console: Console, certificate: Certificate) -> None:
+    kind = certificate.envelope.payload_type
+    if certificate.fingerprint:
+        made = certificate.fingerprint
+        _pairs(console, {"Fingerprint of": made.url, "Tables": str(len(made.tables)), "Migration key": made.key_id})
+    console.print(Text(f"  {words.visible(kind)}: it holds no verdict, so nothing is proven by it"))
+
+
+def _presence(there: bool) -> str:
+    return "beside the certificate, as certified" if there else "not here, not looked at"
+
+
+def _lines(console: Console, title: str, lines: Iterable[str]) -> None:
+    listed = list(lines)
+    if not listed:
+        return
+    console.print()
+    console.print(Text(title, style="bold"))
+    for line in listed[:_LINES_SHOWN]:
+        console.print(Text(f"  {words.visible(line)}"))
+    if len(listed) > _LINES_SHOWN:
+        console.print(Text(f"  and {len(listed) - _LINES_SHOWN:,} more, in the report"))
+
+
+def _pairs(console: Console, pairs: Mapping[str, str]) -> None:
+    width = max(map(len, pairs))
+    for name, text in pairs.items():
+        console.print(Text(f"  {name.ljust(width)}  ", style="dim") + Text(words.visible(text)))

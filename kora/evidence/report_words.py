@@ -1,0 +1,180 @@
+"""What a verdict means in plain sentences, for terminal and HTML alike, and how text is made safe to show.
+
+Nothing here prints. Every number in a sentence comes from the result.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kora.comparison.result import NotChecked, TableResult, VerificationResult
+from kora.evidence.verdict import Decision
+from kora.exit_codes import ExitCode
+
+LABELS = {
+    "equivalent": ("✓", "Equivalent"),
+    "equivalent_with_declared_loss": ("≈", "Equivalent with declared loss"),
+    "different": ("≠", "Different"),
+    "not_proven": ("?", "Not proven"),
+}
+OUTCOMES = {
+    "match": ("✓", "match"),
+    "mismatch": ("≠", "differs"),
+    "missing_in_target": ("−", "missing in target"),
+    "extra_in_target": ("+", "extra in target"),
+    "in_flight": ("~", "was changing"),
+    "not_comparable": ("?", "not comparable"),
+    "not_run": ("?", "not run"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The first thing that a reader sees: one sentence, what it rests on, what to do."""
+
+    headline: str
+    meaning: str
+    next_step: str
+
+
+def summarize(result: VerificationResult, decision: Decision) -> Summary:
+    """The three sentences of a verdict."""
+    if decision.verdict == "different":
+        return _different(result)
+    if decision.verdict == "not_proven":
+        return _not_proven(decision)
+    if decision.exit_code == ExitCode.NEEDS_DECISION:
+        return _needs_decision(result, decision)
+    if decision.verdict == "equivalent_with_declared_loss":
+        return _declared(result)
+    return Summary(
+        "The target holds the same data as the source.",
+        f"{_compared(result)} Every value is equal.",
+        "The data are ready for cutover. Read what was not checked, and keep the certificate and the public key "
+        "with the records of this migration.",
+    )
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """A count with its noun: `1 row`, `2,000 rows`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def total_rows(result: VerificationResult) -> int:
+    """Source rows of all tables whose rows were counted."""
+    return sum(table.source_rows or 0 for table in result.tables)
+
+
+def matching(result: VerificationResult) -> list[TableResult]:
+    """Tables whose outcome is `match`."""
+    return [table for table in result.tables if table.outcome == "match"]
+
+
+def not_checked(items: Sequence[NotChecked]) -> list[NotChecked]:
+    """What was not checked, behaviour first: it belongs in every list, whether or not the caller put it there."""
+    behaviour = [item for item in items if item.what == "behaviour"]
+    if not behaviour:
+        behaviour = [NotChecked(what="behaviour", name="queries, constraints and routines", detail="not run")]
+    return behaviour + [item for item in items if item.what != "behaviour"]
+
+
+def visible(text: str) -> str:
+    """Text in which nothing is invisible or acts on the reader: blanks at the ends, control and direction characters.
+
+    A blank at either end becomes `·`, a control character its picture (U+2400 block), other format characters and
+    lone surrogates `⟨U+XXXX⟩`; so a value can neither hide a difference nor steer a terminal.
+    """
+    inner = text.strip(" ")
+    lead = len(text) - len(text.lstrip(" ")) if inner else len(text)
+    trail = len(text) - len(text.rstrip(" ")) if inner else 0
+    return "·" * lead + "".join(map(_visible_character, inner)) + "·" * trail
+
+
+def visible_lines(text: str) -> str:
+    """`visible`, line by line: for SQL and messages that are meant to have several lines."""
+    return "\n".join(visible(line) if line.strip() else line for line in text.split("\n"))
+
+
+def duration(seconds: float) -> str:
+    """A duration as a person says it: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _visible_character(character: str) -> str:
+    code = ord(character)
+    if code < 0x20:
+        return chr(0x2400 + code)
+    if code == 0x7F:
+        return "␡"
+    zero_width_joiner = code == 0x200D  # part of emoji and of several scripts
+    if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and not zero_width_joiner:
+        return f"⟨U+{code:04X}⟩"
+    return character
+
+
+def _compared(result: VerificationResult) -> str:
+    return (
+        f"{plural(total_rows(result), 'row')} in {plural(len(result.tables), 'table')} were read back from the target "
+        "as it stored them, and compared with the source, value by value."
+    )
+
+
+def _different(result: VerificationResult) -> Summary:
+    affected = [table for table in result.tables if table.difference_count]
+    rows = sum(table.difference_count for table in affected)
+    parts = [
+        (sum(table.mismatch for table in affected), "changed"),
+        (sum(table.missing_in_target for table in affected), "missing in the target"),
+        (sum(table.extra_in_target for table in affected), "only in the target"),
+    ]
+    said = ", ".join(f"{count:,} {what}" for count, what in parts if count)
+    meaning = f"{plural(rows, 'row')} in {len(affected):,} of {plural(len(result.tables), 'table')} differ: {said}."
+    if not rows:
+        meaning = "A table stands on one side only, or the counts of a table contradict each other."
+    return Summary(
+        "The target does not hold the same data as the source.",
+        meaning,
+        "Do not cut over. The differences are listed below with their keys and with the SQL that shows them on each "
+        "side; when they are mended, verify again.",
+    )
+
+
+def _not_proven(decision: Decision) -> Summary:
+    return Summary(
+        "Nothing can be concluded yet.",
+        f"No difference was found, but {plural(len(decision.reasons), 'thing')} could not be settled, so equality is "
+        "not proven.",
+        "Treat the target as unverified. Settle the points listed below, then verify again.",
+    )
+
+
+def _needs_decision(result: VerificationResult, decision: Decision) -> Summary:
+    return Summary(
+        "The data are equal, but for losses that a person must decide about.",
+        f"{_compared(result)} All that is not equal was declared beforehand; "
+        f"{plural(len(decision.decisions_needed), 'line')} of it {_is(decision.decisions_needed)} not approved.",
+        "Decide about each line below: approve it in the plan (approved_by) or with --accept-loss RULE, or change the "
+        "plan so that nothing is lost. Then run again.",
+    )
+
+
+def _declared(result: VerificationResult) -> Summary:
+    lines = sum(1 for loss in result.losses if loss.count) + len(result.quarantined)
+    return Summary(
+        "The target holds the source's data, but for losses that were declared and approved.",
+        f"{_compared(result)} All that is not equal stands in the loss ledger: {plural(lines, 'line')}, each approved "
+        "by name.",
+        "The data are ready for cutover. Read the loss ledger and what was not checked, and keep the certificate and "
+        "the public key with the records of this migration.",
+    )
+
+
+def _is(items: tuple[str, ...]) -> str:
+    return "is" if len(items) == 1 else "are"

@@ -1,0 +1,389 @@
+"""The one call that does all of a verification: open both sides, compare, judge, sign, report.
+
+`verify_sides` is the work on two open databases; `verify_databases` is the same from two URLs, as the command does it.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from secrets import token_hex
+
+from kora import _core
+from kora.catalog import Catalog, NotModelled
+from kora.comparison.compare import Options, Pair, compare_table
+from kora.comparison.declared import Declared, read_declared
+from kora.comparison.mapping import Loss, Mapping, Side, TableMapping
+from kora.comparison.matching import match_catalogs, shared_key, unmatched_columns
+from kora.comparison.orphans import find_orphans
+from kora.comparison.result import (
+    ColumnDifference,
+    DatabaseFacts,
+    Finding,
+    NotChecked,
+    Orphans,
+    Quarantined,
+    Recount,
+    TableResult,
+    Timing,
+    VerificationResult,
+)
+from kora.comparison.structure import structure_losses
+from kora.databases.address import parse_address
+from kora.databases.base import Database, Selection
+from kora.databases.registry import open_database
+from kora.databases.secrets import resolve
+from kora.errors import InvalidRequest
+from kora.evidence.artifacts import Artifacts, write_artifacts
+from kora.evidence.signing import KeyStore
+from kora.evidence.verdict import decide_result
+from kora.settings import Settings
+
+Observer = Callable[[str, Side, _core.Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSide:
+    """One database, open at one position, with its catalog read there."""
+
+    database: Database
+    catalog: Catalog
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyOptions:
+    """How to verify. `accept_loss` approves whole rules; `observe` receives the counters of each pass."""
+
+    migration_key: _core.DigestKey
+    run_id: str
+    accept_loss: tuple[str, ...] = ()
+    approver: str = "--accept-loss"
+    show_values: bool = False
+    findings_limit: int = 100
+    spill_directory: Path | None = None
+    observe: Observer | None = None
+    timings: tuple[Timing, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A result, and the comparison profiles behind it: table pair → canonical JSON."""
+
+    result: VerificationResult
+    profiles: dict[str, str]
+
+
+def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options: VerifyOptions) -> Verified:
+    """Compares every pair of tables, then structure, and judges.
+
+    The key of the live comparison is drawn here, after both snapshots were opened.
+
+    Returns:
+        The whole result, verdict included. Differences are in it, not raised.
+    """
+    started, clock = _now(), time.monotonic()
+    mapping, strangers = _complete_mapping(source.catalog, target.catalog, declared.mapping)
+    compare_options = Options(
+        live=_core.DigestKey.random(),
+        root=options.migration_key,
+        findings_limit=max(options.findings_limit, sum(item.count for item in declared.quarantined) + 1),
+        show_values=options.show_values,
+        spill_directory=options.spill_directory,
+        observe=options.observe,
+    )
+    results = [_table_result(source, target, pair, compare_options, declared) for pair in mapping.tables]
+    results += strangers
+    orphans = find_orphans(source.database, source.catalog)
+    structure = structure_losses(
+        source.catalog,
+        target.catalog,
+        _present(mapping, source, target),
+        frozenset(loss.subject for loss in declared.losses),
+    )
+    ledger = _ledger(_with_orphans(structure, orphans), results, declared, options)
+    seconds = time.monotonic() - clock
+    rows = sum((result.source_rows or 0) + (result.target_rows or 0) for result in results)
+    result = VerificationResult(
+        verdict="not_proven",
+        source=DatabaseFacts(url=source.url, identity=source.database.identity()),
+        target=DatabaseFacts(url=target.url, identity=target.database.identity()),
+        tables=tuple(_with_losses(result, ledger) for result in results),
+        orphans=orphans,
+        losses=ledger,
+        quarantined=_approve_quarantined(declared, options),
+        recounts=_recounts(results, declared),
+        not_checked=_not_checked(source, target, mapping, declared),
+        seconds=seconds,
+        timings=(*options.timings, Timing(stage="verify", seconds=seconds, rows=rows)),
+        key_id=options.migration_key.key_id,
+        run_id=options.run_id,
+        started=started,
+        ended=_now(),
+    )
+    profiles = {pair.pair: pair.profile() for pair in mapping.tables}
+    return Verified(result.model_copy(update={"verdict": decide_result(result).verdict}), profiles)
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def _complete_mapping(source: Catalog, target: Catalog, given: Mapping | None) -> tuple[Mapping, list[TableResult]]:
+    """The declared mapping, or one by names; and a result for each table that has no partner."""
+    if given is None:
+        mapping, only_source, only_target = match_catalogs(source, target)
+        strangers = [TableResult(source=str(name), target=None, outcome="missing_in_target") for name in only_source]
+        strangers += [TableResult(source=None, target=str(name), outcome="extra_in_target") for name in only_target]
+        return mapping, strangers
+    known_source = {pair.source for pair in given.tables}
+    known_target = {pair.target for pair in given.tables}
+    strangers = [
+        TableResult(source=str(table.name), target=None, outcome="missing_in_target")
+        for table in source.tables
+        if table.name not in known_source
+    ]
+    strangers += [
+        TableResult(source=None, target=str(table.name), outcome="extra_in_target")
+        for table in target.tables
+        if table.name not in known_target
+    ]
+    return given, strangers
+
+
+def _present(mapping: Mapping, source: OpenSide, target: OpenSide) -> Mapping:
+    """The part of a mapping whose tables exist on both sides."""
+    left = {table.name for table in source.catalog.tables}
+    right = {table.name for table in target.catalog.tables}
+    return Mapping(tables=tuple(pair for pair in mapping.tables if pair.source in left and pair.target in right))
+
+
+def _table_result(
+    source: OpenSide, target: OpenSide, mapping: TableMapping, options: Options, declared: Declared
+) -> TableResult:
+    """Compares one pair; a table that is absent or unreadable gets the outcome that says so."""
+    names = {"source": str(mapping.source), "target": str(mapping.target)}
+    source_table = next((table for table in source.catalog.tables if table.name == mapping.source), None)
+    target_table = next((table for table in target.catalog.tables if table.name == mapping.target), None)
+    if source_table is None:
+        raise InvalidRequest(
+            f"the mapping names a source table {mapping.source} that does not exist in {source.url}",
+            hint="correct the map or plan, or leave the table out with --exclude",
+        )
+    if target_table is None:
+        count = 0 if source_table.unreadable else source.database.row_count(source_table)
+        return TableResult(**names, outcome="missing_in_target", source_rows=count, missing_in_target=count)
+    if source_table.unreadable or target_table.unreadable:
+        return TableResult(**names, outcome="not_run")
+    if not mapping.columns:
+        return TableResult(**names, outcome="not_comparable")
+    key, unique = shared_key(source_table, target_table, mapping.columns)
+    complete = mapping.model_copy(update={"key": key, "unique": unique})
+    pair = Pair(source.database, target.database, source_table, target_table, complete)
+    result = compare_table(pair, options)
+    dropped = [
+        name for name in unmatched_columns(source_table, mapping) if (mapping.source, name) not in declared.dropped
+    ]
+    return _without_columns(result, dropped) if dropped else result
+
+
+def _without_columns(result: TableResult, columns: Sequence[str]) -> TableResult:
+    """A column that the target lacks makes every row differ."""
+    differences = tuple(
+        ColumnDifference(
+            column=name,
+            source_kind="column",
+            source_value=None,
+            target_kind="absent",
+            target_value=None,
+            rule="the target has no such column",
+        )
+        for name in columns
+    )
+    finding = Finding(outcome="mismatch", key="(every row)", columns=differences)
+    return result.model_copy(
+        update={
+            "outcome": "mismatch",
+            "mismatch": result.source_rows or 0,
+            "findings": (finding, *result.findings),
+        }
+    )
+
+
+def _with_orphans(structure: Sequence[Loss], orphans: Sequence[Orphans]) -> list[Loss]:
+    """A foreign key that the target lacks, or does not vouch for, because rows break it: one loss, counted in rows."""
+    broken = {f"foreign key {item.foreign_key}": item.count for item in orphans}
+    return [
+        Loss(rule="orphaned_foreign_key", subject=loss.subject, count=broken[loss.subject], reason=loss.reason)
+        if loss.rule == "foreign_key" and loss.subject in broken
+        else loss
+        for loss in structure
+    ]
+
+
+def _ledger(
+    structure: Sequence[Loss], results: Sequence[TableResult], declared: Declared, options: VerifyOptions
+) -> tuple[Loss, ...]:
+    """All losses that KORA itself found, with the reasons and approvals that the plan gives them.
+
+    An approval covers at most the count that it was given for: what has grown since needs a new one.
+    """
+    approvals = {(loss.rule, loss.subject): loss for loss in declared.losses}
+    ledger = []
+    found = [*structure, *(loss for result in results for loss in result.losses)]
+    seen = {(loss.rule, loss.subject) for loss in found}
+    found += [
+        loss
+        for loss in declared.losses
+        if (loss.rule, loss.subject) not in seen and loss.rule in declared.only_declared
+    ]
+    for loss in found:
+        plan = approvals.get((loss.rule, loss.subject))
+        update: dict[str, object] = {}
+        if plan is not None:
+            update["reason"] = plan.reason or loss.reason
+            if plan.approved_by and loss.count <= plan.count:
+                update["approved_by"] = plan.approved_by
+        if loss.rule in options.accept_loss:
+            update["approved_by"] = options.approver
+        ledger.append(loss.model_copy(update=update))
+    return tuple(ledger)
+
+
+def _with_losses(result: TableResult, ledger: Sequence[Loss]) -> TableResult:
+    """The table's own losses with their approvals."""
+    approved = {(loss.rule, loss.subject): loss for loss in ledger}
+    losses = tuple(approved.get((loss.rule, loss.subject), loss) for loss in result.losses)
+    return result.model_copy(update={"losses": losses})
+
+
+def _approve_quarantined(declared: Declared, options: VerifyOptions) -> tuple[Quarantined, ...]:
+    if "quarantined" not in options.accept_loss:
+        return declared.quarantined
+    return tuple(item.model_copy(update={"approved_by": options.approver}) for item in declared.quarantined)
+
+
+def _recounts(results: Sequence[TableResult], declared: Declared) -> tuple[Recount, ...]:
+    """Rules whose count by the loader differs from KORA's own over the raw source values."""
+    if declared.loader_counts is None:
+        return ()
+    counted = {(loss.rule, loss.subject): loss.count for result in results for loss in result.losses}
+    differing = []
+    for rule, subject in sorted(set(counted) | set(declared.loader_counts)):
+        loader, kora = declared.loader_counts.get((rule, subject), 0), counted.get((rule, subject), 0)
+        if loader != kora:
+            differing.append(Recount(rule=rule, subject=subject, declared=loader, recounted=kora))
+    return tuple(differing)
+
+
+def _not_checked(source: OpenSide, target: OpenSide, mapping: Mapping, declared: Declared) -> tuple[NotChecked, ...]:
+    """What exists and was not looked at, both sides."""
+    entries = []
+    for side, opened in (("source", source), ("target", target)):
+        entries += [_from_catalog(item, side) for item in opened.catalog.not_modelled]
+        entries += [
+            NotChecked(what="unreadable table", name=str(table.name), detail=table.unreadable, side=side, blocking=True)
+            for table in opened.catalog.tables
+            if table.unreadable
+        ]
+    for pair in mapping.tables:
+        known = {column.target for column in pair.columns}
+        table = next((item for item in target.catalog.tables if item.name == pair.target), None)
+        extra = [column.name for column in table.columns if column.name not in known] if table else []
+        excluded = set(pair.not_comparable)
+        entries += [
+            NotChecked(what="column only in the target", name=f"{pair.target}.{name}", side="target")
+            for name in extra
+            if name not in excluded
+        ]
+    entries += [NotChecked(what=what, name=name, detail=detail) for what, name, detail in declared.not_checked]
+    entries.append(
+        NotChecked(
+            what="behaviour",
+            name="collation order, length limits, constraints, queries and routines",
+            detail="the stored data and the declared structure were compared; nothing was executed on either side",
+        )
+    )
+    return tuple(entries)
+
+
+def _from_catalog(item: NotModelled, side: str) -> NotChecked:
+    return NotChecked.model_validate(
+        {"what": item.what, "name": item.name, "detail": item.detail, "count": item.count, "side": side}
+    )
+
+
+def verify_databases(
+    source: str,
+    target: str,
+    *,
+    mapping_file: Path | None,
+    plan_file: Path | None,
+    tables: tuple[str, ...],
+    exclude: tuple[str, ...],
+    out: Path | None,
+    accept_loss: tuple[str, ...],
+    show_values: bool,
+    settings: Settings,
+    progress: Observer | None,
+) -> tuple[VerificationResult, Artifacts]:
+    """Verifies one database against another, whoever migrated them, and writes certificate and report.
+
+    Args:
+        source: URL of the one that was left.
+        target: URL of the one that was moved to.
+        mapping_file: A map; without one, and without a plan, names decide.
+        plan_file: A plan of which only the mapping and the approvals are read.
+        tables: Patterns of source tables to compare; all if empty. Narrowed on the target through the mapping.
+        exclude: Patterns of tables left out on both sides.
+        out: Folder for certificate, report and public key; the current one if None.
+        accept_loss: Rules whose losses the operator accepts here and now.
+        show_values: Whether findings hold values.
+        settings: Where keys and state live.
+        progress: Called for each pass with its counters.
+
+    Raises:
+        SenseiError: Nothing could be compared; differences are never raised.
+    """
+    declared = read_declared(mapping_file, plan_file)
+    run_id = f"verify-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{token_hex(3)}"
+    keys = KeyStore(settings.home_directory)
+    with ExitStack() as stack:
+        left = _open_side(stack, source, "source", Selection(tables=tables, exclude=exclude))
+        right = _open_side(stack, target, "target", Selection(exclude=exclude))
+        if tables:
+            left, right, declared = _narrow(left, right, declared)
+        options = VerifyOptions(
+            migration_key=_core.DigestKey(keys.migration_key(run_id)),
+            run_id=run_id,
+            accept_loss=accept_loss,
+            show_values=show_values,
+            observe=progress,
+        )
+        verified = verify_sides(left, right, declared, options)
+    artifacts = write_artifacts(
+        verified.result,
+        out or Path.cwd(),
+        keys.signing_key(),
+        plan_bytes=plan_file.read_bytes() if plan_file else None,
+        profiles=verified.profiles,
+    )
+    return verified.result, artifacts
+
+
+def _open_side(stack: ExitStack, url: str, role: Side, selection: Selection) -> OpenSide:
+    address = parse_address(url)
+    database = open_database(address, role=role, secret=resolve(address, role))
+    stack.callback(database.close)
+    return OpenSide(database, database.catalog(selection), str(address))
+
+
+def _narrow(left: OpenSide, right: OpenSide, declared: Declared) -> tuple[OpenSide, OpenSide, Declared]:
+    """Leaves of a declared mapping and of the target what belongs to the chosen source tables."""
+    chosen = {table.name for table in left.catalog.tables}
+    mapping = declared.mapping or match_catalogs(left.catalog, right.catalog)[0]
+    kept = Mapping(tables=tuple(pair for pair in mapping.tables if pair.source in chosen))
+    partners = {pair.target for pair in kept.tables}
+    catalog = replace(right.catalog, tables=tuple(table for table in right.catalog.tables if table.name in partners))
+    return left, replace(right, catalog=catalog), replace(declared, mapping=kept)

@@ -1,0 +1,118 @@
+"""The clinic that every adapter of the contract suite holds, and how each engine is given it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from kora._core import SqliteConnection
+from tests.servers import Database as Server
+
+PEOPLE = [
+    (1, "Ada", "München"),
+    (2, 'it\'s \\ "odd"', ""),
+    (3, "Ωμέγα 🙂", None),
+    (4, "a,b", "two\nlines"),
+    (5, "Eve", "Nairobi"),
+    (6, "Ada", "München"),
+    (7, "", "Kisumu"),
+]
+VISITS = [(person, place, person * 10) for person in range(1, 5) for place in ("A'b", "Zürich", "kis\\umu")]
+LOG = ["same", "same", "other"]
+
+SCHEMA = """
+CREATE TABLE people (id INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, city TEXT);
+CREATE TABLE visit (person INTEGER NOT NULL, place VARCHAR(20) NOT NULL, cost INTEGER, PRIMARY KEY (person, place));
+CREATE TABLE log (line TEXT);
+CREATE TABLE _sensei_checkpoint (chunk INTEGER);
+"""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A database with the clinic in it.
+
+    `write` runs one statement from outside, as another program would; it raises what the engine raises.
+    """
+
+    engine: str
+    url: str
+    schema: str
+    write: Callable[[str], None]
+
+    @property
+    def has_keys(self) -> bool:
+        return self.engine != "csv"
+
+
+def _literal(value: object) -> str:
+    if value is None:
+        return "NULL"
+    return str(value) if isinstance(value, int) else "'" + str(value).replace("'", "''") + "'"
+
+
+def statements() -> list[str]:
+    """Everything as plain SQL that three engines understand."""
+    made = [part for part in SCHEMA.split(";") if part.strip()]
+    for table, rows in (("people", PEOPLE), ("visit", VISITS), ("log", [(line,) for line in LOG])):
+        made += [f"INSERT INTO {table} VALUES ({', '.join(map(_literal, row))})" for row in rows]
+    return made
+
+
+def sqlite_sample(folder: Path) -> Sample:
+    path = folder / "clinic.db"
+
+    def write(statement: str) -> None:
+        connection = SqliteConnection(str(path), "create")
+        connection.execute(statement)
+        connection.close()
+
+    connection = SqliteConnection(str(path), "create")
+    connection.query("PRAGMA journal_mode = wal")
+    for statement in statements():
+        connection.execute(statement)
+    connection.close()
+    return Sample("sqlite", f"sqlite:///{path}", "", write)
+
+
+def duckdb_sample(folder: Path) -> Sample:
+    path = folder / "clinic.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        for statement in statements():
+            connection.execute(statement)
+
+    def write(statement: str) -> None:
+        with duckdb.connect(str(path)) as connection:
+            connection.execute(statement)
+
+    return Sample("duckdb", f"duckdb:///{path}", "main", write)
+
+
+def postgresql_sample(server: Server) -> Sample:
+    server.execute(*statements())
+    return Sample("postgresql", server.url, "public", lambda statement: server.execute(statement))
+
+
+def csv_sample(folder: Path) -> Sample:
+    files = folder / "clinic"
+    files.mkdir()
+    for table, header, rows in (
+        ("people", "id,name,city", PEOPLE),
+        ("visit", "person,place,cost", VISITS),
+        ("log", "line", [(line,) for line in LOG]),
+        ("_sensei_checkpoint", "chunk", [(1,)]),
+    ):
+        lines = [",".join(_field(value) for value in row) for row in rows]
+        (files / f"{table}.csv").write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
+
+    def write(statement: str) -> None:
+        with (files / "people.csv").open("a", encoding="utf-8") as file:
+            file.write(f'8,"{statement}",x\n')
+
+    return Sample("csv", f"csv:///{files}", "", write)
+
+
+def _field(value: object) -> str:
+    """Unquoted empty is NULL, a quoted one the empty text."""
+    return "" if value is None else str(value) if isinstance(value, int) else '"' + str(value).replace('"', '""') + '"'

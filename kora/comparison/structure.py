@@ -23,7 +23,9 @@ def structure_losses(
     tables = {pair.source: pair.target for pair in mapping.tables}
     losses: list[Loss] = []
     for pair in mapping.tables:
-        losses += _table_losses(source.table(pair.source), target.table(pair.target), pair, tables, declared)
+        left, right = source.table(pair.source), target.table(pair.target)
+        losses += _table_losses(left, right, pair, tables, declared)
+        losses += _distrusted(left, right, pair, tables, (source.engine, target.engine))
     losses += _missing("view", (view.name for view in source.views), (view.name for view in target.views))
     selected = {table.name for table in source.tables}
     triggers = [item for item in source.triggers if item.table in selected or item.table not in _names(source)]
@@ -98,13 +100,33 @@ def _foreign_key_losses(
     for candidate in target.foreign_keys:
         if set(candidate.columns) != {name for name, _ in wanted} or candidate.parent != parent:
             continue
-        if key.validated and not candidate.validated:
-            yield _loss("foreign_key", subject, "it stands NOT VALID: rows of today may break it")
         same = (candidate.on_delete, candidate.on_update) == (key.on_delete, key.on_update)
         if not same and not {key.on_delete, key.on_update} <= passive:
             yield _loss("foreign_key_action", subject, f"ON DELETE {key.on_delete}, ON UPDATE {key.on_update} is lost")
         return
     yield _loss("foreign_key", subject)
+
+
+def _distrusted(
+    source: Table, target: Table, pair: TableMapping, tables: dict[Name, Name], engines: tuple[str, str]
+) -> Iterator[Loss]:
+    """Foreign keys that the target holds without vouching for its rows, although the source did or never could.
+
+    SQLite as a target vouches for none, whatever the rows are; its keys are judged by the orphans alone.
+    """
+    names = {column.source: column.target for column in pair.columns}
+    for key in source.foreign_keys:
+        wanted = {names.get(name, "") for name in key.columns}
+        for candidate in target.foreign_keys:
+            same = set(candidate.columns) == wanted and candidate.parent == tables.get(key.parent)
+            if (
+                same
+                and not candidate.validated
+                and engines[1] != "sqlite"
+                and (key.validated or engines[0] == "sqlite")
+            ):
+                subject = f"foreign key {foreign_key_subject(source.name, key)}"
+                yield _loss("foreign_key", subject, "it stands NOT VALID: rows of today break it, new ones may not")
 
 
 def _index_losses(source: Table, target: Table, names: dict[str, str]) -> Iterator[Loss]:

@@ -144,7 +144,10 @@ class _Table:
         )
 
     def _source_range(self, chunk: Chunk) -> KeyRange | None:
-        return KeyRange(self._key, chunk.after, chunk.upto) if self._key else None
+        """None for a whole table: it is then read as it lies, without the cost of an order."""
+        if chunk.after is None and chunk.upto is None:
+            return None
+        return KeyRange(self._key, chunk.after, chunk.upto)
 
     def _load_unit(self, chunk: Chunk, progress: Progress) -> int:
         """Loads one unit; where the engine gives the whole transaction back, again without the rows it blamed."""

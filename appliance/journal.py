@@ -22,8 +22,9 @@ StageState = Literal["started", "done"]
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS stage (
-    ordinal INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, state TEXT NOT NULL, milliseconds INTEGER NOT NULL DEFAULT 0,
-    row_count INTEGER NOT NULL DEFAULT 0, byte_count INTEGER NOT NULL DEFAULT 0
+    ordinal INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, state TEXT NOT NULL,
+    milliseconds INTEGER NOT NULL DEFAULT 0, row_count INTEGER NOT NULL DEFAULT 0,
+    byte_count INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE IF NOT EXISTS chunk (
     table_name TEXT NOT NULL, number INTEGER NOT NULL, after TEXT, upto TEXT, PRIMARY KEY (table_name, number)

@@ -10,6 +10,7 @@ from appliance.faults import reached
 from appliance.loading.base import TargetWriter
 from appliance.migration import Migration
 from appliance.progress import Event
+from appliance.stages.load import refused_rows
 from appliance.stages.prepare import execute_phase
 from kora.errors import EngineError
 
@@ -49,12 +50,10 @@ def _put(migration: Migration, writer: TargetWriter, statement: Statement, done:
 
 
 def write_quarantine(migration: Migration) -> None:
-    """Every refused row of the run, with key, column and reason, one JSON object a line; mode 0600."""
-    sources = {str(table.target): str(table.source) for table in migration.decided_plan.tables}
+    """Every refused row of the run, with key, column, reason and values, one JSON object a line; mode 0600."""
     lines = [
-        json.dumps({"table": sources[table], "key": row.key, "column": row.column, "reason": row.reason})
-        for (table, _), checkpoint in sorted(migration.checkpoints.items())
-        for row in checkpoint.refused
+        json.dumps({"table": table, "key": row.key, "column": row.column, "reason": row.reason, "values": values})
+        for table, row, values in refused_rows(migration)
     ]
     path = migration.run.quarantine_path
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -172,11 +172,15 @@ class DuckDbDatabase:
                 raise EngineError(f"duckdb: {table.name}: the query gave no rows to read")
             return _core.arrow_rows(relation, types)
 
+    def _expression(self, table: Table, name: str) -> str:
+        """A column, or the text of an interval: DuckDB's Arrow export wraps microseconds beyond 292 years."""
+        quoted = self.dialect.quote(name)
+        return f"CAST({quoted} AS VARCHAR)" if table.column(name).type.wire == "INTERVAL" else quoted
+
     def _select(self, table: Table, columns: Sequence[str]) -> str:
         require_readable(table, columns)
-        return (
-            f"SELECT {', '.join(self.dialect.quote(name) for name in columns)} FROM {self.dialect.qualify(table.name)}"
-        )
+        expressions = ", ".join(self._expression(table, name) for name in columns)
+        return f"SELECT {expressions} FROM {self.dialect.qualify(table.name)}"
 
     def _values(self, table: Table, key: Sequence[str], values: KeyTuple) -> list[str]:
         """A key's values as SQL: texts cast to the columns' types."""

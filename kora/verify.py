@@ -98,6 +98,7 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
     results = [_table_result(source, target, pair, compare_options, declared) for pair in mapping.tables]
     results += strangers
     quarantined, unfounded = _believed(_approve_quarantined(declared, options), results)
+    results = [_cut(result, options.findings_limit) for result in results]
     orphans = find_orphans(source.database, source.catalog)
     structure = structure_losses(
         source.catalog,
@@ -308,6 +309,13 @@ def _believed(
     return tuple(kept), tuple(unfounded)
 
 
+def _cut(result: TableResult, limit: int) -> TableResult:
+    """The result with at most `limit` findings: where rows were quarantined, more were listed to be matched."""
+    cut = result.findings[limit:]
+    update = {"findings": result.findings[:limit], "findings_omitted": result.findings_omitted + len(cut)}
+    return result.model_copy(update=update) if cut else result
+
+
 def _missing_keys(result: TableResult) -> Counter[str]:
     return Counter(finding.key for finding in result.findings if finding.outcome == "missing_in_target")
 
@@ -455,8 +463,15 @@ def _narrow(
         if table.name in chosen[1]
         or (table.name not in paired[1] and not selection.tables and without.includes(table.name))
     )
+    gone = {table.name for table in left.catalog.tables} - {table.name for table in sources}
+    catalog = replace(
+        left.catalog,
+        tables=sources,
+        views=tuple(view for view in left.catalog.views if selection.includes(view.name)),
+        triggers=tuple(trigger for trigger in left.catalog.triggers if trigger.table not in gone),
+    )
     return (
-        replace(left, catalog=replace(left.catalog, tables=sources)),
+        replace(left, catalog=catalog),
         replace(right, catalog=replace(right.catalog, tables=targets)),
         replace(declared, mapping=Mapping(tables=kept)),
     )

@@ -11,7 +11,7 @@ from appliance.loading.base import TargetWriter
 from appliance.migration import Migration
 from appliance.progress import Event
 from appliance.stages.load import refused_rows
-from appliance.stages.prepare import execute_phase
+from appliance.stages.prepare import execute_phase, made_objects
 from kora.errors import EngineError
 
 name = "finalize"
@@ -21,8 +21,7 @@ def run(migration: Migration) -> tuple[int, int]:
     """Executes what comes after the data. A constraint that the data break is left out and noted, never forced."""
     plan = migration.decided_plan
     engine = target_engine(plan.target.engine)
-    made = migration.journal.fact("made")
-    done = {str(item) for item in made} if isinstance(made, list) else set()
+    done = made_objects(migration.journal)
     statements = engine.create_statements(plan)
     with closing(migration.target.writer()) as writer:
         for statement in statements:

@@ -17,6 +17,7 @@ from appliance.planning.names import name_everything
 from appliance.planning.order import load_order
 from appliance.planning.views import plan_views, refuse_programs
 from kora.catalog import Catalog, EnumType, Name, Sequence, Table
+from kora.databases.csvfiles import describe_dialects
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,9 @@ def make_plan(
     views = plan_views(context, tables)
     refuse_programs(context)
     _note_names(context, readable)
+    if catalog.engine == "csv":
+        for line in describe_dialects(catalog.facts):
+            decisions.note(f"read as {line}")
     return Plan(
         source=Endpoint(engine=cast("Engine", catalog.engine), url=chosen.source_url),
         target=Endpoint(engine=cast("Engine", target), url=chosen.target_url),

@@ -10,7 +10,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/cargo-target
 RUST_SOURCES := $(shell find kora/core kora/bindings -name '*.rs' -o -name 'Cargo.toml') kora/Cargo.toml kora/Cargo.lock
 DEMO_OUT ?= demo-out
 
-.PHONY: help setup system demo test test-slow test-rust lint format bench lock clean
+.PHONY: help setup system demo test test-slow test-rust lint format bench docs lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -58,6 +58,9 @@ format: $(VENV)/.ready
 
 bench: $(VENV)/.ready system ## Measure beside the peers; results in benchmarks/results/
 	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.ready ## Write docs/cli.md anew from the commands' own help
+	$(BIN)/python -m tests.generate_cli_docs
 
 lock: $(VENV)/.ready
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --group dev --group bench pyproject.toml -o requirements.lock

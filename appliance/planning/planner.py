@@ -128,6 +128,10 @@ def _parents(context: Context, table: Table, orphans: Mapping[str, int]) -> set[
 
 def _table(context: Context, references: References, name: Name) -> TablePlan:
     facts = references.facts[name]
+    if facts.table.partitioning is not None:
+        cut = facts.table.partitioning
+        reason = f"cut by {cut.strategy} ({cut.key}) on the source; loaded as one table"
+        context.decisions.lose("partitioning", f"partitioning {name}", 1, reason)
     primary_key, unique_keys = references.primary_keys[name], references.unique_keys[name]
     return TablePlan(
         source=name,

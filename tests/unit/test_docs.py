@@ -85,5 +85,5 @@ def test_the_example_of_a_map_is_a_map(tmp_path: Path) -> None:
     file.write_text(example, encoding="utf-8")
     mapping = read_declared(file, None).mapping
     assert mapping is not None
-    assert [str(table.source) for table in mapping.tables] == ["patient", "visit"]
+    assert [str(table.source) for table in mapping.tables] == ["patient", "region"]
     assert mapping.tables[0].columns[2].policies[0].rule == "zero_date_is_null"

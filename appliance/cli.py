@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kora.cli import run_group
+from kora.cli import entry_settings, run_group
 
 if TYPE_CHECKING:
     from appliance.planning.model import Plan
@@ -54,7 +54,7 @@ def assess(url: str, tables: Sequence[str], exclude: Sequence[str], schemas: Seq
         source=str(address), target="", tables=tuple(tables), exclude=tuple(exclude), schemas=tuple(schemas)
     )
     with output.Progress(quiet=as_json) as listener:
-        assessment = assess_source(request, Environment(_settings(), listener, _prompt(), {"source": address}))
+        assessment = assess_source(request, Environment(entry_settings(), listener, _prompt(), {"source": address}))
     output.print_assessment(assessment, as_json=as_json)
 
 
@@ -97,7 +97,7 @@ def plan(
         }
     )
     with output.Progress() as listener:
-        environment = Environment(_settings(), listener, _prompt(), {"source": left, "target": right})
+        environment = Environment(entry_settings(), listener, _prompt(), {"source": left, "target": right})
         made = make_plan(request, file, ddl, environment)
     output.print_plan(made, file)
 
@@ -144,7 +144,9 @@ def migrate(
     )
     with output.Progress(quiet=as_json) as listener:
         confirm = None if yes or as_json or not sys.stdin.isatty() else _confirm(listener)
-        environment = pipeline.Environment(_settings(), listener, _prompt(), {"source": left, "target": right}, confirm)
+        environment = pipeline.Environment(
+            entry_settings(), listener, _prompt(), {"source": left, "target": right}, confirm
+        )
         outcome = pipeline.migrate(request, plan_file, environment)
     return output.print_outcome(outcome, as_json=as_json)
 
@@ -157,7 +159,7 @@ def resume(run: str, as_json: bool) -> int:
     from appliance import output, pipeline
 
     with output.Progress(quiet=as_json) as listener:
-        outcome = pipeline.resume(run, pipeline.Environment(_settings(), listener, _prompt()))
+        outcome = pipeline.resume(run, pipeline.Environment(entry_settings(), listener, _prompt()))
     return output.print_outcome(outcome, as_json=as_json)
 
 
@@ -169,7 +171,7 @@ def recheck(run: str, as_json: bool) -> int:
     from appliance import output, pipeline
 
     with output.Progress(quiet=as_json) as listener:
-        changed = pipeline.recheck(run, pipeline.Environment(_settings(), listener, _prompt()))
+        changed = pipeline.recheck(run, pipeline.Environment(entry_settings(), listener, _prompt()))
     return output.print_recheck(run, changed, as_json=as_json)
 
 
@@ -183,7 +185,7 @@ def discard(run: str, yes: bool) -> None:
     if not yes and sys.stdin.isatty():
         click.confirm(f"Remove from the target everything that run {run} made?", abort=True, err=True)
     with output.Progress() as listener:
-        removed = pipeline.discard(run, pipeline.Environment(_settings(), listener, _prompt()))
+        removed = pipeline.discard(run, pipeline.Environment(entry_settings(), listener, _prompt()))
     output.print_lines(removed or ["nothing was there to remove"])
 
 
@@ -194,7 +196,7 @@ def runs(as_json: bool) -> None:
     from appliance import output
     from appliance.history import run_states
 
-    output.print_runs(run_states(_settings()), as_json=as_json)
+    output.print_runs(run_states(entry_settings()), as_json=as_json)
 
 
 @sensei.command(epilog=_EXAMPLE.format("sensei show 20261122-2254"))
@@ -205,13 +207,7 @@ def show(run: str, as_json: bool) -> None:
     from appliance import output
     from appliance.history import run_state
 
-    output.print_run(run_state(_settings(), run), as_json=as_json)
-
-
-def _settings() -> Any:
-    from kora.settings import Settings
-
-    return Settings()
+    output.print_run(run_state(entry_settings(), run), as_json=as_json)
 
 
 def _absolute(url: str) -> "Address":

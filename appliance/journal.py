@@ -22,9 +22,10 @@ StageState = Literal["started", "done"]
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS stage (
-    name TEXT PRIMARY KEY, state TEXT NOT NULL, milliseconds INTEGER NOT NULL DEFAULT 0,
-    row_count INTEGER NOT NULL DEFAULT 0, byte_count INTEGER NOT NULL DEFAULT 0
-) WITHOUT ROWID;
+    ordinal INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, state TEXT NOT NULL,
+    milliseconds INTEGER NOT NULL DEFAULT 0, row_count INTEGER NOT NULL DEFAULT 0,
+    byte_count INTEGER NOT NULL DEFAULT 0
+);
 CREATE TABLE IF NOT EXISTS chunk (
     table_name TEXT NOT NULL, number INTEGER NOT NULL, after TEXT, upto TEXT, PRIMARY KEY (table_name, number)
 ) WITHOUT ROWID;
@@ -99,7 +100,9 @@ class Journal:
 
     def stages(self) -> dict[str, tuple[StageState, int, int, int]]:
         """Per stage in order of first start: state, milliseconds, rows, bytes."""
-        rows = self._connection.execute("SELECT name, state, milliseconds, row_count, byte_count FROM stage")
+        rows = self._connection.execute(
+            "SELECT name, state, milliseconds, row_count, byte_count FROM stage ORDER BY ordinal"
+        )
         return {name: (state, ms, row_count, byte_count) for name, state, ms, row_count, byte_count in rows}
 
     def set_chunks(self, table: str, chunks: list[Chunk]) -> None:

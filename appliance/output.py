@@ -204,4 +204,4 @@ def _state_json(state: RunState) -> dict[str, object]:
 
 
 def _stdout() -> Console:
-    return Console(highlight=False, markup=False, soft_wrap=not sys.stdout.isatty())
+    return report_terminal.stdout_console()

@@ -320,7 +320,10 @@ def discard(run_id: str, environment: Environment) -> list[str]:
         address = _address(run, "target", environment)
         target = open_target(address, _secret(address, "target", environment))
         removed = []
-        made = journal.created()
+        # What was planned but never made may bear the name of somebody else's object.
+        ours = prepare.made_objects(journal) | {str(journal.fact("making"))}
+        ours |= {name for name, _, _ in create_statements(address.engine)}
+        made = [(name, drop) for name, drop in journal.created() if name in ours]
         if made and target.exists():
             with closing(target.writer()) as writer:
                 for name, drop in made:

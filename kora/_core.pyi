@@ -51,6 +51,8 @@ class RowStream:
         """Reads to the end; the rows that came."""
     def shown(self, limit: int) -> list[list[tuple[str, str | None]]]:
         """The first `limit` rows, each value as its kind and its exact text (bytes in hex): for tests and samples."""
+    def picked(self, ordinals: Sequence[int]) -> list[list[tuple[str, str | None]]]:
+        """The rows at these ordinals (from 0, ascending), each value as its kind and its text. Consumes the stream."""
 
 def sqlite_rows(connection: SqliteConnection, sql: str, parameters: Sequence[Scalar] = ()) -> RowStream: ...
 def postgres_rows(connection: PostgresConnection, query: str, types: Sequence[str]) -> RowStream:

@@ -83,7 +83,7 @@ def verify(
     """
     if mapping_file and plan_file:
         raise click.UsageError("--map and --plan exclude each other: a plan contains its map")
-    settings = _settings()
+    settings = entry_settings()
     from kora.evidence import report_terminal as report
     from kora.evidence.verdict import decide_result
     from kora.verify import verify_databases
@@ -171,7 +171,7 @@ def keygen(as_json: bool) -> int:
     Example:
       SENSEI_HOME=/srv/sensei kora keygen
     """
-    settings = _settings()
+    settings = entry_settings()
     from kora.evidence import report_terminal as report
     from kora.evidence.signing import KeyStore
 
@@ -201,7 +201,7 @@ def fingerprint(url: str, tier: int, output: Path, role: "Role", run_id: str | N
     Example:
       kora fingerprint sqlite:///clinic.db --tier 0 -o clinic.kfp
     """
-    settings = _settings()
+    settings = entry_settings()
     from kora.evidence import report_terminal as report
     from kora.evidence.carried import write_fingerprint
 
@@ -257,7 +257,8 @@ def _report(message: str, hint: str, exit_code: int) -> int:
     return int(exit_code)
 
 
-def _settings() -> "Settings":
+def entry_settings() -> "Settings":
+    """The settings of this process, its logs configured; an impossible value in the environment is named."""
     from pydantic import ValidationError
 
     from kora.logs import configure_logs

@@ -10,7 +10,8 @@ from appliance.faults import reached
 from appliance.loading.base import TargetWriter
 from appliance.migration import Migration
 from appliance.progress import Event
-from appliance.stages.prepare import execute_phase
+from appliance.stages.load import refused_rows
+from appliance.stages.prepare import execute_phase, made_objects
 from kora.errors import EngineError
 
 name = "finalize"
@@ -20,8 +21,7 @@ def run(migration: Migration) -> tuple[int, int]:
     """Executes what comes after the data. A constraint that the data break is left out and noted, never forced."""
     plan = migration.decided_plan
     engine = target_engine(plan.target.engine)
-    made = migration.journal.fact("made")
-    done = {str(item) for item in made} if isinstance(made, list) else set()
+    done = made_objects(migration.journal)
     statements = engine.create_statements(plan)
     with closing(migration.target.writer()) as writer:
         for statement in statements:
@@ -49,12 +49,10 @@ def _put(migration: Migration, writer: TargetWriter, statement: Statement, done:
 
 
 def write_quarantine(migration: Migration) -> None:
-    """Every refused row of the run, with key, column and reason, one JSON object a line; mode 0600."""
-    sources = {str(table.target): str(table.source) for table in migration.decided_plan.tables}
+    """Every refused row of the run, with key, column, reason and values, one JSON object a line; mode 0600."""
     lines = [
-        json.dumps({"table": sources[table], "key": row.key, "column": row.column, "reason": row.reason})
-        for (table, _), checkpoint in sorted(migration.checkpoints.items())
-        for row in checkpoint.refused
+        json.dumps({"table": table, "key": row.key, "column": row.column, "reason": row.reason, "values": values})
+        for table, row, values in refused_rows(migration)
     ]
     path = migration.run.quarantine_path
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -143,12 +143,6 @@ class _Table:
             key_types=tuple(names[key].target_type for key in self._key),
         )
 
-    def _source_range(self, chunk: Chunk) -> KeyRange | None:
-        """None for a whole table: it is then read as it lies, without the cost of an order."""
-        if chunk.after is None and chunk.upto is None:
-            return None
-        return KeyRange(self._key, chunk.after, chunk.upto)
-
     def _load_unit(self, chunk: Chunk, progress: Progress) -> int:
         """Loads one unit; where the engine gives the whole transaction back, again without the rows it blamed."""
         unit, blamed = self._unit(chunk), dict[int, str]()
@@ -195,7 +189,7 @@ class _Table:
     def _loader(self, chunk: Chunk, progress: Progress) -> Loader:
         engine = target_engine(self.migration.decided_plan.target.engine)
         stream = self.migration.source.rows(
-            self._source_table, [column.source for column in self._columns], self._source_range(chunk)
+            self._source_table, [column.source for column in self._columns], source_range(self._source_table, chunk)
         )
         mapping = TableMapping(
             source=self.plan.source,
@@ -258,7 +252,7 @@ class _Table:
         if checkpoint is None:
             return False
         stream = self.migration.source.rows(
-            self._source_table, [column.source for column in self._columns], self._source_range(chunk)
+            self._source_table, [column.source for column in self._columns], source_range(self._source_table, chunk)
         )
         rows, digest = raw_digest(stream, self.migration.migration_key)
         return (rows, digest.hex()) != (checkpoint.row_count, checkpoint.raw_digest)
@@ -296,6 +290,30 @@ def _prefetch(loader: Loader) -> Iterator[Batch]:
                 slots.get(timeout=0.05)
             except queue.Empty:
                 thread.join(0.05)
+
+
+def refused_rows(migration: Migration) -> Iterator[tuple[str, Refused, dict[str, str | None]]]:
+    """Every refused row of the run: source table, refusal, and its values as the source shows them, by column."""
+    for plan in migration.decided_plan.tables:
+        for chunk in migration.journal.chunks(str(plan.target)):
+            checkpoint = migration.checkpoints.get((str(plan.target), chunk.number))
+            if checkpoint is None or not checkpoint.refused:
+                continue
+            refused = sorted(checkpoint.refused, key=lambda row: row.ordinal)
+            table = migration.known_catalog.table(plan.source)
+            columns = [column.source for column in plan.columns if column.loaded and not column.not_comparable]
+            stream = migration.source.rows(table, columns, source_range(table, chunk))
+            shown = stream.picked([row.ordinal for row in refused])
+            for row, cells in zip(refused, shown, strict=True):
+                values = {name: text for name, (_, text) in zip(columns, cells, strict=True)}
+                yield str(plan.source), row, values
+
+
+def source_range(table: Table, chunk: Chunk) -> KeyRange | None:
+    """A chunk of the source. None for a whole table: it is then read as it lies, without the cost of an order."""
+    if chunk.after is None and chunk.upto is None:
+        return None
+    return KeyRange(table.stable_key, chunk.after, chunk.upto)
 
 
 def loader_counts(migration: Migration) -> dict[tuple[str, str], int]:

@@ -3,6 +3,7 @@
 from appliance.engines.base import Phase, Statement
 from appliance.engines.registry import target_engine
 from appliance.faults import reached
+from appliance.journal import Journal
 from appliance.loading.base import TargetWriter
 from appliance.loading.checkpoints import create_statements
 from appliance.migration import Migration
@@ -21,7 +22,7 @@ def run(migration: Migration) -> tuple[int, int]:
     size = sum(table.size_bytes or 0 for table in migration.known_catalog.tables)
     migration.target.preflight(max(size * _ROOM_FACTOR, _FEWEST_BYTES), plan.schemas)
     statements = engine.create_statements(plan)
-    if not migration.resumed:
+    if not migration.journal.created():
         _refuse_occupied(migration, [statement.object for statement in statements])
     # `drop_statements` names dependents first; the journal gives back the last recorded first.
     drops = [(statement.object, statement.sql) for statement in reversed(engine.drop_statements(plan))]
@@ -31,7 +32,7 @@ def run(migration: Migration) -> tuple[int, int]:
     try:
         for _, sql, _ in own:
             writer.execute(sql)
-        done = _prepared(migration)
+        done = made_objects(migration.journal)
         execute_phase(migration, writer, statements, "before_data", done)
     finally:
         writer.close()
@@ -45,20 +46,24 @@ def execute_phase(
     for statement in statements:
         if statement.phase != phase or statement.object in done:
             continue
+        interrupted = migration.journal.fact("making") == statement.object
+        migration.journal.set_fact("making", statement.object)
         reached(f"{phase}.statement.before")
         try:
             writer.execute(statement.sql)
         except EngineError as error:
-            if not (migration.resumed and "already exists" in error.message.lower()):
+            # Only the one statement at which an attempt was killed can have been made without our note of it.
+            if not (interrupted and "already exists" in error.message.lower()):
+                migration.journal.set_fact("making", None)
                 raise
-            # Made by the attempt that was killed between the engine's commit and our note of it.
         reached(f"{phase}.statement.after")
         done.add(statement.object)
         migration.journal.set_fact("made", sorted(done))
 
 
-def _prepared(migration: Migration) -> set[str]:
-    made = migration.journal.fact("made")
+def made_objects(journal: Journal) -> set[str]:
+    """Objects that stand in the target because this run made them, by their names in statements."""
+    made = journal.fact("made")
     return {str(item) for item in made} if isinstance(made, list) else set()
 
 

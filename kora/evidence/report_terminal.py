@@ -35,11 +35,12 @@ _STYLES = {
 }
 _MATCHED_TABLES_SHOWN = 30
 _LINES_SHOWN = 20
+_LOG_WIDTH = 140
 
 
 def print_result(result: VerificationResult, artifacts: Artifacts | None) -> None:
     """The summary of a verification on stdout."""
-    console = _stdout()
+    console = stdout_console()
     decision = decide_result(result)
     summary = words.summarize(result, decision)
     _verdict_line(console, decision.verdict, int(decision.exit_code))
@@ -91,7 +92,7 @@ def result_json(result: VerificationResult, artifacts: Artifacts | None) -> dict
 
 def print_checked(certificate: Certificate, present: Mapping[str, bool], key_ids: Iterable[str]) -> None:
     """What `kora check` says of an authentic file."""
-    console = _stdout()
+    console = stdout_console()
     console.print(Text("✓ authentic: ", style="green bold") + Text("signed by " + ", ".join(key_ids)))
     if certificate.statement:
         _predicate(console, certificate.statement.predicate)
@@ -106,7 +107,7 @@ def print_shown(certificate: Certificate, *, as_json: bool) -> None:
     if as_json:
         print_json(certificate.payload)
         return
-    console = _stdout()
+    console = stdout_console()
     console.print(Text("not checked: this shows what the file says; `kora check` says whether it is authentic"))
     _pairs(console, {"Claims signers": ", ".join(certificate.envelope.key_ids)})
     if certificate.statement:
@@ -120,7 +121,7 @@ def print_shown(certificate: Certificate, *, as_json: bool) -> None:
 def print_fingerprint(fingerprint: Fingerprint, path: Path) -> None:
     """What `kora fingerprint` made."""
     unreadable = [table.name for table in fingerprint.tables if table.unreadable]
-    console = _stdout()
+    console = stdout_console()
     console.print(Text(f"✓ {words.plural(len(fingerprint.tables), 'table')} fingerprinted", style="green bold"))
     _pairs(console, {"File": str(path), "Migration key": fingerprint.key_id})
     _lines(console, "Not readable", unreadable)
@@ -128,7 +129,7 @@ def print_fingerprint(fingerprint: Fingerprint, path: Path) -> None:
 
 def print_key(key_id: str, public_path: Path, private_path: Path, *, made: bool) -> None:
     """Where a key pair lies."""
-    console = _stdout()
+    console = stdout_console()
     console.print(Text("✓ a new signing key was made" if made else "a signing key is there already; it was kept"))
     _pairs(console, {"Key id": key_id, "Public key": str(public_path), "Private key": f"{private_path} (keep it home)"})
 
@@ -201,8 +202,10 @@ class TerminalProgress:
             self._running = True
 
 
-def _stdout() -> Console:
-    return Console(highlight=False, markup=False, soft_wrap=not sys.stdout.isatty())
+def stdout_console() -> Console:
+    """Where results go. Without a terminal lines are as long as a log's, and nothing is folded at 80."""
+    terminal = sys.stdout.isatty()
+    return Console(highlight=False, markup=False, soft_wrap=not terminal, width=None if terminal else _LOG_WIDTH)
 
 
 def _verdict_line(console: Console, verdict: str, exit_code: int) -> None:

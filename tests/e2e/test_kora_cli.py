@@ -155,7 +155,11 @@ def test_an_interruption_exits_4_with_a_hint(home):
         [sys.executable, "-m", "kora.cli", "show", str(fifo)], cwd=ROOT, stderr=subprocess.PIPE, text=True
     )
     writer = _opened_by_reader(fifo)
-    process.send_signal(2)
+    # A signal that arrives just before the read blocks is seen only after it: so it is sent until it is heard.
+    deadline = time.monotonic() + 30
+    while process.poll() is None and time.monotonic() < deadline:
+        process.send_signal(2)
+        time.sleep(0.2)
     error = process.communicate(timeout=30)[1]
     os.close(writer)
     assert process.returncode == 4

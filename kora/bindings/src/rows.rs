@@ -17,14 +17,19 @@ pub struct RowStream {
 impl RowStream {
     /// Wraps a reader.
     pub fn new(reader: Box<dyn RowReader>) -> Self {
-        Self { columns: reader.column_count(), reader: Mutex::new(Some(reader)) }
+        Self {
+            columns: reader.column_count(),
+            reader: Mutex::new(Some(reader)),
+        }
     }
 
     /// Takes the reader out: a stream is consumed once.
     pub fn take(&self) -> PyResult<Box<dyn RowReader>> {
         let taken = self.reader.lock().map(|mut slot| slot.take()).unwrap_or(None);
         taken.ok_or_else(|| {
-            crate::errors::to_python(kora_core::error::Error::Usage("this row stream was already consumed".into()))
+            crate::errors::to_python(kora_core::error::Error::Usage(
+                "this row stream was already consumed".into(),
+            ))
         })
     }
 }
@@ -59,7 +64,39 @@ impl RowStream {
             while rows.len() < limit {
                 let mut sink = |cells: &[Cell<'_>]| {
                     rows.push(cells.iter().map(display).collect());
-                    Ok(if rows.len() < limit { Flow::Continue } else { Flow::Pause })
+                    Ok(if rows.len() < limit {
+                        Flow::Continue
+                    } else {
+                        Flow::Pause
+                    })
+                };
+                if !reader.pump(&mut sink)? {
+                    break;
+                }
+            }
+            Ok(rows)
+        })
+        .into_python()
+    }
+
+    /// The rows at these ordinals (from 0, ascending), each value as its kind and its text.
+    fn picked(&self, py: Python<'_>, ordinals: Vec<u64>) -> PyResult<Vec<Vec<DecodedCell>>> {
+        let mut reader = self.take()?;
+        py.detach(|| {
+            let mut rows = Vec::new();
+            let mut ordinal = 0_u64;
+            let mut wanted = ordinals.iter().copied().peekable();
+            while wanted.peek().is_some() {
+                let mut sink = |cells: &[Cell<'_>]| {
+                    if wanted.next_if_eq(&ordinal).is_some() {
+                        rows.push(cells.iter().map(display).collect());
+                    }
+                    ordinal += 1;
+                    Ok(if wanted.peek().is_some() {
+                        Flow::Continue
+                    } else {
+                        Flow::Pause
+                    })
                 };
                 if !reader.pump(&mut sink)? {
                     break;

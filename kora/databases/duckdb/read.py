@@ -179,7 +179,8 @@ class DuckDbDatabase:
 
     def _select(self, table: Table, columns: Sequence[str]) -> str:
         require_readable(table, columns)
-        return f"SELECT {', '.join(self._expression(table, name) for name in columns)} FROM {self.dialect.qualify(table.name)}"
+        expressions = ", ".join(self._expression(table, name) for name in columns)
+        return f"SELECT {expressions} FROM {self.dialect.qualify(table.name)}"
 
     def _values(self, table: Table, key: Sequence[str], values: KeyTuple) -> list[str]:
         """A key's values as SQL: texts cast to the columns' types."""

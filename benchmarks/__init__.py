@@ -1,0 +1,1 @@
+"""Side-by-side measurements: KORA and Sensei beside their peers, in one run, on fixed seeded data."""

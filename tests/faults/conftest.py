@@ -1,0 +1,35 @@
+"""A small clinic, and targets of all three engines."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from appliance.demo.clinic import build_clinic
+from tests.faults.sensei import DuckdbTarget, PostgresqlTarget, SqliteTarget, Target
+from tests.servers import PostgresServer
+
+SCALE = 0.04
+MakeTarget: TypeAlias = Callable[[str, Path], Target]
+
+
+@pytest.fixture(scope="session")
+def clinic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """About 11,000 rows in 15 tables, some of them several chunks long. Read only: a test that changes it copies it."""
+    file = tmp_path_factory.mktemp("clinic") / "clinic.db"
+    build_clinic(file, scale=SCALE)
+    return file
+
+
+@pytest.fixture(scope="session")
+def make_target(postgres_server: PostgresServer) -> MakeTarget:
+    """A fresh, empty target of an engine."""
+
+    def make(engine: str, folder: Path) -> Target:
+        folder.mkdir(parents=True, exist_ok=True)
+        if engine == "postgresql":
+            return PostgresqlTarget(postgres_server.create_database())
+        return SqliteTarget(folder / "target.db") if engine == "sqlite" else DuckdbTarget(folder / "target.duckdb")
+
+    return make

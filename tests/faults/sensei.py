@@ -1,0 +1,272 @@
+"""Runs `sensei` as processes of their own, which a test may kill, and looks at what they left behind.
+
+The processes are forked from a server that has the program's modules loaded, so that hundreds of them cost little more
+than their work; each is the command line's own entry with its own environment, folders and output.
+"""
+
+import json
+import multiprocessing
+import os
+import signal
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any, Protocol
+
+import duckdb
+import psycopg
+
+from tests.servers import Database
+
+KILLED = -signal.SIGKILL
+LIMIT_SECONDS = 120
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["tests.faults.preload"])
+
+
+def _main(arguments: list[str], environment: dict[str, str], out: str, err: str) -> None:
+    for stream, path in ((1, out), (2, err)):
+        opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.dup2(opened, stream)
+    os.environ.update(environment)
+    sys.argv = ["sensei", *arguments]
+    from appliance.cli import main
+
+    main()
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a process ended. `code` is negative where a signal killed it."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The one JSON object on stdout."""
+        made: dict[str, Any] = json.loads(self.out)
+        return made
+
+    @property
+    def outcome(self) -> dict[str, Any]:
+        """What must not depend on interruptions: verdict, tables, losses, and all else but names and times."""
+        skipped = ("run", "notes", "seconds", "certificate", "report")
+        return {key: value for key, value in self.body.items() if key not in skipped}
+
+    @property
+    def notes(self) -> list[str]:
+        """What the run told the operator beside the result."""
+        return list(self.body["notes"])
+
+
+@dataclass
+class Running:
+    """A process under way."""
+
+    process: ForkServerProcess
+    out: Path
+    err: Path
+    trace: Path
+
+    @property
+    def pid(self) -> int:
+        """Its id."""
+        assert self.process.pid is not None
+        return self.process.pid
+
+    def points(self) -> list[str]:
+        """Fault points reached so far."""
+        return self.trace.read_text().split() if self.trace.exists() else []
+
+    def wait_for_points(self, count: int) -> bool:
+        """Until that many points were reached; False if the process ended before."""
+        deadline = time.monotonic() + LIMIT_SECONDS
+        while self.process.is_alive() and time.monotonic() < deadline:
+            if len(self.points()) >= count:
+                return True
+            time.sleep(0.001)
+        return False
+
+    def wait_for(self, point: str, times: int = 1) -> None:
+        """Until the point was reached that often."""
+        deadline = time.monotonic() + LIMIT_SECONDS
+        while self.points().count(point) < times:
+            assert self.process.is_alive(), f"it ended before {point}: {self.err.read_text()}"
+            assert time.monotonic() < deadline, f"{point} was not reached in {LIMIT_SECONDS} s"
+            time.sleep(0.001)
+
+    def kill(self) -> None:
+        """`kill -9`."""
+        os.kill(self.pid, signal.SIGKILL)
+
+    def finish(self) -> Finished:
+        """Waits for the end."""
+        self.process.join(LIMIT_SECONDS)
+        if self.process.exitcode is None:
+            self.kill()
+            self.process.join()
+            raise AssertionError(f"it still ran after {LIMIT_SECONDS} s: {self.err.read_text()}")
+        return Finished(self.process.exitcode, self.out.read_text(), self.err.read_text())
+
+
+@dataclass
+class Sensei:
+    """One `$SENSEI_HOME` and the commands run in it."""
+
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    started: int = 0
+
+    @property
+    def home(self) -> Path:
+        """$SENSEI_HOME."""
+        return self.folder / "home"
+
+    def start(self, *arguments: str, fault: str = "") -> Running:
+        """Starts a command; `fault` as SENSEI_FAULT takes it."""
+        self.started += 1
+        self.folder.mkdir(parents=True, exist_ok=True)
+        out, err, trace = (self.folder / f"{self.started}.{kind}" for kind in ("out", "err", "trace"))
+        environment = {"SENSEI_HOME": str(self.home), "SENSEI_FAULT": fault, "SENSEI_FAULT_TRACE": str(trace)}
+        process = _context.Process(
+            target=_main, args=(list(arguments), {**environment, **self.environment}, str(out), str(err))
+        )
+        process.start()
+        return Running(process, out, err, trace)
+
+    def run(self, *arguments: str, fault: str = "") -> Finished:
+        """Runs a command to its end."""
+        return self.start(*arguments, fault=fault).finish()
+
+    @property
+    def only_run(self) -> str:
+        """The id of the one run there is."""
+        [folder] = (self.home / "runs").iterdir()
+        return folder.name
+
+    def is_cleaned(self) -> bool:
+        """Whether the one run's journal says that its last stage is done."""
+        with closing(sqlite3.connect(self.home / "runs" / self.only_run / "journal.db")) as journal:
+            found = journal.execute("SELECT 1 FROM stage WHERE name = 'cleanup' AND state = 'done'").fetchone()
+        return found is not None
+
+
+class Target(Protocol):
+    """A target database as its own client sees it."""
+
+    url: str
+
+    def row_counts(self) -> dict[str, int]:
+        """Rows of every table."""
+        ...
+
+    def leftovers(self) -> list[str]:
+        """Objects whose name begins with `_sensei`."""
+        ...
+
+
+@dataclass(frozen=True)
+class SqliteTarget:
+    """A SQLite file."""
+
+    file: Path
+
+    @property
+    def url(self) -> str:
+        """As the command line takes it."""
+        return f"sqlite:///{self.file}"
+
+    def _names(self) -> list[str]:
+        with closing(sqlite3.connect(self.file)) as connection:
+            return [row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+
+    def row_counts(self) -> dict[str, int]:
+        """Rows of every table."""
+        with closing(sqlite3.connect(self.file)) as connection:
+            return {
+                name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]
+                for name in self._names()
+                if not name.startswith(("sqlite_", "_sensei"))
+            }
+
+    def leftovers(self) -> list[str]:
+        """Objects whose name begins with `_sensei`."""
+        return [name for name in self._names() if name.startswith("_sensei")]
+
+
+@dataclass(frozen=True)
+class DuckdbTarget:
+    """A DuckDB file."""
+
+    file: Path
+
+    @property
+    def url(self) -> str:
+        """As the command line takes it."""
+        return f"duckdb:///{self.file}"
+
+    @contextmanager
+    def _open(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with closing(duckdb.connect(str(self.file), read_only=True)) as connection:
+            yield connection
+
+    def row_counts(self) -> dict[str, int]:
+        """Rows of every table."""
+        with self._open() as connection:
+            names = connection.execute(
+                "SELECT table_name FROM duckdb_tables() WHERE schema_name NOT LIKE '\\_sensei%' ESCAPE '\\'"
+            ).fetchall()
+            return {name: _count(connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()) for (name,) in names}
+
+    def leftovers(self) -> list[str]:
+        """Objects whose name begins with `_sensei`."""
+        with self._open() as connection:
+            found = connection.execute(
+                "SELECT schema_name FROM duckdb_schemas() UNION ALL SELECT table_name FROM duckdb_tables()"
+            ).fetchall()
+        return [name for (name,) in found if name.startswith("_sensei")]
+
+
+@dataclass(frozen=True)
+class PostgresqlTarget:
+    """A database on a server."""
+
+    database: Database
+
+    @property
+    def url(self) -> str:
+        """As the command line takes it."""
+        return self.database.url
+
+    def row_counts(self) -> dict[str, int]:
+        """Rows of every table."""
+        with self.database.connect() as connection:
+            names = _column(connection, "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'")
+            return {
+                name: _count(connection.execute(f'SELECT count(*) FROM "{name}"'.encode()).fetchone()) for name in names
+            }
+
+    def leftovers(self) -> list[str]:
+        """Objects whose name begins with `_sensei`."""
+        with self.database.connect() as connection:
+            return _column(
+                connection,
+                "SELECT nspname::text FROM pg_namespace WHERE nspname LIKE '\\_sensei%'"
+                " UNION ALL SELECT relname::text FROM pg_class WHERE relname LIKE '\\_sensei%'",
+            )
+
+
+def _column(connection: psycopg.Connection[tuple[object, ...]], sql: str) -> list[str]:
+    return [str(row[0]) for row in connection.execute(sql.encode()).fetchall()]
+
+
+def _count(row: Sequence[object] | None) -> int:
+    assert row is not None
+    return int(str(row[0]))

@@ -1,0 +1,145 @@
+"""`kill -9` at every named place and at random ones; `sensei resume` then ends as if nothing had happened."""
+
+import ast
+import os
+import random
+import re
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import MakeTarget
+from tests.faults.sensei import KILLED, Finished, Sensei, Target
+
+ROOT = Path(__file__).parents[2]
+ENGINES = ("sqlite", "duckdb", "postgresql")
+CHUNK_SIZE_BYTES = "65536"
+AT_ONCE = max(os.cpu_count() or 1, 2)
+RANDOM_KILLS = {"sqlite": 13, "duckdb": 13, "postgresql": 14}
+FINISHED = "journal.finish_cleanup.after_commit"
+"""Behind this point the run is complete; only its last words are missing."""
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """A run that nobody interrupted."""
+
+    result: Finished
+    points: Sequence[str]
+    row_counts: dict[str, int]
+
+
+def migrate(source: Path, target: Target) -> tuple[str, ...]:
+    """The command under test."""
+    return ("migrate", f"sqlite:///{source}", target.url, "--chunk-size-bytes", CHUNK_SIZE_BYTES, "--yes", "--json")
+
+
+def undisturbed(source: Path, target: Target, folder: Path) -> Undisturbed:
+    """Runs to the end and remembers the way."""
+    running = Sensei(folder).start(*migrate(source, target))
+    result = running.finish()
+    assert result.code == 5, result.err
+    return Undisturbed(result, running.points(), target.row_counts())
+
+
+def problems_after_resume(sensei: Sensei, target: Target, expected: Undisturbed, point: str = "") -> list[str]:
+    """What differs from the undisturbed run once the killed one was resumed; empty if nothing does."""
+    if sensei.is_cleaned() != (point == FINISHED):
+        return ["it was not killed in the middle of the run"]
+    resumed = sensei.run("resume", sensei.only_run, "--json")
+    if resumed.code != expected.result.code:
+        return [f"resume ended with {resumed.code}: {resumed.err.strip()}"]
+    problems = []
+    if resumed.outcome != expected.result.outcome:
+        problems.append(f"the outcome differs: {resumed.out}")
+    if target.row_counts() != expected.row_counts:
+        problems.append(f"row counts differ: {target.row_counts()}")
+    if target.leftovers():
+        problems.append(f"left behind: {target.leftovers()}")
+    if resumed.notes != expected.result.notes:
+        problems.append(f"notes differ: {resumed.notes}")
+    return problems
+
+
+def occurrences(points: Sequence[str]) -> list[str]:
+    """`point:n` for the first of each point and, where it comes often, for one in the middle."""
+    wanted = []
+    for point in dict.fromkeys(points):
+        times = points.count(point)
+        wanted += [f"{point}:1"] + ([f"{point}:{times // 2 + 1}"] if times > 1 else [])
+    return wanted
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_kill_at_every_fault_point_is_made_good_by_resume(engine, clinic, make_target: MakeTarget, tmp_path):
+    expected = undisturbed(clinic, make_target(engine, tmp_path / "whole"), tmp_path / "whole")
+    faults = occurrences(expected.points)
+
+    def crash(fault: str) -> list[str]:
+        folder = tmp_path / fault.replace(":", "-")
+        target, sensei = make_target(engine, folder), Sensei(folder)
+        killed = sensei.run(*migrate(clinic, target), fault=fault)
+        if killed.code != KILLED:
+            return [f"{fault}: not killed but ended with {killed.code}: {killed.err.strip()}"]
+        point = fault.rpartition(":")[0]
+        return [f"{fault}: {text}" for text in problems_after_resume(sensei, target, expected, point)]
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        problems = [text for found in pool.map(crash, faults) for text in found]
+    print(f"{engine}: killed at {len(faults)} places, {len(set(expected.points))} different points")
+    assert problems == []
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_kills_at_random_moments_are_made_good_by_resume(engine, clinic, make_target: MakeTarget, tmp_path):
+    expected = undisturbed(clinic, make_target(engine, tmp_path / "whole"), tmp_path / "whole")
+    chance = random.Random(f"random kills of {engine}")
+    total = len(expected.points)
+    moments = [
+        (number, chance.randrange(1, total - 4), chance.uniform(0, 0.01)) for number in range(RANDOM_KILLS[engine])
+    ]
+
+    def crash(moment: tuple[int, int, float]) -> list[str]:
+        number, after_points, delay = moment
+        folder = tmp_path / str(number)
+        target, sensei = make_target(engine, folder), Sensei(folder)
+        running = sensei.start(*migrate(clinic, target))
+        assert running.wait_for_points(after_points), "it ended by itself before the kill"
+        running.process.join(delay)
+        running.kill()
+        if running.finish().code != KILLED:
+            return [f"kill {number} came too late"]
+        last = (running.points() or ["nothing"])[-1]
+        return [f"kill {number} behind {last}: {text}" for text in problems_after_resume(sensei, target, expected)]
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        problems = [text for found in pool.map(crash, moments) for text in found]
+    assert problems == []
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_resume_may_be_killed_too(engine, clinic, make_target: MakeTarget, tmp_path):
+    expected = undisturbed(clinic, make_target(engine, tmp_path / "whole"), tmp_path / "whole")
+    pairs = (
+        ("load.commit.before:9", "load.begin.after:1"),
+        ("load.batch.after:5", "load.commit.after:3"),
+        ("before_data.statement.after:4", "before_data.statement.after:2"),
+        ("journal.start_verify.after_commit", "certify.before"),
+        ("cleanup.before", "cleanup.after"),
+    )
+
+    def crash(pair: tuple[str, str]) -> list[str]:
+        folder = tmp_path / pair[0].replace(":", "-")
+        target, sensei = make_target(engine, folder), Sensei(folder)
+        first = sensei.run(*migrate(clinic, target), fault=pair[0])
+        second = sensei.run("resume", sensei.only_run, "--json", fault=pair[1])
+        if (first.code, second.code) != (KILLED, KILLED):
+            return [f"{pair}: ended with {first.code}, {second.code}: {first.err}{second.err}"]
+        return [f"{pair}: {text}" for text in problems_after_resume(sensei, target, expected)]
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        problems = [text for found in pool.map(crash, pairs) for text in found]
+    assert problems == []

@@ -1,0 +1,131 @@
+"""The engines' own clients: what writes into a target and reads back what was stored, without KORA."""
+
+import shutil
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import duckdb
+
+from tests.mutation.kinds import Kind
+from tests.servers import Database as Server
+
+Stored = list[tuple[object, ...]]
+
+
+class Client(Protocol):
+    """One database that belongs to the test alone. Statements are in the engine's own SQL."""
+
+    url: str
+
+    def build(self, statements: Sequence[str]) -> None:
+        """Makes the database as every round begins with it."""
+
+    def apply(self, probe: str, statements: Sequence[str]) -> tuple[Stored, Stored]:
+        """Runs statements; what the probe reads before and after them."""
+
+    def restore(self) -> None:
+        """Undoes everything since `build`."""
+
+
+class SqliteClient:
+    """A file through Python's own SQLite. Used only while KORA has no connection to that file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._kept = path, path.with_suffix(".kept")
+        self.url = f"sqlite:///{path}"
+
+    def build(self, statements: Sequence[str]) -> None:
+        with sqlite3.connect(self._path) as connection:
+            for statement in statements:
+                connection.execute(statement)
+        connection.close()
+        shutil.copyfile(self._path, self._kept)
+
+    def apply(self, probe: str, statements: Sequence[str]) -> tuple[Stored, Stored]:
+        with sqlite3.connect(self._path) as connection:
+            connection.text_factory = bytes  # texts that are no UTF-8 are read back too
+            before = connection.execute(probe).fetchall()
+            for statement in statements:
+                connection.execute(statement)
+            after = connection.execute(probe).fetchall()
+        connection.close()
+        return before, after
+
+    def restore(self) -> None:
+        shutil.copyfile(self._kept, self._path)
+
+
+class DuckDbClient:
+    """A DuckDB file through the `duckdb` package."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._kept = path, path.with_suffix(".kept")
+        self.url = f"duckdb:///{path}"
+
+    def build(self, statements: Sequence[str]) -> None:
+        with duckdb.connect(str(self._path)) as connection:
+            for statement in statements:
+                connection.execute(statement)
+        shutil.copyfile(self._path, self._kept)
+
+    def apply(self, probe: str, statements: Sequence[str]) -> tuple[Stored, Stored]:
+        with duckdb.connect(str(self._path)) as connection:
+            before = connection.execute(probe).fetchall()
+            for statement in statements:
+                connection.execute(statement)
+            return before, connection.execute(probe).fetchall()
+
+    def restore(self) -> None:
+        self._path.with_name(self._path.name + ".wal").unlink(missing_ok=True)
+        shutil.copyfile(self._kept, self._path)
+
+
+class PostgresClient:
+    """A database of the test's server through psycopg. Copies of the tables carry a name that no catalog shows."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._tables: list[str] = []
+        self.url = server.url
+
+    def build(self, statements: Sequence[str]) -> None:
+        with self._server.connect() as connection:
+            for statement in statements:
+                connection.execute(statement.encode())
+            listed = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+            self._tables = [str(name) for (name,) in listed]
+            for name in self._tables:
+                connection.execute(f"CREATE TABLE _sensei_kept_{name} AS TABLE {name}".encode())
+
+    def apply(self, probe: str, statements: Sequence[str]) -> tuple[Stored, Stored]:
+        with self._server.connect(autocommit=False) as connection:
+            before = connection.execute(probe.encode()).fetchall()
+            for statement in statements:
+                connection.execute(statement.encode())
+            return before, connection.execute(probe.encode()).fetchall()
+
+    def restore(self) -> None:
+        with self._server.connect(autocommit=False) as connection:
+            for name in self._tables:
+                connection.execute(f"DELETE FROM {name}; INSERT INTO {name} TABLE _sensei_kept_{name}".encode())
+
+
+def client(engine: str, folder: Path, name: str, server: Server) -> Client:
+    """A fresh database of an engine."""
+    if engine == "sqlite":
+        return SqliteClient(folder / f"{name}.db")
+    if engine == "duckdb":
+        return DuckDbClient(folder / f"{name}.duckdb")
+    return PostgresClient(server)
+
+
+def exact_text(engine: str, column: str, kind: Kind) -> str:
+    """SQL for what is stored in a column, kept apart as finely as the client can tell values apart."""
+    if engine == "sqlite":
+        return f"typeof({column}), {column}, hex({column})"
+    if engine == "duckdb":
+        stored = f"CAST({column} AS VARCHAR)"
+        return f"replace({stored}, '-nan', 'nan')" if kind.one_nan else stored
+    return f"trim_scale({column})::text" if kind.by_value else f"{column}::text"

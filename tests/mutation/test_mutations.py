@@ -98,7 +98,7 @@ def assert_names(table: TableResult, mutation: Mutation) -> None:
 
 def rounds(waiting: dict[str, list[Mutation]]) -> Iterator[list[Mutation]]:
     """Each mutation once, at most one of a table at a time, always with tables that stay as they are."""
-    draw = random.Random(SEED)  # noqa: S311  reproducible, not secret
+    draw = random.Random(SEED)
     while waiting:
         chosen = [table for table in sorted(waiting) if draw.random() < ALTERED_SHARE] or sorted(waiting)[:1]
         yield [waiting[table].pop(0) for table in chosen]

@@ -26,7 +26,7 @@ def test_every_command_and_option_says_what_it_does(program: str) -> None:
     for name, command in group.commands.items():
         assert command.help, f"{program} {name} has no help"
         for option in command.params:
-            if option.param_type_name == "option" and option.name not in ("role", "help"):
+            if option.param_type_name == "option":
                 assert getattr(option, "help", None), f"{program} {name} --{option.name} has no help"
     texts = [text for path, text in commands(group, program) if path != program]
     assert all("Example:" in text for text in texts), "a command shows no example"

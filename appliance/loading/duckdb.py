@@ -140,7 +140,7 @@ class DuckDBWriter:
     def commit(self, unit: Unit, checkpoint: Checkpoint) -> None:
         """Fills generations where asked for, completes the checkpoint row and commits."""
         if unit.generations:
-            self._promote(unit)
+            self._promote(unit, checkpoint)
         self._run(
             f"UPDATE {_TABLE} SET row_count = ?, raw_digest = ?, detail = ?"
             " WHERE run = ? AND table_name = ? AND number = ?",
@@ -154,7 +154,7 @@ class DuckDBWriter:
         self._run("COMMIT")
         self._in_transaction, self._unit = False, None
 
-    def _promote(self, unit: Unit) -> None:
+    def _promote(self, unit: Unit, checkpoint: Checkpoint) -> None:
         """Moves staged rows whose parents have arrived, until none is left."""
         columns = ", ".join(quote(name) for name in unit.columns)
         ready = " AND ".join(_parent_arrived(unit, child, parent) for child, parent in unit.generations)
@@ -169,6 +169,13 @@ class DuckDBWriter:
             self._run(f"INSERT INTO {_qualified(unit)} ({columns}) SELECT {columns} FROM {_STAGING}_ready")
             self._run(f"DELETE FROM {_STAGING} WHERE rowid IN (SELECT staged FROM {_STAGING}_ready)")
         left = self._connection.execute(f"SELECT count(*) FROM {_STAGING}").fetchone()
+        if left and left[0] and checkpoint.refused:
+            first = checkpoint.refused[0]
+            raise EngineError(
+                f"duckdb: {left[0]} rows of {unit.table} refer to rows that were refused; the first of those has the key"
+                f" {first.key or '(none)'}: {first.column} {first.reason}",
+                hint="refuse this foreign key in the plan, or mend the refused rows in the source",
+            )
         if left and left[0]:
             raise EngineError(
                 f"duckdb: {left[0]} rows of {unit.table} reference each other in a circle",

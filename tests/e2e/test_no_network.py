@@ -19,7 +19,7 @@ except OSError: pass'
 cp "$1/queries" "$1/queries-of-the-probe"
 : > "$1/queries"
 code=0
-"$2" -m appliance.demo --scale 0.1 --out "$1/demo" || code=$?
+"$2" -m appliance.demo --out "$1/demo" || code=$?
 kill $server
 exit $code
 """

@@ -210,7 +210,10 @@ class Row:
         """Canonical bytes per compared column, after representation and policies."""
     @property
     def stored(self) -> list[tuple[str, str | None]]:
-        """Kind and display text per column, as stored; text is cut at 256 characters."""
+        """Kind and display text per column, as stored; text is cut at 256 characters, shown by an ellipsis."""
+    @property
+    def copies(self) -> int:
+        """How many equal rows came; they are held once."""
 
 def collect_rows(
     stream: RowStream,
@@ -222,7 +225,7 @@ def collect_rows(
     limit: int | None = None,
     progress: Progress | None = None,
 ) -> list[Row]:
-    """Rows whose key tag is asked for (all rows without `key_tags`); at most `limit`."""
+    """Different rows whose key tag is asked for (all without `key_tags`); at most `limit`."""
 
 def decode_cells(cells: bytes) -> list[tuple[str, str | None]]:
     """Kind and exact text of concatenated KCF-1 cells (bytes in hex)."""
@@ -274,7 +277,8 @@ class Batch:
     def rejected(self) -> list[tuple[int, str, str, str]]:
         """Ordinal of the row in the stream, key text, column pair, reason."""
     def ordinals(self) -> list[int]: ...
-    def key_text(self, index: int) -> str: ...
+    def key_text(self, index: int) -> str:
+        """`name=value, …` of the key's columns as stored, each value cut at 256 characters: as findings spell it."""
     def postgres_copy(self, start: int = 0, stop: int | None = None, *, without: Sequence[int] = ...) -> memoryview:
         """A complete COPY BINARY stream of rows [start, stop) except `without`."""
     def arrow(self, start: int = 0, stop: int | None = None, *, without: Sequence[int] = ...) -> ArrowStream: ...

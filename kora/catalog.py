@@ -70,6 +70,8 @@ class Identity:
     start: int = 1
     increment: int = 1
     sequence: Name | None = None
+    last_value: int | None = None
+    """The last one given out, where no sequence of the catalog says so."""
 
 
 @dataclass(frozen=True, slots=True)

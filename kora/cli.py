@@ -15,6 +15,7 @@ from kora.errors import InvalidRequest, SenseiError
 from kora.exit_codes import ExitCode
 
 if TYPE_CHECKING:
+    from kora.databases.secrets import Prompt
     from kora.evidence.carried import Role
     from kora.settings import Settings
 
@@ -102,6 +103,7 @@ def verify(
             show_values=show_values,
             settings=settings,
             progress=progress.watch,
+            prompt=_prompt(),
         )
     finally:
         progress.close()
@@ -261,6 +263,13 @@ def _report(message: str, hint: str, exit_code: int) -> int:
 
     print_error(message, hint)
     return int(exit_code)
+
+
+def _prompt() -> "Prompt | None":
+    """Asks for a password on the terminal, without an echo; None where nobody sits at one."""
+    if not sys.stdin.isatty():
+        return None
+    return lambda question: str(click.prompt(question, hide_input=True, err=True, prompt_suffix=""))
 
 
 def entry_settings() -> "Settings":

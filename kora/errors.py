@@ -66,7 +66,10 @@ class MalformedInput(SenseiError):
     """A file is damaged, encrypted, truncated or of another format."""
 
     code = "malformed_input"
-    default_hint = "restore the file from a good copy, or name the engine that wrote it in the URL"
+    default_hint = (
+        "mend the file or take a good copy; the URL may say what wrote it, and of a CSV file the delimiter, quote,"
+        " encoding and header"
+    )
 
 
 class NotAuthentic(SenseiError):

@@ -17,6 +17,7 @@ _MOMENTS = frozenset(
 )  # fmt: skip
 _DAYS = frozenset({"current_date", "current_date()", "date('now')", "today()"})
 _CLOCKS = frozenset({"current_time", "time('now')", "localtime"})
+_LABEL = re.compile(r"'(?:[^']|'')*'(?=::|$)")
 _NEXT_VALUE = re.compile(r"nextval\(\s*'(?P<name>(?:[^']|'')+)'", re.IGNORECASE)
 
 _UTC = "now() AT TIME ZONE 'UTC'"
@@ -80,6 +81,9 @@ def translate_default(default: str, source: str, target: str, reading: Reading, 
         return _now(moment, kind, source, target)
     if kind == "boolean":
         return _boolean(lowered, text, target)
+    label = _LABEL.match(text)
+    if kind == "enum" and label and placement.wire_type != "enum":
+        return label[0]
     rule = reading.source_representation
     if rule and rule.rule == "epoch":
         raise NotTranslated("an epoch is no timestamp; the target's column holds one")

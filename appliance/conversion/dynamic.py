@@ -16,6 +16,8 @@ DOUBLE = Type("float", "double", float_bits=64)
 TEXT = Type("text", "text")
 BYTES = Type("bytes", "blob")
 LONGEST_DECIMAL = 38
+LONGEST_BIGINT = 18
+"""Digits that every 64-bit integer holds."""
 
 _DECLARED_DECIMAL = re.compile(r"NUMERIC|DECIMAL|MONEY|CURRENCY", re.IGNORECASE)
 _DECLARED_TEMPORAL = re.compile(r"DATE|TIME", re.IGNORECASE)
@@ -70,10 +72,14 @@ def _proven(logical: Type, rule: Rule, declared: Type, survey: ColumnSurvey) -> 
 def _declared_only(declared: Type, survey: ColumnSurvey) -> Reading:
     """A column without values: the declaration is all there is."""
     digits = declared_decimal(declared)
-    if digits and digits[0] <= LONGEST_DECIMAL and digits[1] <= digits[0]:
+    if digits and digits[1] == 0 and digits[0] <= LONGEST_BIGINT:
+        logical = BIGINT  # as with values: a child without any must still fit its parent
+    elif digits and digits[0] <= LONGEST_DECIMAL and digits[1] <= digits[0]:
         logical = Type("decimal", declared.declared, precision=digits[0], scale=digits[1])
     elif declared.kind in ("integer", "boolean", "date", "timestamp", "time", "instant", "uuid"):
         logical = BIGINT if declared.kind == "integer" else Type(declared.kind, declared.declared, fraction_digits=6)
+    elif _DECLARED_DECIMAL.search(declared.declared):
+        logical = Type("decimal", declared.declared)
     elif declared.kind == "float":
         logical = DOUBLE
     elif declared.kind == "bytes":

@@ -43,6 +43,9 @@ def read_file_text(survey: ColumnSurvey) -> Reading:
         return Reading(text, evidence, "rule:file_text")
     if survey.all_obey("text_number"):
         return _number(survey, evidence)
+    for digits, count in survey.arguments("text_number"):
+        if count == survey.values:
+            return _fixed_point(survey, evidence, int(digits))
     text_format = proven_format(survey)
     if text_format:
         rule = Rule(rule="text_date", argument=text_format)
@@ -67,6 +70,15 @@ def _number(survey: ColumnSurvey, evidence: str) -> Reading:
     if digits > LONGEST_DECIMAL:
         return Reading(Type("text", "text"), f"{evidence}; numbers of {digits} digits", "rule:file_text")
     return _proven(Type("decimal", "decimal", precision=digits, scale=0), rule, evidence)
+
+
+def _fixed_point(survey: ColumnSurvey, evidence: str, scale: int) -> Reading:
+    """Numbers that all show the same digits behind the point, zeros too, as money does."""
+    precision = survey.integer_digits + scale
+    if precision > LONGEST_DECIMAL:
+        return Reading(Type("text", "text"), f"{evidence}; numbers of {precision} digits", "rule:file_text")
+    rule = Rule(rule="text_number", argument=str(scale))
+    return _proven(Type("decimal", "decimal", precision=max(precision, 1), scale=scale), rule, evidence)
 
 
 def _proven(logical: Type, rule: Rule, evidence: str) -> Reading:

@@ -9,6 +9,7 @@ from kora.comparison.mapping import Rule
 from kora.databases.base import Dialect
 
 DECIMAL_DIGITS = 38
+UNDECLARED_SCALE = 10
 _INTEGERS = (
     ("TINYINT", -(2**7), 2**7 - 1),
     ("SMALLINT", -(2**15), 2**15 - 1),
@@ -174,6 +175,9 @@ def _decimal(logical: Type, survey: ColumnSurvey) -> Placement:
         precision = max(logical.precision, scale)
         if precision <= DECIMAL_DIGITS:
             return _same(f"DECIMAL({precision},{scale})")
+    if not survey.values and logical.precision is None:
+        name = f"DECIMAL({DECIMAL_DIGITS},{UNDECLARED_SCALE})"
+        return Placement(name, name, note=f"no values and no declared digits: {UNDECLARED_SCALE} after the point")
     digits = survey.integer_digits + survey.fraction_digits
     if not survey.values or digits > DECIMAL_DIGITS:
         return _as_number_text(f"DuckDB's DECIMAL stops at {DECIMAL_DIGITS} digits")

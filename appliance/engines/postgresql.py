@@ -127,9 +127,11 @@ class PostgresTarget:
     def _counter(self, table: TablePlan, column: str, identity: IdentityPlan) -> Statement:
         name = self.dialect.qualify(table.target)
         sequence = f"pg_get_serial_sequence({ddl.literal(name)}, {ddl.literal(column)})"
-        end = "max" if identity.increment > 0 else "min"
+        end, furthest = ("max", "greatest") if identity.increment > 0 else ("min", "least")
         following = f"{end}({self.dialect.quote(column)}) + {identity.increment}"
-        sql = f"SELECT setval({sequence}, coalesce({following}, {identity.start}), false) FROM {name}"
+        # What the source gave out and deleted again must not be given out a second time.
+        first = _first(identity)
+        sql = f"SELECT setval({sequence}, {furthest}({following}, {first}), false) FROM {name}"
         return Statement(sql, f"counter {table.target}.{column}", "counters")
 
     def drop_statements(self, plan: Plan) -> list[Statement]:
@@ -194,8 +196,13 @@ class PostgresTarget:
         return statements
 
 
+def _first(identity: IdentityPlan) -> int:
+    """The next number by the plan alone."""
+    return identity.start if identity.last_value is None else identity.last_value + identity.increment
+
+
 def _identity(identity: IdentityPlan) -> str:
-    start = identity.start if identity.last_value is None else identity.last_value + identity.increment
+    start = _first(identity)
     low = f" MINVALUE {start}" if identity.increment > 0 and start < 1 else ""
     mode = "ALWAYS" if identity.always else "BY DEFAULT"
     return f" GENERATED {mode} AS IDENTITY (START WITH {start} INCREMENT BY {identity.increment}{low})"

@@ -77,8 +77,15 @@ class SqliteTarget:
 
     def create_table(self, plan: Plan, table: TablePlan) -> Statement:
         """CREATE TABLE with all constraints."""
-        clauses = [self._column(column) for column in table.columns]
-        return ddl.table_statement(self.dialect, table, clauses + ddl.inline_constraints(self.dialect, table))
+        counted = _counted_ahead(table)
+        clauses = [
+            f"{self.dialect.quote(column.target)} INTEGER PRIMARY KEY AUTOINCREMENT"
+            if column is counted
+            else self._column(column)
+            for column in table.columns
+        ]
+        rest = table.model_copy(update={"primary_key": None}) if counted else table
+        return ddl.table_statement(self.dialect, table, clauses + ddl.inline_constraints(self.dialect, rest))
 
     def create_statements(self, plan: Plan) -> list[Statement]:
         """All DDL in order."""
@@ -92,8 +99,21 @@ class SqliteTarget:
         return statements + [ddl.view_statement(self.dialect, view) for view in plan.views if view.carried]
 
     def counter_statements(self, plan: Plan) -> list[Statement]:
-        """None: a rowid counts on from the largest one by itself."""
-        return []
+        """A rowid counts on from the largest one by itself; where the source was ahead, sqlite_sequence says so."""
+        statements = []
+        for table in plan.tables:
+            counted = _counted_ahead(table)
+            if counted and counted.identity:
+                name, last = ddl.literal(table.target.name), counted.identity.last_value
+                subject = f"counter {table.target}.{counted.target}"
+                add = f"INSERT INTO sqlite_sequence (name, seq) SELECT {name}, 0 WHERE NOT EXISTS"
+                statements += [
+                    Statement(f"{add} (SELECT 1 FROM sqlite_sequence WHERE name = {name})", subject, "counters"),
+                    Statement(
+                        f"UPDATE sqlite_sequence SET seq = max(seq, {last}) WHERE name = {name}", subject, "counters"
+                    ),
+                ]
+        return statements
 
     def drop_statements(self, plan: Plan) -> list[Statement]:
         """Views, then tables."""
@@ -107,6 +127,14 @@ class SqliteTarget:
         elif column.default is not None:
             text += f" DEFAULT ({column.default})"
         return text if column.nullable else f"{text} NOT NULL"
+
+
+def _counted_ahead(table: TablePlan) -> ColumnPlan | None:
+    """The key column whose counter stands behind the largest stored value."""
+    for column in table.columns:
+        if column.identity and column.identity.last_value is not None and column.target_type == "INTEGER":
+            return column
+    return None
 
 
 def _integer(logical: Type) -> Placement:

@@ -133,7 +133,7 @@ class DuckDBWriter:
     def commit(self, unit: Unit, checkpoint: Checkpoint) -> None:
         """Fills generations where asked for, completes the checkpoint row and commits."""
         if unit.generations:
-            self._promote(unit)
+            self._promote(unit, checkpoint)
         self._run(
             f"UPDATE {_TABLE} SET row_count = ?, raw_digest = ?, detail = ?"
             " WHERE run = ? AND table_name = ? AND number = ?",
@@ -147,7 +147,7 @@ class DuckDBWriter:
         self._run("COMMIT")
         self._in_transaction, self._unit = False, None
 
-    def _promote(self, unit: Unit) -> None:
+    def _promote(self, unit: Unit, checkpoint: Checkpoint) -> None:
         """Moves staged rows whose parents have arrived, until none is left."""
         columns = ", ".join(quote(name) for name in unit.columns)
         ready = " AND ".join(_parent_arrived(unit, child, parent) for child, parent in unit.generations)
@@ -162,6 +162,13 @@ class DuckDBWriter:
             self._run(f"INSERT INTO {_qualified(unit)} ({columns}) SELECT {columns} FROM {_STAGING}_ready")
             self._run(f"DELETE FROM {_STAGING} WHERE rowid IN (SELECT staged FROM {_STAGING}_ready)")
         left = self._connection.execute(f"SELECT count(*) FROM {_STAGING}").fetchone()
+        if left and left[0] and checkpoint.refused:
+            first = checkpoint.refused[0]
+            raise EngineError(
+                f"duckdb: {left[0]} rows of {unit.table} refer to rows that were refused; the first of those has the"
+                f" key {first.key or '(none)'}: {first.column} {first.reason}",
+                hint="refuse this foreign key in the plan, or mend the refused rows in the source",
+            )
         if left and left[0]:
             raise EngineError(
                 f"duckdb: {left[0]} rows of {unit.table} reference each other in a circle",
@@ -177,6 +184,7 @@ class DuckDBWriter:
     def remove(self, unit: Unit) -> None:
         """Deletes a unit's rows and its checkpoint row in one transaction."""
         where, values = range_condition(unit)
+        self._remove_leaves(unit)
         self._run("BEGIN TRANSACTION")
         self._in_transaction = True
         self._run(
@@ -186,6 +194,28 @@ class DuckDBWriter:
         self._run(f"DELETE FROM {_qualified(unit)} WHERE {where}", *values)
         self._run("COMMIT")
         self._in_transaction = False
+
+    def _remove_leaves(self, unit: Unit) -> None:
+        """Rows that others of their own table refer to go last: DuckDB checks against what stood there before.
+
+        That takes several transactions. The first voids the checkpoint's digest, so that whoever is killed among them
+        finds the unit changed again.
+        """
+        if not unit.generations:
+            return
+        self._run(f"UPDATE {_TABLE} SET raw_digest = '' WHERE run = ? AND table_name = ?", unit.run, str(unit.table))
+        free = " AND ".join(
+            f"NOT EXISTS (SELECT 1 FROM {_qualified(unit)} c WHERE "
+            + " AND ".join(f"c.{quote(down)} = t.{quote(up)}" for down, up in zip(child, parent, strict=True))
+            + ")"
+            for child, parent in unit.generations
+        )
+        table = _qualified(unit)
+        while True:
+            self._run(f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} t WHERE {free})")
+            left = self._connection.execute(f"SELECT count(*) FROM {table} t WHERE NOT ({free})").fetchone()
+            if not left or not left[0]:
+                return
 
     def close(self) -> None:
         """Ends the session; the file is then free for a reader."""

@@ -36,13 +36,19 @@ def duckdb_scratch() -> Iterator[Execute]:
 def sqlite_scratch() -> Iterator[Execute]:
     """A SQLite file in a folder of its own, which goes when the block ends."""
     folder = tempfile.TemporaryDirectory(prefix="sensei-rehearsal-")
-    connection = SqliteConnection(str(Path(folder.name) / "scratch.db"), "create")
+    path = str(Path(folder.name) / "scratch.db")
+    connection = SqliteConnection(path, "create")
+    # A table may refer to one that is created later.
+    connection.execute("PRAGMA foreign_keys = OFF")
 
     def execute(sql: str) -> None:
-        if sql.startswith(("EXPLAIN", "SELECT")):
-            connection.query(sql)
-        else:
-            connection.execute(sql)
+        try:
+            if sql.startswith(("EXPLAIN", "SELECT")):
+                connection.query(sql)
+            else:
+                connection.execute(sql)
+        except EngineError as error:
+            raise EngineError(error.message.replace(f"{path}: ", ""), error.sqlstate) from error
 
     try:
         yield execute

@@ -1,6 +1,6 @@
 """Column decisions: type, representation, default, identity and generation of each column of one table."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from appliance.conversion.defaults import sequence_of_default, translate_default
 from appliance.conversion.expressions import NotTranslated, Scope, translate_expression
@@ -11,7 +11,7 @@ from appliance.engines.base import Placement, TargetEngine
 from appliance.planning.decisions import Decisions
 from appliance.planning.model import ColumnPlan, GeneratedPlan, IdentityPlan, SequencePlan
 from appliance.planning.names import TargetNames
-from kora.catalog import Catalog, Column, Name, Table
+from kora.catalog import Catalog, Column, Name, Sequence, Table
 from kora.comparison.mapping import Loss, LossClass, Rule
 
 _LOSS_ORDER: tuple[LossClass, ...] = ("lossless", "widened", "narrowed_proven", "lossy_approved", "refused")
@@ -42,7 +42,7 @@ def plan_columns(context: Context, table: Table, surveys: dict[str, ColumnSurvey
     names = context.names.columns[table.name]
     placed: list[tuple[Column, Reading, Placement]] = []
     left_out: dict[str, str] = {}
-    for column in table.columns:
+    for column in (_through_domain(context, column) for column in table.columns):
         survey = surveys.get(column.name, ColumnSurvey())
         reading = read_column(context.catalog.engine, column, survey)
         placement = _place(context, column, reading, survey)
@@ -60,6 +60,14 @@ def plan_columns(context: Context, table: Table, surveys: dict[str, ColumnSurvey
         for column, reading, placement in placed
     )
     return PlannedColumns(columns, left_out, scope)
+
+
+def _through_domain(context: Context, column: Column) -> Column:
+    """The column with what its domain adds to it; the domain's checks become the table's."""
+    domain = next((item for item in context.catalog.domains if str(item.name) == column.type.domain), None)
+    if domain is None:
+        return column
+    return replace(column, nullable=column.nullable and domain.nullable, default=column.default or domain.default)
 
 
 def _place(context: Context, column: Column, reading: Reading, survey: ColumnSurvey) -> Placement:
@@ -146,11 +154,14 @@ def _identity(context: Context, table: Table, column: Column, survey: ColumnSurv
     source, drawn = column.identity, sequence_of_default(column.default or "")
     if source is None and drawn is None:
         return None
-    start, increment = (source.start, source.increment) if source else _sequence_facts(context, drawn or "")
-    last = survey.maximum if increment > 0 else survey.minimum
+    counter = _sequence(context, source.sequence.name if source and source.sequence else drawn or "")
+    start, increment = (source.start, source.increment) if source else (counter.start, counter.increment)
+    reached = survey.maximum if increment > 0 else survey.minimum
+    given_out = source.last_value if source and source.last_value is not None else counter.last_value
+    last = _furthest(reached, given_out, increment)
     way = context.engine.capabilities.identity
     if way == "rowid":
-        return _rowid_identity(context, table, column)
+        return _rowid_identity(context, table, column, last if last != reached else None)
     plan = IdentityPlan(always=bool(source and source.always), start=start, increment=increment, last_value=last)
     if way == "native":
         return plan
@@ -161,21 +172,29 @@ def _identity(context: Context, table: Table, column: Column, survey: ColumnSurv
     return plan.model_copy(update={"sequence": name, "always": False})
 
 
-def _rowid_identity(context: Context, table: Table, column: Column) -> IdentityPlan | None:
+def _furthest(reached: int | None, drawn: int | None, increment: int) -> int | None:
+    """How far a counter came: by what is stored, or by what it gave out and nobody kept."""
+    known = [value for value in (reached, drawn) if value is not None]
+    return (max if increment > 0 else min)(known) if known else None
+
+
+def _rowid_identity(context: Context, table: Table, column: Column, ahead: int | None) -> IdentityPlan | None:
+    """`ahead`: the source gave out numbers up to this one, more than are stored; they must not be given out again."""
     key = table.primary_key.columns if table.primary_key else ()
     if key == (column.name,):
-        return IdentityPlan()
+        return IdentityPlan(last_value=ahead)
     reason = "SQLite counts up only a primary key of one integer column"
     context.decisions.refuse("identity", f"{table.name}.{column.name}", reason)
     return None
 
 
-def _sequence_facts(context: Context, spelled: str) -> tuple[int, int]:
+def _sequence(context: Context, spelled: str) -> Sequence:
+    """The source's sequence of this name; one that counts from 1 where it is not known."""
     bare = spelled.rsplit(".", maxsplit=1)[-1].strip('"').lower()
     for sequence in context.catalog.sequences:
         if sequence.name.name.lower() == bare:
-            return sequence.start, sequence.increment
-    return 1, 1
+            return sequence
+    return Sequence(Name("", bare))
 
 
 def _generated(context: Context, subject: str, column: Column, scope: Scope) -> GeneratedPlan | None:

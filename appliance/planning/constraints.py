@@ -12,7 +12,8 @@ from appliance.conversion.survey import ColumnSurvey
 from appliance.planning.columns import Context, PlannedColumns
 from appliance.planning.decisions import foreign_key_subject
 from appliance.planning.model import CheckPlan, ForeignKeyPlan, IndexPartPlan, IndexPlan, KeyPlan
-from kora.catalog import ForeignKey, Index, Key, Name, Table
+from kora.catalog import Check, ForeignKey, Index, Key, Name, Table
+from kora.comparison.structure import domain_checks
 
 _PLAIN_COLLATIONS = frozenset({"BINARY", "C", "DEFAULT", "POSIX"})
 _INDEX_METHODS = frozenset({"", "btree", "art"})
@@ -158,11 +159,12 @@ def plan_checks(context: Context, facts: TableFacts) -> tuple[CheckPlan, ...]:
     """Checks in catalog order."""
     target = context.names.relations[facts.table.name]
     plans = []
-    for number, check in enumerate(facts.table.checks, start=1):
+    own = [(check, facts.planned.scope) for check in facts.table.checks]
+    for number, (check, scope) in enumerate([*own, *_domain_checks(context, facts)], start=1):
         source = check.name or f"{target.name}_check{number}"
         name = context.names.take(target.schema, source)
         try:
-            text = _translate(context, check.expression, facts.planned.scope)
+            text = _translate(context, check.expression, scope)
             plans.append(CheckPlan(name=name, source=source, expression=text))
         except NotTranslated as refusal:
             context.decisions.refuse("check", f"{facts.table.name}.{source}", str(refusal), check.expression)
@@ -171,6 +173,16 @@ def plan_checks(context: Context, facts: TableFacts) -> tuple[CheckPlan, ...]:
             )
             plans.append(refused)
     return tuple(plans)
+
+
+def _domain_checks(context: Context, facts: TableFacts) -> list[tuple[Check, Scope]]:
+    """The checks of the domains that the columns came through: the target's column is of the base type."""
+    names = facts.planned.scope.columns
+    return [
+        (check, Scope(columns={"value": names[column.name]}))
+        for column, check in domain_checks(context.catalog, facts.table)
+        if column.name in names
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from appliance.planning.names import name_everything
 from appliance.planning.order import load_order
 from appliance.planning.views import plan_views, refuse_programs
 from kora.catalog import Catalog, EnumType, Name, Sequence, Table
+from kora.databases.csvfiles import describe_dialects
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,9 @@ def make_plan(
     views = plan_views(context, tables)
     refuse_programs(context)
     _note_names(context, readable)
+    if catalog.engine == "csv":
+        for line in describe_dialects(catalog.facts):
+            decisions.note(f"read as {line}")
     return Plan(
         source=Endpoint(engine=cast("Engine", catalog.engine), url=chosen.source_url),
         target=Endpoint(engine=cast("Engine", target), url=chosen.target_url),
@@ -124,6 +128,10 @@ def _parents(context: Context, table: Table, orphans: Mapping[str, int]) -> set[
 
 def _table(context: Context, references: References, name: Name) -> TablePlan:
     facts = references.facts[name]
+    if facts.table.partitioning is not None:
+        cut = facts.table.partitioning
+        reason = f"cut by {cut.strategy} ({cut.key}) on the source; loaded as one table"
+        context.decisions.lose("partitioning", f"partitioning {name}", 1, reason)
     primary_key, unique_keys = references.primary_keys[name], references.unique_keys[name]
     return TablePlan(
         source=name,

@@ -4,10 +4,15 @@ import json
 from hashlib import sha256
 
 from appliance.migration import Migration
+from appliance.run import Request
+from kora.catalog import Catalog
 from kora.databases.base import Selection
 from kora.errors import InvalidRequest
 
 name = "discover"
+
+_NAMED = 4
+"""Objects that a refusal names before it counts the rest."""
 
 
 def run(migration: Migration) -> tuple[int, int]:
@@ -20,10 +25,7 @@ def run(migration: Migration) -> tuple[int, int]:
     selection = Selection(tables=request.tables, exclude=request.exclude, schemas=request.schemas)
     catalog = migration.source.catalog(selection)
     if not catalog.tables:
-        raise InvalidRequest(
-            f"{request.source} has no table to migrate",
-            hint="check --tables, --exclude and --schema; `sensei assess` shows what is there",
-        )
+        raise _nothing_to_migrate(request, catalog)
     structure = [
         [str(table.name), [[column.name, column.type.declared] for column in table.columns]] for table in catalog.tables
     ]
@@ -38,3 +40,18 @@ def run(migration: Migration) -> tuple[int, int]:
         migration.journal.set_fact("structure", digest)
     migration.catalog = catalog
     return len(catalog.tables), 0
+
+
+def _nothing_to_migrate(request: Request, catalog: Catalog) -> InvalidRequest:
+    """The refusal; it names what is there instead, such as virtual tables."""
+    passed_over = [
+        f"{item.what} {item.name}{f' ({item.detail})' if item.detail else ''}" for item in catalog.not_modelled
+    ]
+    if not passed_over or request.tables or request.exclude or request.schemas:
+        hint = "check --tables, --exclude and --schema; `sensei assess` shows what is there"
+        return InvalidRequest(f"{request.source} has no table to migrate", hint=hint)
+    more = f" and {len(passed_over) - _NAMED} more" if len(passed_over) > _NAMED else ""
+    return InvalidRequest(
+        f"{request.source} has no table to migrate: it holds only {', '.join(passed_over[:_NAMED])}{more}",
+        hint="these are not carried; what they hold must first stand in ordinary tables",
+    )

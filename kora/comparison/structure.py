@@ -6,8 +6,9 @@ rules (`view`, `trigger`, `foreign_key` …) and subjects are those of the plan'
 """
 
 from collections.abc import Iterable, Iterator, Set
+from dataclasses import replace
 
-from kora.catalog import Catalog, ForeignKey, Index, Name, Table
+from kora.catalog import Catalog, Check, Column, ForeignKey, Index, Name, Table
 from kora.comparison.mapping import Loss, Mapping, TableMapping
 
 
@@ -23,7 +24,8 @@ def structure_losses(
     tables = {pair.source: pair.target for pair in mapping.tables}
     losses: list[Loss] = []
     for pair in mapping.tables:
-        left, right = source.table(pair.source), target.table(pair.target)
+        left = _with_domain_checks(source, source.table(pair.source))
+        right = _with_domain_checks(target, target.table(pair.target))
         losses += _table_losses(left, right, pair, tables, declared)
         losses += _distrusted(left, right, pair, tables, (source.engine, target.engine))
     losses += _missing("view", (view.name for view in source.views), (view.name for view in target.views))
@@ -44,6 +46,22 @@ def structure_losses(
 def foreign_key_subject(table: Name, key: ForeignKey) -> str:
     """How a foreign key is called in losses, orphan counts and reports: names may be missing or repeat."""
     return f"{table}({', '.join(key.columns)}) -> {key.parent}({', '.join(key.parent_columns)})"
+
+
+def domain_checks(catalog: Catalog, table: Table) -> list[tuple[Column, Check]]:
+    """The checks that columns have from their domains, named after table, column and check."""
+    domains = {str(domain.name): domain for domain in catalog.domains}
+    return [
+        (column, Check(f"{table.name.name}_{column.name}_{check.name}", check.expression))
+        for column in table.columns
+        if column.type.domain in domains
+        for check in domains[column.type.domain].checks
+    ]
+
+
+def _with_domain_checks(catalog: Catalog, table: Table) -> Table:
+    """A domain on one side and checks of the table on the other govern alike."""
+    return replace(table, checks=(*table.checks, *(check for _, check in domain_checks(catalog, table))))
 
 
 def _names(catalog: Catalog) -> set[Name]:
@@ -77,6 +95,8 @@ def _table_losses(
     yield from _index_losses(source, target, names)
     yield from _check_losses(source, target, declared)
     yield from _column_losses(source, target, names)
+    if source.partitioning and not target.partitioning:
+        yield _loss("partitioning", f"partitioning {source.name}", "the target holds the rows in one table")
 
 
 def _key_losses(source: Table, target: Table, names: dict[str, str]) -> Iterator[Loss]:

@@ -8,7 +8,7 @@ named as not modelled.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -26,6 +26,9 @@ _TABLES = frozenset({".csv", ".tsv"})
 _JUNK = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
 _TEXT = Type("text", "text", "text", charset="utf8")
 _SWITCH = {"true": True, "false": False}
+_SPELLED = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", "\n": "LF", "\r\n": "CRLF", "\r": "CR"}
+_NAMED_TABLES = 5
+"""Files that a line about their dialect names before it counts the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,8 @@ class CsvDatabase:
                 facts[f"sha256 {file.name}"] = file_identity(file.path)["sha256"]
             elif file.size_bytes and file.member is not None:
                 facts[f"sha256 {file.name}"] = self._file(name).sha256
+        for number, line in enumerate(describe_dialects(self.catalog().facts), start=1):
+            facts[f"dialect {number}"] = line
         return facts | {"snapshot": "files pinned by their digests"}
 
     def close(self) -> None:
@@ -180,6 +185,34 @@ class CsvDatabase:
 
     def _no_key(self, table: Table) -> InvalidRequest:
         return InvalidRequest(f"{table.name} is a file without a key: it is read as a whole")
+
+
+def describe_dialects(facts: Mapping[str, str]) -> list[str]:
+    """How the files are written, as a person reads it: one line for all tables that are written alike.
+
+    Args:
+        facts: Those of `CsvDatabase.catalog`.
+    """
+    written: dict[str, dict[str, str]] = {}
+    for key, value in facts.items():
+        table, _, fact = key.rpartition(".")
+        written.setdefault(table, {})[fact] = value
+    alike: dict[str, list[str]] = {}
+    for table, dialect in written.items():
+        alike.setdefault(_dialect_in_words(dialect), []).append(table)
+    return [f"{words}: {_some(tables)}" for words, tables in alike.items()]
+
+
+def _dialect_in_words(dialect: Mapping[str, str]) -> str:
+    delimiter, newline = (_SPELLED.get(dialect[fact], dialect[fact]) for fact in ("delimiter", "newline"))
+    header = "a header" if dialect["header"] == "True" else "no header (columns are numbered)"
+    quote = f"quoted by {dialect['quote']}" if dialect["quote"] else "no quotes"
+    return f"{dialect['encoding']}, separated by {delimiter}, {quote}, lines end in {newline}, {header}"
+
+
+def _some(tables: Sequence[str]) -> str:
+    more = len(tables) - _NAMED_TABLES
+    return ", ".join(tables[:_NAMED_TABLES]) + (f" and {more} more files" if more > 0 else "")
 
 
 def _table_names(files: list[_File]) -> list[str]:

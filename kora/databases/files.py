@@ -14,10 +14,13 @@ def existing_file(address: Address) -> Path:
         raise FileProblem(f"{path} is a folder, not a {address.engine} file")
     if path.exists():
         return path
-    absolute = Path("/") / path
-    if not path.is_absolute() and absolute.exists():
+    here = Path.cwd()
+    # A command may have made the path absolute already; what was typed is what follows the working folder.
+    typed = path.relative_to(here) if path.is_relative_to(here) else path
+    absolute = Path("/") / typed
+    if not typed.is_absolute() and absolute.exists():
         raise FileProblem(
-            f"{path} does not exist in {Path.cwd()}",
+            f"{typed} does not exist in {here}",
             hint=f"an absolute path needs a fourth slash: {address.engine}:///{absolute}",
         )
     raise FileProblem(f"{path} does not exist")

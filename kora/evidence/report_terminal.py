@@ -83,6 +83,7 @@ def result_json(result: VerificationResult, artifacts: Artifacts | None) -> dict
         "certificate": str(artifacts.certificate) if artifacts else None,
         "report": str(artifacts.report) if artifacts else None,
         "tables": [table.model_dump(mode="json", include=fields) for table in result.tables],
+        "losses": [loss.model_dump(mode="json") for loss in result.losses if loss.count],
         "orphans": [item.model_dump(mode="json") for item in result.orphans],
         "behavior": result.behavior,
         "not_checked": [item.model_dump(mode="json") for item in result.not_checked],

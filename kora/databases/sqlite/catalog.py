@@ -166,6 +166,7 @@ def _described(connection: SqliteConnection, entry: _Entry, name: Name) -> Table
     indexes = _pragma(connection, "index_list", entry.name)
     rowid = None if without_rowid else _rowid_column(information, indexes)
     columns = tuple(_column(row, text, strict=strict, without_rowid=without_rowid, rowid=rowid) for row in information)
+    columns = tuple(_with_high_water_mark(connection, entry.name, column) for column in columns)
     return Table(
         name,
         columns,
@@ -224,6 +225,15 @@ def _column(
 def _identity(clauses: ColumnClauses) -> Identity:
     """The rowid counts up by itself; AUTOINCREMENT keeps its high-water mark in sqlite_sequence."""
     return Identity(sequence=Name("", "sqlite_sequence") if clauses.autoincrement else None)
+
+
+def _with_high_water_mark(connection: SqliteConnection, table: str, column: Column) -> Column:
+    """What AUTOINCREMENT last gave out: it may be more than any row holds."""
+    if column.identity is None or column.identity.sequence is None:
+        return column
+    found = connection.query("SELECT max(seq) FROM sqlite_sequence WHERE name = ?", (table,))
+    last = found[0][0] if found else None
+    return replace(column, identity=replace(column.identity, last_value=last)) if isinstance(last, int) else column
 
 
 def _primary_key(information: list[tuple[object, ...]], columns: Many[Column], text: CreateTable) -> Key | None:

@@ -193,7 +193,13 @@ def keygen(as_json: bool) -> int:
     "--tier", type=click.IntRange(0, 0), default=0, show_default=True, help="0: a count and a root per table."
 )
 @click.option("-o", "--output", type=_FILE, required=True, help="The .kfp file to write, signed.")
-@click.option("--role", type=click.Choice(["source", "target", "unassigned"]), default="unassigned", show_default=True)
+@click.option(
+    "--role",
+    type=click.Choice(["source", "target", "unassigned"]),
+    default="unassigned",
+    show_default=True,
+    help="Which side of a migration it is: the signer's assertion.",
+)
 @click.option("--run", "run_id", metavar="RUN", help="The migration whose key is used; without it a new one is drawn.")
 @click.option("--json", "as_json", is_flag=True, help="The fingerprint itself, as JSON.")
 def fingerprint(url: str, tier: int, output: Path, role: "Role", run_id: str | None, as_json: bool) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from kora import _core
-from kora.catalog import Catalog, NotModelled
+from kora.catalog import Catalog, NotModelled, Table
 from kora.comparison.compare import Options, Pair, compare_table
 from kora.comparison.declared import Declared, read_declared
 from kora.comparison.mapping import Loss, Mapping, Side, TableMapping
@@ -134,22 +134,25 @@ def _complete_mapping(source: Catalog, target: Catalog, given: Mapping | None) -
     """The declared mapping, or one by names; and a result for each table that has no partner."""
     if given is None:
         mapping, only_source, only_target = match_catalogs(source, target)
-        strangers = [TableResult(source=str(name), target=None, outcome="missing_in_target") for name in only_source]
+        strangers = [_without_partner(source.table(name)) for name in only_source]
         strangers += [TableResult(source=None, target=str(name), outcome="extra_in_target") for name in only_target]
         return mapping, strangers
     known_source = {pair.source for pair in given.tables}
     known_target = {pair.target for pair in given.tables}
-    strangers = [
-        TableResult(source=str(table.name), target=None, outcome="missing_in_target")
-        for table in source.tables
-        if table.name not in known_source
-    ]
+    strangers = [_without_partner(table) for table in source.tables if table.name not in known_source]
     strangers += [
         TableResult(source=None, target=str(table.name), outcome="extra_in_target")
         for table in target.tables
         if table.name not in known_target
     ]
     return given, strangers
+
+
+def _without_partner(table: Table) -> TableResult:
+    """A source table that the target lacks; of one that cannot be read nobody knows what is missing."""
+    return TableResult(
+        source=str(table.name), target=None, outcome="not_run" if table.unreadable else "missing_in_target"
+    )
 
 
 def _present(mapping: Mapping, source: OpenSide, target: OpenSide) -> Mapping:

@@ -52,7 +52,7 @@ lint: $(VENV)/.ready ## ruff, mypy strict, import-linter, clippy, rustfmt
 	cd kora && cargo fmt --all --check
 	cd kora && cargo clippy --quiet --workspace --all-targets -- -D warnings
 
-format: $(VENV)/.ready
+format: $(VENV)/.ready ## Put spelling right: ruff, rustfmt
 	$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 	cd kora && cargo fmt --all
 
@@ -62,7 +62,7 @@ bench: $(VENV)/.ready system ## Measure beside the peers; results in benchmarks/
 docs: $(VENV)/.ready ## Write docs/cli.md anew from the commands' own help
 	$(BIN)/python -m tests.generate_cli_docs
 
-lock: $(VENV)/.ready
+lock: $(VENV)/.ready ## Resolve the dependencies anew into requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --group dev --group bench pyproject.toml -o requirements.lock
 
 clean: ## Remove what the targets made inside the checkout

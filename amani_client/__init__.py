@@ -1,1 +1,1 @@
-"""AMANI, the client for laptops at the edge: to be built; nothing here yet."""
+"""AMANI, the client for laptops that go where a box cannot (capture, verify, carry, sync): not built yet."""

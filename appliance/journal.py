@@ -6,6 +6,7 @@ arrived is decided by the checkpoint row in the target alone, which commits with
 
 import json
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,19 +56,22 @@ class Journal:
         except sqlite3.Error as error:
             raise FileProblem(f"{path}: the run's journal cannot be opened: {error}") from error
         self._path = path
+        # Tables that load at once share the one connection, which holds one transaction at a time.
+        self._lock = threading.RLock()
 
     @contextmanager
     def _transaction(self, point: str) -> Iterator[sqlite3.Connection]:
         """One durable step, with a fault point on either side of its commit."""
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            yield self._connection
-            reached(f"journal.{point}.before_commit")
-            self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise Busy(f"{self._path}: {error}", hint="free some disk space, then `sensei resume`") from error
+        with self._lock:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                yield self._connection
+                reached(f"journal.{point}.before_commit")
+                self._connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise Busy(f"{self._path}: {error}", hint="free some disk space, then `sensei resume`") from error
         reached(f"journal.{point}.after_commit")
 
     def set_fact(self, name: str, value: object) -> None:
@@ -137,7 +141,7 @@ class Journal:
     def add_note(self, text: str) -> None:
         """Something the operator should hear at the end, for example what a resume replaced."""
         with self._transaction("note") as connection:
-            connection.execute("INSERT INTO note (text) VALUES (?)", (text,))
+            connection.execute("INSERT INTO note (text) SELECT ?1 WHERE ?1 NOT IN (SELECT text FROM note)", (text,))
 
     def notes(self) -> list[str]:
         """All notes, oldest first."""

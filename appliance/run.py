@@ -3,9 +3,10 @@
 $SENSEI_HOME/runs/<id>/run.json      what was asked for; no password
                        journal.db    see `appliance.journal`
                        plan.yaml     the plan that is carried out
-                       migration.key K_mig, 0600
                        quarantine.jsonl  refused rows with their values, 0600
                        log.jsonl     structured log
+                       result.json   what the verification found, once it was done
+$SENSEI_HOME/keys/migrations/<id>.key    K_mig, 0600; see `kora.evidence.signing`
 """
 
 import fcntl

@@ -1,12 +1,17 @@
 """The Rust core, as Python sees it. Long calls release the GIL; errors are `kora.errors` exceptions."""
 
 from collections.abc import Sequence
-from typing import Literal, Protocol, TypeAlias, final
+from typing import Literal, Protocol, Self, TypeAlias, final
 
-Scalar: TypeAlias = None | bool | int | float | str | bytes
-Side: TypeAlias = Literal["source", "target"]
+_Scalar: TypeAlias = None | bool | int | float | str | bytes
+_Side: TypeAlias = Literal["source", "target"]
 
-class ArrowStream(Protocol):
+class _GivesArrow(Protocol):
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+@final
+class ArrowStream:
+    """Rows as an Arrow C stream, for whoever takes one: DuckDB does."""
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
 def version() -> str: ...
@@ -16,9 +21,9 @@ def version() -> str: ...
 @final
 class SqliteConnection:
     """The one SQLite library of this process. `mode`: `ro` (default), `rw` (must exist), `create`."""
-    def __init__(self, path: str, mode: Literal["ro", "rw", "create"] = "ro") -> None: ...
-    def query(self, sql: str, parameters: Sequence[Scalar] = ()) -> list[tuple[Scalar, ...]]: ...
-    def execute(self, sql: str, parameters: Sequence[Scalar] = ()) -> int:
+    def __new__(cls, path: str, mode: Literal["ro", "rw", "create"] = "ro") -> Self: ...
+    def query(self, sql: str, parameters: Sequence[_Scalar] = ...) -> list[tuple[_Scalar, ...]]: ...
+    def execute(self, sql: str, parameters: Sequence[_Scalar] = ...) -> int:
         """Rows changed."""
     def executescript(self, sql: str) -> None: ...
     def interrupt(self) -> None:
@@ -31,7 +36,7 @@ class SqliteConnection:
 class PostgresConnection:
     """A reading session. `settings`: host (a folder means its socket), port, user, password, dbname, sslmode,
     sslrootcert, sslcert, sslkey, connect_timeout, application_name, options: as libpq understands them."""
-    def __init__(self, settings: dict[str, str]) -> None: ...
+    def __new__(cls, settings: dict[str, str]) -> Self: ...
     def execute(self, sql: str) -> None: ...
     def query(self, sql: str) -> list[tuple[str | None, ...]]:
         """Simple-protocol query; every value as text."""
@@ -54,18 +59,18 @@ class RowStream:
     def picked(self, ordinals: Sequence[int]) -> list[list[tuple[str, str | None]]]:
         """The rows at these ordinals (from 0, ascending), each value as its kind and its text. Consumes the stream."""
 
-def sqlite_rows(connection: SqliteConnection, sql: str, parameters: Sequence[Scalar] = ()) -> RowStream: ...
+def sqlite_rows(connection: SqliteConnection, sql: str, parameters: Sequence[_Scalar] = ...) -> RowStream: ...
 def postgres_rows(connection: PostgresConnection, query: str, types: Sequence[str]) -> RowStream:
     """`query` is a SELECT; it is wrapped in COPY (…) TO STDOUT (FORMAT BINARY). `types`: pg_type names per column."""
 
-def arrow_rows(stream: ArrowStream, types: Sequence[str]) -> RowStream:
+def arrow_rows(stream: _GivesArrow, types: Sequence[str]) -> RowStream:
     """`types`: DuckDB type names per column, for what Arrow does not say (JSON, UUID, TIMETZ, ENUM, BIT)."""
 
 @final
 class CsvFile:
     """One CSV file, plain or a member of a zip. Detects dialect and encoding where not given."""
-    def __init__(
-        self,
+    def __new__(
+        cls,
         path: str,
         member: str | None = None,
         *,
@@ -73,7 +78,7 @@ class CsvFile:
         quote: str | None = None,
         encoding: str | None = None,
         header: bool | None = None,
-    ) -> None: ...
+    ) -> Self: ...
     @property
     def delimiter(self) -> str: ...
     @property
@@ -93,7 +98,7 @@ class CsvFile:
 def zip_members(path: str) -> list[tuple[str, int]]:
     """Name and uncompressed size in bytes of each file in an archive."""
 
-def memory_rows(rows: Sequence[Sequence[Scalar]]) -> RowStream:
+def memory_rows(rows: Sequence[Sequence[_Scalar]]) -> RowStream:
     """Python rows as SQLite would store them; for tests and small things."""
 
 # --- digests -------------------------------------------------------------------------------------------------------
@@ -111,7 +116,7 @@ class Progress:
 @final
 class DigestKey:
     """32 secret bytes from which all keys of one comparison derive."""
-    def __init__(self, key: bytes) -> None: ...
+    def __new__(cls, key: bytes) -> Self: ...
     @staticmethod
     def random() -> DigestKey: ...
     @property
@@ -138,7 +143,7 @@ class TableDigest:
 def digest_rows(
     stream: RowStream,
     profile: str,
-    side: Side,
+    side: _Side,
     key: DigestKey,
     *,
     root_key: DigestKey | None = None,
@@ -173,7 +178,7 @@ class RowSpill:
     def row_count(self) -> int: ...
 
 def spill_rows(
-    stream: RowStream, profile: str, side: Side, key: DigestKey, directory: str, *, progress: Progress | None = None
+    stream: RowStream, profile: str, side: _Side, key: DigestKey, directory: str, *, progress: Progress | None = None
 ) -> RowSpill: ...
 
 @final
@@ -205,19 +210,22 @@ class Row:
         """Canonical bytes per compared column, after representation and policies."""
     @property
     def stored(self) -> list[tuple[str, str | None]]:
-        """Kind and display text per column, as stored; text is cut at 256 characters."""
+        """Kind and display text per column, as stored; text is cut at 256 characters, shown by an ellipsis."""
+    @property
+    def copies(self) -> int:
+        """How many equal rows came; they are held once."""
 
 def collect_rows(
     stream: RowStream,
     profile: str,
-    side: Side,
+    side: _Side,
     key: DigestKey,
     *,
     key_tags: Sequence[bytes] | None = None,
     limit: int | None = None,
     progress: Progress | None = None,
 ) -> list[Row]:
-    """Rows whose key tag is asked for (all rows without `key_tags`); at most `limit`."""
+    """Different rows whose key tag is asked for (all without `key_tags`); at most `limit`."""
 
 def decode_cells(cells: bytes) -> list[tuple[str, str | None]]:
     """Kind and exact text of concatenated KCF-1 cells (bytes in hex)."""
@@ -239,8 +247,8 @@ class Loader:
     `target_types`: pg_type names, DuckDB types or SQLite affinities, by `encoding`.
     `raw_digest` is over the source rows exactly as read, before any rule.
     """
-    def __init__(
-        self,
+    def __new__(
+        cls,
         stream: RowStream,
         profile: str,
         encoding: Literal["postgres_copy", "arrow", "sqlite"],
@@ -249,7 +257,7 @@ class Loader:
         *,
         batch_size_bytes: int = 8 << 20,
         progress: Progress | None = None,
-    ) -> None: ...
+    ) -> Self: ...
     def next_batch(self) -> Batch | None: ...
     @property
     def row_count(self) -> int:
@@ -269,10 +277,11 @@ class Batch:
     def rejected(self) -> list[tuple[int, str, str, str]]:
         """Ordinal of the row in the stream, key text, column pair, reason."""
     def ordinals(self) -> list[int]: ...
-    def key_text(self, index: int) -> str: ...
-    def postgres_copy(self, start: int = 0, stop: int | None = None, *, without: Sequence[int] = ()) -> memoryview:
+    def key_text(self, index: int) -> str:
+        """`name=value, …` of the key's columns as stored, each value cut at 256 characters: as findings spell it."""
+    def postgres_copy(self, start: int = 0, stop: int | None = None, *, without: Sequence[int] = ...) -> memoryview:
         """A complete COPY BINARY stream of rows [start, stop) except `without`."""
-    def arrow(self, start: int = 0, stop: int | None = None, *, without: Sequence[int] = ()) -> ArrowStream: ...
+    def arrow(self, start: int = 0, stop: int | None = None, *, without: Sequence[int] = ...) -> ArrowStream: ...
     def insert_sqlite(self, connection: SqliteConnection, insert_sql: str) -> list[tuple[int, str]]:
         """Inserts row by row; a refused row is left out and returned with the engine's reason."""
 

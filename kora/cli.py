@@ -15,6 +15,7 @@ from kora.errors import InvalidRequest, SenseiError
 from kora.exit_codes import ExitCode
 
 if TYPE_CHECKING:
+    from kora.databases.secrets import Prompt
     from kora.evidence.carried import Role
     from kora.settings import Settings
 
@@ -102,6 +103,7 @@ def verify(
             show_values=show_values,
             settings=settings,
             progress=progress.watch,
+            prompt=_prompt(),
         )
     finally:
         progress.close()
@@ -191,7 +193,13 @@ def keygen(as_json: bool) -> int:
     "--tier", type=click.IntRange(0, 0), default=0, show_default=True, help="0: a count and a root per table."
 )
 @click.option("-o", "--output", type=_FILE, required=True, help="The .kfp file to write, signed.")
-@click.option("--role", type=click.Choice(["source", "target", "unassigned"]), default="unassigned", show_default=True)
+@click.option(
+    "--role",
+    type=click.Choice(["source", "target", "unassigned"]),
+    default="unassigned",
+    show_default=True,
+    help="Which side of a migration it is: the signer's assertion.",
+)
 @click.option("--run", "run_id", metavar="RUN", help="The migration whose key is used; without it a new one is drawn.")
 @click.option("--json", "as_json", is_flag=True, help="The fingerprint itself, as JSON.")
 def fingerprint(url: str, tier: int, output: Path, role: "Role", run_id: str | None, as_json: bool) -> int:
@@ -255,6 +263,13 @@ def _report(message: str, hint: str, exit_code: int) -> int:
 
     print_error(message, hint)
     return int(exit_code)
+
+
+def _prompt() -> "Prompt | None":
+    """Asks for a password on the terminal, without an echo; None where nobody sits at one."""
+    if not sys.stdin.isatty():
+        return None
+    return lambda question: str(click.prompt(question, hide_input=True, err=True, prompt_suffix=""))
 
 
 def entry_settings() -> "Settings":

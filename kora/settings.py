@@ -6,6 +6,8 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from kora.errors import FileProblem
+
 
 class Settings(BaseSettings):
     """Where state lives and which bounds hold. Each field is read from `SENSEI_<NAME>`."""
@@ -26,3 +28,12 @@ class Settings(BaseSettings):
     def home_directory(self) -> Path:
         """`home` with `~` resolved, absolute."""
         return self.home.expanduser().absolute()
+
+    def make_spill_directory(self) -> Path:
+        """Where digests may spill; made with mode 0700 if it is not there. Raises `FileProblem` where it cannot be."""
+        folder = self.spill_directory or self.home_directory / "spill"
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileProblem(f"{folder}: {error.strerror}", hint="set SENSEI_SPILL_DIRECTORY") from error
+        return folder

@@ -4,6 +4,7 @@
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -15,13 +16,14 @@ from kora.catalog import Catalog, NotModelled, Table
 from kora.comparison.compare import Options, Pair, compare_table
 from kora.comparison.declared import Declared, read_declared
 from kora.comparison.mapping import Loss, Mapping, Side, TableMapping
-from kora.comparison.matching import match_catalogs, shared_key, unmatched_columns
+from kora.comparison.matching import match_catalogs, shared_key, split_unreadable, unmatched_columns
 from kora.comparison.orphans import find_orphans
 from kora.comparison.result import (
     ColumnDifference,
     DatabaseFacts,
     Finding,
     NotChecked,
+    NotComparableColumn,
     Orphans,
     Quarantined,
     Recount,
@@ -33,7 +35,7 @@ from kora.comparison.structure import structure_losses
 from kora.databases.address import parse_address
 from kora.databases.base import Database, Selection
 from kora.databases.registry import open_database
-from kora.databases.secrets import resolve
+from kora.databases.secrets import Prompt, resolve
 from kora.errors import InvalidRequest
 from kora.evidence.artifacts import Artifacts, write_artifacts
 from kora.evidence.signing import KeyStore
@@ -84,7 +86,7 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         The whole result, verdict included. Differences are in it, not raised.
     """
     started, clock = _now(), time.monotonic()
-    mapping, strangers = _complete_mapping(source.catalog, target.catalog, declared.mapping)
+    mapping, strangers = _complete_mapping(source, target, declared.mapping)
     compare_options = Options(
         live=_core.DigestKey.random(),
         root=options.migration_key,
@@ -95,6 +97,8 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
     )
     results = [_table_result(source, target, pair, compare_options, declared) for pair in mapping.tables]
     results += strangers
+    quarantined, unfounded = _believed(_approve_quarantined(declared, options), results)
+    results = [_cut(result, options.findings_limit) for result in results]
     orphans = find_orphans(source.database, source.catalog)
     structure = structure_losses(
         source.catalog,
@@ -112,9 +116,9 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         tables=tuple(_with_losses(result, ledger) for result in results),
         orphans=orphans,
         losses=ledger,
-        quarantined=_approve_quarantined(declared, options),
+        quarantined=quarantined,
         recounts=_recounts(results, declared),
-        not_checked=_not_checked(source, target, mapping, declared),
+        not_checked=(*_not_checked(source, target, mapping, declared), *unfounded),
         seconds=seconds,
         timings=(*options.timings, Timing(stage="verify", seconds=seconds, rows=rows)),
         key_id=options.migration_key.key_id,
@@ -130,28 +134,38 @@ def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
-def _complete_mapping(source: Catalog, target: Catalog, given: Mapping | None) -> tuple[Mapping, list[TableResult]]:
+def _complete_mapping(source: OpenSide, target: OpenSide, given: Mapping | None) -> tuple[Mapping, list[TableResult]]:
     """The declared mapping, or one by names; and a result for each table that has no partner."""
-    if given is None:
-        mapping, only_source, only_target = match_catalogs(source, target)
-        strangers = [_without_partner(source.table(name)) for name in only_source]
-        strangers += [TableResult(source=None, target=str(name), outcome="extra_in_target") for name in only_target]
-        return mapping, strangers
-    known_source = {pair.source for pair in given.tables}
-    known_target = {pair.target for pair in given.tables}
-    strangers = [_without_partner(table) for table in source.tables if table.name not in known_source]
-    strangers += [
-        TableResult(source=None, target=str(table.name), outcome="extra_in_target")
-        for table in target.tables
-        if table.name not in known_target
-    ]
-    return given, strangers
+    mapping = given or match_catalogs(source.catalog, target.catalog)[0]
+    known_source = {pair.source for pair in mapping.tables}
+    known_target = {pair.target for pair in mapping.tables}
+    strangers = []
+    for table in source.catalog.tables:
+        if table.name not in known_source:
+            strangers.append(_missing_table(source, table, None))
+    for table in target.catalog.tables:
+        if table.name not in known_target:
+            rows = None if table.unreadable else target.database.row_count(table)
+            strangers.append(
+                TableResult(
+                    source=None, target=str(table.name), outcome="extra_in_target", target_rows=rows,
+                    extra_in_target=rows or 0,
+                )
+            )  # fmt: skip
+    return mapping, strangers
 
 
-def _without_partner(table: Table) -> TableResult:
-    """A source table that the target lacks; of one that cannot be read nobody knows what is missing."""
+def _missing_table(source: OpenSide, table: Table, target: str | None) -> TableResult:
+    """All rows of a table that the target does not have; of one that cannot be read nobody knows what is missing."""
+    if table.unreadable:
+        return TableResult(source=str(table.name), target=target, outcome="not_run")
+    rows = source.database.row_count(table)
     return TableResult(
-        source=str(table.name), target=None, outcome="not_run" if table.unreadable else "missing_in_target"
+        source=str(table.name),
+        target=target,
+        outcome="missing_in_target",
+        source_rows=rows,
+        missing_in_target=rows,
     )
 
 
@@ -175,13 +189,15 @@ def _table_result(
             hint="correct the map or plan, or leave the table out with --exclude",
         )
     if target_table is None:
-        count = 0 if source_table.unreadable else source.database.row_count(source_table)
-        return TableResult(**names, outcome="missing_in_target", source_rows=count, missing_in_target=count)
+        return _missing_table(source, source_table, str(mapping.target))
     if source_table.unreadable or target_table.unreadable:
         return TableResult(**names, outcome="not_run")
+    mapping = split_unreadable(source_table, target_table, mapping)
     if not mapping.columns:
-        return TableResult(**names, outcome="not_comparable")
-    key, unique = shared_key(source_table, target_table, mapping.columns)
+        reasons = mapping.not_comparable.items()
+        excluded = tuple(NotComparableColumn(column=column, reason=reason) for column, reason in reasons)
+        return TableResult(**names, outcome="not_comparable", not_comparable_columns=excluded)
+    key, unique = shared_key(source_table, target_table, mapping.columns, mapping.key)
     complete = mapping.model_copy(update={"key": key, "unique": unique})
     pair = Pair(source.database, target.database, source_table, target_table, complete)
     result = compare_table(pair, options)
@@ -192,7 +208,7 @@ def _table_result(
 
 
 def _without_columns(result: TableResult, columns: Sequence[str]) -> TableResult:
-    """A column that the target lacks makes every row differ."""
+    """A column that the target lacks makes every row differ that is there at all; one finding speaks for them."""
     differences = tuple(
         ColumnDifference(
             column=name,
@@ -208,7 +224,8 @@ def _without_columns(result: TableResult, columns: Sequence[str]) -> TableResult
     return result.model_copy(
         update={
             "outcome": "mismatch",
-            "mismatch": result.source_rows or 0,
+            "mismatch": (result.source_rows or 0) - result.missing_in_target,
+            "findings_omitted": result.findings_omitted + max((result.source_rows or 0) - result.difference_count, 0),
             "findings": (finding, *result.findings),
         }
     )
@@ -265,6 +282,44 @@ def _approve_quarantined(declared: Declared, options: VerifyOptions) -> tuple[Qu
     if "quarantined" not in options.accept_loss:
         return declared.quarantined
     return tuple(item.model_copy(update={"approved_by": options.approver}) for item in declared.quarantined)
+
+
+def _believed(
+    quarantined: Sequence[Quarantined], results: Sequence[TableResult]
+) -> tuple[tuple[Quarantined, ...], tuple[NotChecked, ...]]:
+    """Entries whose row is missing indeed, matched by key; for each of the others, a reason to prove nothing.
+
+    So a quarantined row that the target has all the same cannot cover for another that was lost. Rows of a table
+    without a key have only their number, which the verdict compares; so has a table with more differences than were
+    listed, which differs in any case, since more are listed than rows were quarantined.
+    """
+    missing = {result.source: _missing_keys(result) for result in results if not result.findings_omitted}
+    kept, unfounded = [], []
+    for entry in quarantined:
+        keys = missing.get(entry.table)
+        if keys is None or not entry.key or keys[entry.key] >= entry.count:
+            kept.append(entry)
+            if keys is not None:
+                keys[entry.key] -= entry.count
+            continue
+        unfounded.append(
+            NotChecked(
+                what="row in quarantine", name=f"{entry.table}: {entry.key}", count=entry.count, side="target",
+                detail="no row of that key is missing in the target", blocking=True,
+            )
+        )  # fmt: skip
+    return tuple(kept), tuple(unfounded)
+
+
+def _cut(result: TableResult, limit: int) -> TableResult:
+    """The result with at most `limit` findings: where rows were quarantined, more were listed to be matched."""
+    cut = result.findings[limit:]
+    update = {"findings": result.findings[:limit], "findings_omitted": result.findings_omitted + len(cut)}
+    return result.model_copy(update=update) if cut else result
+
+
+def _missing_keys(result: TableResult) -> Counter[str]:
+    return Counter(finding.key for finding in result.findings if finding.outcome == "missing_in_target")
 
 
 def _recounts(results: Sequence[TableResult], declared: Declared) -> tuple[Recount, ...]:
@@ -330,6 +385,7 @@ def verify_databases(
     show_values: bool,
     settings: Settings,
     progress: Observer | None,
+    prompt: Prompt | None = None,
 ) -> tuple[VerificationResult, Artifacts]:
     """Verifies one database against another, whoever migrated them, and writes certificate and report.
 
@@ -343,8 +399,9 @@ def verify_databases(
         out: Folder for certificate, report and public key; the current one if None.
         accept_loss: Rules whose losses the operator accepts here and now.
         show_values: Whether findings hold values.
-        settings: Where keys and state live.
+        settings: Where keys, state and spilled digests live, and how many findings are listed.
         progress: Called for each pass with its counters.
+        prompt: Asks a person for a password; None where nobody is there.
 
     Raises:
         SenseiError: Nothing could be compared; differences are never raised.
@@ -353,15 +410,17 @@ def verify_databases(
     run_id = f"verify-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{token_hex(3)}"
     keys = KeyStore(settings.home_directory)
     with ExitStack() as stack:
-        left = _open_side(stack, source, "source", Selection(tables=tables, exclude=exclude))
-        right = _open_side(stack, target, "target", Selection(exclude=exclude))
-        if tables:
-            left, right, declared = _narrow(left, right, declared)
+        left = _open_side(stack, source, "source", prompt)
+        right = _open_side(stack, target, "target", prompt)
+        if tables or exclude:
+            left, right, declared = _narrow(left, right, declared, Selection(tables=tables, exclude=exclude))
         options = VerifyOptions(
             migration_key=_core.DigestKey(keys.migration_key(run_id)),
             run_id=run_id,
             accept_loss=accept_loss,
             show_values=show_values,
+            findings_limit=settings.findings_per_table,
+            spill_directory=settings.make_spill_directory(),
             observe=progress,
         )
         verified = verify_sides(left, right, declared, options)
@@ -375,18 +434,46 @@ def verify_databases(
     return verified.result, artifacts
 
 
-def _open_side(stack: ExitStack, url: str, role: Side, selection: Selection) -> OpenSide:
+def _open_side(stack: ExitStack, url: str, role: Side, prompt: Prompt | None) -> OpenSide:
     address = parse_address(url)
-    database = open_database(address, role=role, secret=resolve(address, role))
+    database = open_database(address, role=role, secret=resolve(address, role, prompt))
     stack.callback(database.close)
-    return OpenSide(database, database.catalog(selection), str(address))
+    return OpenSide(database, database.catalog(), str(address))
 
 
-def _narrow(left: OpenSide, right: OpenSide, declared: Declared) -> tuple[OpenSide, OpenSide, Declared]:
-    """Leaves of a declared mapping and of the target what belongs to the chosen source tables."""
-    chosen = {table.name for table in left.catalog.tables}
+def _narrow(
+    left: OpenSide, right: OpenSide, declared: Declared, selection: Selection
+) -> tuple[OpenSide, OpenSide, Declared]:
+    """Leaves what was chosen: pairs whose source table is, and of the tables without a partner those that are.
+
+    Partners are found among all tables first, so that what is left out takes its partner with it, whatever that one
+    is called. With a choice of source tables, a target table without a partner is not looked at.
+    """
     mapping = declared.mapping or match_catalogs(left.catalog, right.catalog)[0]
-    kept = Mapping(tables=tuple(pair for pair in mapping.tables if pair.source in chosen))
-    partners = {pair.target for pair in kept.tables}
-    catalog = replace(right.catalog, tables=tuple(table for table in right.catalog.tables if table.name in partners))
-    return left, replace(right, catalog=catalog), replace(declared, mapping=kept)
+    without = Selection(exclude=selection.exclude)
+    kept = tuple(pair for pair in mapping.tables if selection.includes(pair.source) and without.includes(pair.target))
+    paired = {pair.source for pair in mapping.tables}, {pair.target for pair in mapping.tables}
+    chosen = {pair.source for pair in kept}, {pair.target for pair in kept}
+    sources = tuple(
+        table
+        for table in left.catalog.tables
+        if table.name in chosen[0] or (table.name not in paired[0] and selection.includes(table.name))
+    )
+    targets = tuple(
+        table
+        for table in right.catalog.tables
+        if table.name in chosen[1]
+        or (table.name not in paired[1] and not selection.tables and without.includes(table.name))
+    )
+    gone = {table.name for table in left.catalog.tables} - {table.name for table in sources}
+    catalog = replace(
+        left.catalog,
+        tables=sources,
+        views=tuple(view for view in left.catalog.views if selection.includes(view.name)),
+        triggers=tuple(trigger for trigger in left.catalog.triggers if trigger.table not in gone),
+    )
+    return (
+        replace(left, catalog=catalog),
+        replace(right, catalog=replace(right.catalog, tables=targets)),
+        replace(declared, mapping=Mapping(tables=kept)),
+    )

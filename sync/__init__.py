@@ -1,1 +1,1 @@
-"""Ledgers that meet when they can: to be built; nothing here yet."""
+"""Ledgers of several boxes that exchange their records whenever a line or a USB stick connects them: not built yet."""

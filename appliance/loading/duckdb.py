@@ -184,6 +184,7 @@ class DuckDBWriter:
     def remove(self, unit: Unit) -> None:
         """Deletes a unit's rows and its checkpoint row in one transaction."""
         where, values = range_condition(unit)
+        self._remove_leaves(unit)
         self._run("BEGIN TRANSACTION")
         self._in_transaction = True
         self._run(
@@ -193,6 +194,28 @@ class DuckDBWriter:
         self._run(f"DELETE FROM {_qualified(unit)} WHERE {where}", *values)
         self._run("COMMIT")
         self._in_transaction = False
+
+    def _remove_leaves(self, unit: Unit) -> None:
+        """Rows that others of their own table refer to go last: DuckDB checks against what stood there before.
+
+        That takes several transactions. The first voids the checkpoint's digest, so that whoever is killed among them
+        finds the unit changed again.
+        """
+        if not unit.generations:
+            return
+        self._run(f"UPDATE {_TABLE} SET raw_digest = '' WHERE run = ? AND table_name = ?", unit.run, str(unit.table))
+        free = " AND ".join(
+            f"NOT EXISTS (SELECT 1 FROM {_qualified(unit)} c WHERE "
+            + " AND ".join(f"c.{quote(down)} = t.{quote(up)}" for down, up in zip(child, parent, strict=True))
+            + ")"
+            for child, parent in unit.generations
+        )
+        table = _qualified(unit)
+        while True:
+            self._run(f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} t WHERE {free})")
+            left = self._connection.execute(f"SELECT count(*) FROM {table} t WHERE NOT ({free})").fetchone()
+            if not left or not left[0]:
+                return
 
     def close(self) -> None:
         """Ends the session; the file is then free for a reader."""

@@ -21,10 +21,10 @@ from kora.comparison.findings import Located, describe, pair_rows
 from kora.comparison.mapping import Loss, Side, TableMapping
 from kora.comparison.result import NotComparableColumn, Reading, TableResult
 from kora.databases.base import Database, KeyTuple
-from kora.errors import SenseiError, Stopped
+from kora.errors import EngineError, SenseiError, Stopped
 
 _POINT_SELECT_LIMIT = 1000
-_NATIVE_KEY_KINDS = frozenset({"integer", "number", "decimal", "text", "uuid", "date", "bytes"})
+_NATIVE_KEY_KINDS = frozenset({"integer", "decimal", "text", "uuid", "date"})
 
 T = TypeVar("T")
 
@@ -60,8 +60,8 @@ def compare_table(pair: Pair, options: Options) -> TableResult:
     """Compares all rows of two tables exactly.
 
     Returns:
-        Counts, outcome, readings, losses (as KORA counted them on the source's raw values), the target's root, and
-        the first differing rows. Columns that no kind covers are named; the others are compared all the same.
+        Counts, outcome, readings, losses (as KORA counted them on each side's raw values), the target's root, and the
+        first differing rows. Columns that no kind covers are named; the others are compared all the same.
     """
     started = time.monotonic()
     digests = _both(lambda side, progress: _digest(pair, side, options, progress), pair, options)
@@ -84,7 +84,7 @@ def compare_table(pair: Pair, options: Options) -> TableResult:
         not_comparable_columns=tuple(
             NotComparableColumn(column=column, reason=reason) for column, reason in pair.mapping.not_comparable.items()
         ),
-        losses=_losses(pair, source.tallies),
+        losses=_losses(pair, source.tallies, target.tallies),
         readings=_readings(pair, source.tallies, "source") + _readings(pair, target.tallies, "target"),
         root=target.root.hex() if target.root else None,
         findings=findings,
@@ -143,7 +143,10 @@ def _both(work: Callable[[Side, _core.Progress], T], pair: Pair, options: Option
 
 
 def _locate_by_sketch(pair: Pair, options: Options, difference: _core.Difference) -> Located | None:
-    """Fetches the rows that the sketch named; None where it could not, or where they do not explain everything."""
+    """Fetches the rows that the sketch named; None where it could not, or where they do not explain everything.
+
+    A key of one side may be no value of the other's type, which that engine then refuses: None, too.
+    """
     keys = [*difference.source_keys, *difference.target_keys]
     mapping = pair.mapping
     if not difference.decoded or not mapping.key or not 0 < len(keys) <= _POINT_SELECT_LIMIT:
@@ -152,8 +155,11 @@ def _locate_by_sketch(pair: Pair, options: Options, difference: _core.Difference
     if selectors is None:
         return None
     fetched: dict[Side, list[_core.Row]] = {}
-    for side in ("source", "target"):
-        fetched[side] = _fetch_by_key(pair, side, selectors, options)
+    try:
+        for side in ("source", "target"):
+            fetched[side] = _fetch_by_key(pair, side, selectors, options)
+    except EngineError:
+        return None
     only_source, only_target = pair_rows(fetched["source"], fetched["target"])
     source_sum = _core.set_digest([row.digest for row in only_source])
     target_sum = _core.set_digest([row.digest for row in only_target])
@@ -180,12 +186,8 @@ def _selectors(pair: Pair, keys: list[bytes]) -> list[KeyTuple] | None:
     return selectors
 
 
-def _native(kind: str, text: str) -> int | str | bytes:
-    if kind == "bytes":
-        return bytes.fromhex(text)
-    if kind in ("integer", "number", "decimal") and text.lstrip("-").isdigit():
-        return int(text)
-    return text
+def _native(kind: str, text: str) -> int | str:
+    return int(text) if kind == "integer" else text
 
 
 def _fetch_by_key(pair: Pair, side: Side, selectors: list[KeyTuple], options: Options) -> list[_core.Row]:
@@ -223,7 +225,7 @@ def _locate_by_spill(pair: Pair, options: Options) -> Located:
         pair,
         options,
     )
-    only_source, only_target = pair_rows(rows_source, rows_target)
+    only_source, only_target = pair_rows(rows_source, rows_target, options.findings_limit)
     listed = Located.from_rows(only_source, only_target, keyed=bool(pair.mapping.key))
     return Located(joined.mismatch, joined.missing_in_target, joined.extra_in_target, listed.differing)
 
@@ -243,14 +245,24 @@ def _readings(pair: Pair, tallies: str, side: Side) -> tuple[Reading, ...]:
     return tuple(readings)
 
 
-def _losses(pair: Pair, tallies: str) -> tuple[Loss, ...]:
+def _losses(pair: Pair, source: str, target: str) -> tuple[Loss, ...]:
+    """What the policies changed. A column's count is the greater one of both sides.
+
+    A loader applies the policies, so a target on which one still changes values has been altered, and more of them than
+    the source had must not pass under an approval for those few.
+    """
     losses = []
-    for column, tally in zip(pair.mapping.columns, _tally(tallies), strict=True):
-        changed = tally["policies"]
-        if isinstance(changed, dict):
-            losses += [
-                Loss(rule=rule, subject=f"{pair.mapping.source}.{column.source}", count=int(count))
-                for rule, count in changed.items()
-                if count
-            ]
+    for column, left, right in zip(pair.mapping.columns, _tally(source), _tally(target), strict=True):
+        before, after = _changed(left), _changed(right)
+        for rule in before | after:
+            count, there = before.get(rule, 0), after.get(rule, 0)
+            reason = f"it changes {there:,} values of the target" if there > count else ""
+            if count or there:
+                subject = f"{pair.mapping.source}.{column.source}"
+                losses.append(Loss(rule=rule, subject=subject, count=max(count, there), reason=reason))
     return tuple(losses)
+
+
+def _changed(tally: dict[str, object]) -> dict[str, int]:
+    policies = tally["policies"]
+    return {str(rule): int(count) for rule, count in policies.items()} if isinstance(policies, dict) else {}

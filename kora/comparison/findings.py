@@ -60,19 +60,24 @@ class Located:
         return cls(mismatch, missing, len(pairs) - mismatch - missing, tuple(pairs))
 
 
-def pair_rows(source: Sequence[_core.Row], target: Sequence[_core.Row]) -> tuple[list[_core.Row], list[_core.Row]]:
-    """Takes away what stands on both sides, with multiplicity, and returns what is left of each."""
-    common = Counter(row.digest for row in source) & Counter(row.digest for row in target)
-    return _without(source, Counter(common)), _without(target, Counter(common))
+def pair_rows(
+    source: Sequence[_core.Row], target: Sequence[_core.Row], limit: int | None = None
+) -> tuple[list[_core.Row], list[_core.Row]]:
+    """Takes away what stands on both sides, with multiplicity, and returns what is left of each.
+
+    A row that is left several times is listed as often, but at most `limit` times.
+    """
+    return _surplus(source, target, limit), _surplus(target, source, limit)
 
 
-def _without(rows: Sequence[_core.Row], taken: Counter[bytes]) -> list[_core.Row]:
-    left = []
+def _surplus(rows: Sequence[_core.Row], others: Sequence[_core.Row], limit: int | None) -> list[_core.Row]:
+    there = Counter[bytes]()
+    for row in others:
+        there[row.digest] += row.copies
+    left: list[_core.Row] = []
     for row in rows:
-        if taken[row.digest]:
-            taken[row.digest] -= 1
-        else:
-            left.append(row)
+        surplus = max(row.copies - there[row.digest], 0)
+        left += [row] * (surplus if limit is None else min(surplus, limit))
     return left
 
 
@@ -87,7 +92,6 @@ def describe(pair: "Pair", located: Located, *, show_values: bool, limit: int) -
 
 
 def _finding(pair: "Pair", source: _core.Row | None, target: _core.Row | None, show_values: bool) -> Finding:
-    shown = source or target
     outcome: Outcome = "mismatch"
     if target is None:
         outcome = "missing_in_target"
@@ -96,10 +100,10 @@ def _finding(pair: "Pair", source: _core.Row | None, target: _core.Row | None, s
     columns = _column_differences(pair, source, target, show_values) if source and target else ()
     return Finding(
         outcome=outcome,
-        key=_key_text(pair, shown) if shown else "",
+        key=_key_text(pair, source, target),
         columns=columns,
-        source_sql=_row_sql(pair, shown, "source") if shown else "",
-        target_sql=_row_sql(pair, shown, "target") if shown else "",
+        source_sql=_row_sql(pair, source, target, "source"),
+        target_sql=_row_sql(pair, source, target, "target"),
     )
 
 
@@ -142,33 +146,54 @@ def _rule(source: bytes, target: bytes) -> str:
     return f"{source_kind} is compared exactly"
 
 
-def _key_text(pair: "Pair", row: _core.Row) -> str:
+def _key_text(pair: "Pair", source: _core.Row | None, target: _core.Row | None) -> str:
+    """`name=value, …` as stored in the source (in the target where only it has the row), as the loader spells it."""
+    row = source or target
+    if row is None:
+        return ""
     if not pair.mapping.key:
         return f"row {row.digest.hex()[:16]}"
-    texts = [text if text is not None else "NULL" for _, text in _core.decode_cells(row.key)]
-    return ", ".join(f"{name}={text}" for name, text in zip(pair.mapping.key, texts, strict=True))
+    stored = (row.stored[position][1] for position in _key_positions(pair))
+    values = ("NULL" if text is None else text for text in stored)
+    return ", ".join(f"{name}={value}" for name, value in zip(pair.mapping.key, values, strict=True))
 
 
-def _row_sql(pair: "Pair", row: _core.Row, side: str) -> str:
-    """A SELECT that shows the row on one side; empty for a table without a key."""
-    if not pair.mapping.key:
+def _key_positions(pair: "Pair") -> list[int]:
+    columns = [column.source for column in pair.mapping.columns]
+    return [columns.index(name) for name in pair.mapping.key]
+
+
+def _row_sql(pair: "Pair", source: _core.Row | None, target: _core.Row | None, side: str) -> str:
+    """A SELECT that shows the row on one side, or that it is not there; empty for a table without a key.
+
+    Where a rule stands between a key and what is stored, each side is asked for what it stores; a side without the
+    row is asked for the canonical key.
+    """
+    shown = source or target
+    if not pair.mapping.key or shown is None:
         return ""
-    names = {column.source: column.target for column in pair.mapping.columns}
+    own = source if side == "source" else target
     database: Database = pair.source if side == "source" else pair.target
     table = pair.source_table if side == "source" else pair.target_table
-    dialect = database.dialect
+    canonical = _core.decode_cells(shown.key)
     conditions = []
-    for name, (kind, text) in zip(pair.mapping.key, _core.decode_cells(row.key), strict=True):
-        quoted = dialect.quote(name if side == "source" else names[name])
-        conditions.append(f"{quoted} IS NULL" if text is None else f"{quoted} = {_literal(kind, text)}")
-    return f"SELECT * FROM {dialect.qualify(table.name)} WHERE {' AND '.join(conditions)}"
+    for position, cell in zip(_key_positions(pair), canonical, strict=True):
+        column = pair.mapping.columns[position]
+        ruled = column.source_representation or column.target_representation or column.policies
+        kind, text = own.stored[position] if ruled and own is not None else cell
+        quoted = database.dialect.quote(column.source if side == "source" else column.target)
+        literal = None if text is None else _literal(kind, text, database.dialect.engine)
+        conditions.append(f"{quoted} IS NULL" if literal is None else f"{quoted} = {literal}")
+    return f"SELECT * FROM {database.dialect.qualify(table.name)} WHERE {' AND '.join(conditions)}"
 
 
-def _literal(kind: str, text: str) -> str:
-    if kind in ("integer", "number", "decimal"):
+def _literal(kind: str, text: str, engine: str) -> str:
+    if kind in ("integer", "decimal"):
         return text
+    if kind == "bytes" and engine == "postgresql":
+        return f"'\\x{text}'::bytea"
     if kind == "bytes":
-        return f"X'{text}'"
+        return f"from_hex('{text}')" if engine == "duckdb" else f"X'{text}'"
     return "'" + text.replace("'", "''") + "'"
 
 
@@ -177,22 +202,24 @@ def _name_similar_columns(pair: "Pair", located: Located, findings: list[Finding
 
     The counts stay missing and extra: that the two rows belong together is a guess, and the rule says so.
     """
-    missing = [row for row, other in located.differing if row is not None and other is None]
-    extra = [row for other, row in located.differing if row is not None and other is None]
-    if not missing or not extra or len(missing) * len(extra) > _SIMILAR_ROWS_LIMIT**2:
+    missing = list({row.digest: row for row, other in located.differing if row is not None and other is None}.values())
+    extra = list({row.digest: row for other, row in located.differing if row is not None and other is None}.values())
+    if len(missing) * len(extra) > _SIMILAR_ROWS_LIMIT**2:
         return findings
-    by_source = {row.digest: row for row in missing}
     named: dict[str, tuple[ColumnDifference, ...]] = {}
-    unpaired = list(extra)
-    for row in by_source.values():
+    unpaired = [(row, row.cells) for row in extra]
+    for row in missing:
         if not unpaired:
             break
-        best = max(unpaired, key=lambda other: sum(a == b for a, b in zip(row.cells, other.cells, strict=True)))
-        unpaired.remove(best)
+        cells = row.cells
+        place = max(
+            range(len(unpaired)), key=lambda index: sum(a == b for a, b in zip(cells, unpaired[index][1], strict=True))
+        )
+        best, _ = unpaired.pop(place)
         columns = tuple(
             difference.model_copy(update={"rule": f"{difference.rule} (beside the most similar extra row)"})
             for difference in _column_differences(pair, row, best, show_values)
         )
-        named[_key_text(pair, row)] = columns
-        named[_key_text(pair, best)] = columns
+        named[_key_text(pair, row, None)] = columns
+        named[_key_text(pair, None, best)] = columns
     return [finding.model_copy(update={"columns": named.get(finding.key, ())}) for finding in findings]

@@ -43,11 +43,16 @@ def match_tables(source: Table, target: Table) -> TableMapping:
     )
 
 
-def shared_key(source: Table, target: Table, columns: Sequence[ColumnMapping]) -> tuple[tuple[str, ...], bool]:
-    """The source columns by which rows are told apart, and whether the target guarantees that they are unique."""
+def shared_key(
+    source: Table, target: Table, columns: Sequence[ColumnMapping], declared: tuple[str, ...] = ()
+) -> tuple[tuple[str, ...], bool]:
+    """The source columns by which rows are told apart, and whether the target guarantees that they are unique.
+
+    A declared key comes first where its columns are compared: it decides only which rows are shown beside each other.
+    """
     to_target = {column.source: column.target for column in columns}
     to_source = {column.target: column.source for column in columns}
-    candidates = [source.stable_key]
+    candidates = [declared, source.stable_key]
     if all(name in to_source for name in target.stable_key):
         candidates.append(tuple(to_source[name] for name in target.stable_key))
     for key in candidates:
@@ -55,6 +60,21 @@ def shared_key(source: Table, target: Table, columns: Sequence[ColumnMapping]) -
             unique = bool(target.stable_key) and {to_target[name] for name in key} >= set(target.stable_key)
             return key, unique
     return (), False
+
+
+def split_unreadable(source: Table, target: Table, mapping: TableMapping) -> TableMapping:
+    """The mapping with columns of kinds that KORA does not know moved to those that are not compared."""
+    left = {column.name: column for column in source.columns}
+    right = {column.name: column for column in target.columns}
+    kept, excluded = [], dict(mapping.not_comparable)
+    for pair in mapping.columns:
+        known = pair.source in left and pair.target in right
+        reason = _not_comparable(left[pair.source], right[pair.target]) if known else ""
+        if reason:
+            excluded[pair.source] = reason
+        else:
+            kept.append(pair)
+    return mapping.model_copy(update={"columns": tuple(kept), "not_comparable": excluded})
 
 
 def unmatched_columns(source: Table, mapping: TableMapping) -> list[str]:
@@ -73,28 +93,24 @@ def _not_comparable(source: Column, target: Column) -> str:
 def _pair(
     source: Iterable[T], target: Iterable[T], text: Callable[[T], str]
 ) -> tuple[list[tuple[T, T]], list[T], list[T]]:
-    """Exact names first; what is left by case-fold, where that is unique on both sides."""
-    remaining = {text(item): item for item in target}
-    pairs, unpaired = [], []
-    for item in source:
-        name = text(item)
-        if name in remaining:
-            pairs.append((item, remaining.pop(name)))
+    """Exact names first; what is left by case-fold. A name pairs up only where it is unique on both sides."""
+    pairs, left, right = _pair_unique(list(source), list(target), text)
+    folded, left, right = _pair_unique(left, right, lambda item: text(item).casefold())
+    return [*pairs, *folded], left, right
+
+
+def _pair_unique(
+    source: Sequence[T], target: Sequence[T], text: Callable[[T], str]
+) -> tuple[list[tuple[T, T]], list[T], list[T]]:
+    named: dict[str, tuple[list[T], list[T]]] = defaultdict(lambda: ([], []))
+    for place, items in enumerate((source, target)):
+        for item in items:
+            named[text(item)][place].append(item)
+    pairs, lonely_source, lonely_target = [], list[T](), list[T]()
+    for left, right in named.values():
+        if len(left) == len(right) == 1:
+            pairs.append((left[0], right[0]))
         else:
-            unpaired.append(item)
-    folded: dict[str, list[T]] = defaultdict(list)
-    for name, item in remaining.items():
-        folded[name.casefold()].append(item)
-    twins: dict[str, int] = defaultdict(int)
-    for item in unpaired:
-        twins[text(item).casefold()] += 1
-    lonely = []
-    for item in unpaired:
-        name = text(item).casefold()
-        if len(folded[name]) == 1 and twins[name] == 1:
-            partner = folded.pop(name)[0]
-            remaining.pop(text(partner))
-            pairs.append((item, partner))
-        else:
-            lonely.append(item)
-    return pairs, lonely, list(remaining.values())
+            lonely_source += left
+            lonely_target += right
+    return pairs, lonely_source, lonely_target

@@ -44,7 +44,7 @@ def test_chinook_goes_to_postgresql_and_comes_back_the_same(tmp_path, postgres_d
     returned = file_url("sqlite", tmp_path / "returned.sqlite")
     back = migrate(postgres_database.url, returned)
     assert (back.code, back.verdict, back.rows) == (0, "equivalent", 15_607)
-    verified = run_kora("verify", CHINOOK, returned, "--json")
+    verified = run_kora("verify", CHINOOK, returned, "--json", "--out", tmp_path / "proof")
     assert verified.body["not_checked"][0]["what"] == "behaviour"
     assert (verified.rows, {table["outcome"] for table in verified.body["tables"]}) == (15_607, {"match"})
     assert (verified.code, verified.verdict) == (0, "equivalent")

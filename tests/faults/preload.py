@@ -1,6 +1,7 @@
 """What the fork server of these tests loads once: the program with all its engines. Nothing here starts a thread."""
 
 import appliance.cli
+import appliance.loading.postgresql
 import appliance.output
 import appliance.pipeline
 import kora.databases.duckdb

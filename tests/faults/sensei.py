@@ -21,7 +21,7 @@ from typing import Any, Protocol
 import duckdb
 import psycopg
 
-from tests.servers import Database
+from tests.servers import PASSWORD, Database
 
 KILLED = -signal.SIGKILL
 LIMIT_SECONDS = 120
@@ -134,7 +134,12 @@ class Sensei:
         self.started += 1
         self.folder.mkdir(parents=True, exist_ok=True)
         out, err, trace = (self.folder / f"{self.started}.{kind}" for kind in ("out", "err", "trace"))
-        environment = {"SENSEI_HOME": str(self.home), "SENSEI_FAULT": fault, "SENSEI_FAULT_TRACE": str(trace)}
+        environment = {
+            "SENSEI_HOME": str(self.home),
+            "SENSEI_FAULT": fault,
+            "SENSEI_FAULT_TRACE": str(trace),
+            "SENSEI_TARGET_PASSWORD": PASSWORD,
+        }
         process = _context.Process(
             target=_main, args=(list(arguments), {**environment, **self.environment}, str(out), str(err))
         )

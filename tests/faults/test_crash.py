@@ -1,9 +1,7 @@
 """`kill -9` at every named place and at random ones; `sensei resume` then ends as if nothing had happened."""
 
-import ast
 import os
 import random
-import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass

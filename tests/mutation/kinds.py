@@ -163,7 +163,9 @@ DUCKDB = (
         ("'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a13'::UUID", "'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A13'::UUID"),
     )),
     Kind("bits", "BIT", ("'1'::BIT", "'0101'::BIT"), close=(("'01'::BIT", "'001'::BIT"), ("'11'::BIT", "'10'::BIT"))),
-    Kind("labels", "ENUM('red', 'green', 'Red')", ("'red'", "'green'"), close=(("'red'", "'Red'"), ("'green'", "NULL"))),
+    Kind("labels", "ENUM('red', 'green', 'Red')", ("'red'", "'green'"), close=(
+        ("'red'", "'Red'"), ("'green'", "NULL"),
+    )),
     Kind("documents", "JSON", ("'{}'", "'[1]'"), close=(
         ("'{\"a\": 1}'", "'{\"a\":1}'"), ("'{\"a\": 2}'", "'{\"a\": 2.0}'"), ("'null'", "NULL"), ("'[]'", "'{}'"),
     )),
@@ -199,8 +201,9 @@ POSTGRESQL = (
     )),
     Kind("booleans", "boolean", ("true", "false"), close=(("true", "false"), ("false", "NULL"), ("NULL", "false"))),
     Kind("dates", "date", ("'2020-01-31'", "'1900-01-01'"), close=(
-        ("'2020-02-29'", "'2020-02-28'"), ("NULL", "'1900-01-01'"), ("'infinity'", "'-infinity'"), ("'infinity'", "NULL"),
-        ("'0044-03-15 BC'", "'0044-03-15'"), ("'0001-01-01 BC'", "'0001-01-01'"),
+        ("'2020-02-29'", "'2020-02-28'"), ("NULL", "'1900-01-01'"),
+        ("'infinity'", "'-infinity'"), ("'infinity'", "NULL"), ("'0044-03-15 BC'", "'0044-03-15'"),
+        ("'0001-01-01 BC'", "'0001-01-01'"),
     )),
     Kind("timestamps", "timestamp", ("'2020-01-31 10:00:00'", "'1969-12-31 23:59:59.999999'"), close=(
         ("'2020-01-01 00:00:00.000001'", "'2020-01-01 00:00:00.000002'"),

@@ -98,7 +98,7 @@ def assert_names(table: TableResult, mutation: Mutation) -> None:
 
 def rounds(waiting: dict[str, list[Mutation]]) -> Iterator[list[Mutation]]:
     """Each mutation once, at most one of a table at a time, always with tables that stay as they are."""
-    draw = random.Random(SEED)  # noqa: S311  reproducible, not secret
+    draw = random.Random(SEED)
     while waiting:
         chosen = [table for table in sorted(waiting) if draw.random() < ALTERED_SHARE] or sorted(waiting)[:1]
         yield [waiting[table].pop(0) for table in chosen]
@@ -107,7 +107,7 @@ def rounds(waiting: dict[str, list[Mutation]]) -> Iterator[list[Mutation]]:
 
 def apply(target: Client, chosen: list[Mutation]) -> tuple[list[Mutation], list[Mutation]]:
     """Applies each; those that changed what the engine stores, and those that did not."""
-    applied, unchanged = [], []
+    applied, unchanged = list[Mutation](), list[Mutation]()
     for mutation in chosen:
         before, after = target.apply(mutation.probe, mutation.statements)
         same = repr(before) == repr(after)  # as Python compares them, 0.0 and -0.0 are equal
@@ -152,10 +152,9 @@ def test_no_mutation_is_missed_and_none_invented(
                 assert_command_line((source.url, target.url), mapping, applied, tmp_path)
             target.restore()
         assert_exactly(verified(side, target.url, mapping), [])
-    print(
-        f"\n{source_engine} → {target_engine}: {total} mutations, {counted} counted, {len(unchanged)} stored unchanged"
-    )
-    for mutation in unchanged:
-        print(f"    unchanged by {target_engine}: {mutation.table}: {mutation.title[:100]!r}")
+    summary = f"{total} mutations, {counted} counted, {len(unchanged)} stored unchanged"
+    told = [f"{source_engine} → {target_engine}: {summary}"]
+    told += [f"    unchanged: {mutation.table}: {mutation.title[:100]!r}" for mutation in unchanged]
+    sys.stdout.write("\n" + "\n".join(told) + "\n")
     assert counted + len(unchanged) == total
     assert counted >= COUNTED_AT_LEAST[source_engine, target_engine]

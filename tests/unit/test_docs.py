@@ -26,7 +26,7 @@ def test_every_command_and_option_says_what_it_does(program: str) -> None:
     for name, command in group.commands.items():
         assert command.help, f"{program} {name} has no help"
         for option in command.params:
-            if option.param_type_name == "option" and option.name not in ("role", "help"):
+            if option.param_type_name == "option":
                 assert getattr(option, "help", None), f"{program} {name} --{option.name} has no help"
     texts = [text for path, text in commands(group, program) if path != program]
     assert all("Example:" in text for text in texts), "a command shows no example"
@@ -85,5 +85,5 @@ def test_the_example_of_a_map_is_a_map(tmp_path: Path) -> None:
     file.write_text(example, encoding="utf-8")
     mapping = read_declared(file, None).mapping
     assert mapping is not None
-    assert [str(table.source) for table in mapping.tables] == ["patient", "visit"]
+    assert [str(table.source) for table in mapping.tables] == ["patient", "region"]
     assert mapping.tables[0].columns[2].policies[0].rule == "zero_date_is_null"

@@ -354,6 +354,10 @@ impl Row {
         self.inner.cells.iter().map(|cell| PyBytes::new(py, cell)).collect()
     }
     #[getter]
+    fn copies(&self) -> u64 {
+        self.inner.copies
+    }
+    #[getter]
     fn stored(&self) -> Vec<(&'static str, Option<String>)> {
         self.inner.stored.clone()
     }

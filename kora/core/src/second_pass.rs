@@ -3,7 +3,7 @@
 //! Key tags: keyed BLAKE3 of the key's canonical cells, zero-padded to whole blocks, cut to 16 bytes; in a table
 //! without a key the first half of the row digest, so that a row is its own key and nothing can be a mismatch.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use crate::batch::{padded_digest, BatchHasher, BATCH_ROWS};
@@ -152,8 +152,10 @@ pub struct Row {
     pub digest: Digest,
     /// Canonical bytes per compared column, after the rules.
     pub cells: Vec<Vec<u8>>,
-    /// Kind and text per column as stored; a text is cut at 256 characters.
+    /// Kind and text per column as stored; a text is cut at 256 characters, which an ellipsis shows.
     pub stored: Vec<(&'static str, Option<String>)>,
+    /// How many rows like it came: equal ones are held once, however many they are.
+    pub copies: u64,
 }
 
 /// Keeps the rows that are asked for.
@@ -166,10 +168,11 @@ pub struct RowCollector {
     encoded: Vec<u8>,
     key: Vec<u8>,
     rows: Vec<Row>,
+    places: HashMap<Digest, usize>,
 }
 
 impl RowCollector {
-    /// Rows whose key tag is `wanted`, or all; at most `limit`.
+    /// Rows whose key tag is `wanted`, or all; at most `limit` different ones.
     pub fn new(
         profile: &Profile,
         side: Side,
@@ -187,6 +190,7 @@ impl RowCollector {
             encoded: Vec::new(),
             key: Vec::new(),
             rows: Vec::new(),
+            places: HashMap::new(),
         })
     }
 
@@ -209,6 +213,11 @@ impl RowCollector {
         if !self.wants(&key_tag) {
             return Ok(());
         }
+        if let Some(known) = self.places.get(&digest).and_then(|place| self.rows.get_mut(*place)) {
+            known.copies += 1;
+            return Ok(());
+        }
+        self.places.insert(digest, self.rows.len());
         let mut cells = Vec::new();
         self.program.cells_canonical(stored, &mut cells)?;
         let stored = stored.iter().map(shown).collect();
@@ -218,6 +227,7 @@ impl RowCollector {
             digest,
             cells,
             stored,
+            copies: 1,
         });
         Ok(())
     }
@@ -231,7 +241,7 @@ impl RowCollector {
         self.encoded.len()
     }
 
-    /// The rows in the order of the stream.
+    /// The different rows in the order of the stream.
     pub fn finish(self) -> Vec<Row> {
         self.rows
     }
@@ -242,6 +252,7 @@ fn shown(cell: &Cell<'_>) -> (&'static str, Option<String>) {
     let cut = |mut text: String| {
         if let Some((end, _)) = text.char_indices().nth(SHOWN_CHARACTERS) {
             text.truncate(end);
+            text.push('…');
         }
         text
     };
@@ -332,7 +343,8 @@ mod tests {
             .all(|sample| sample.outcome != Outcome::Mismatch));
         let tags = difference.samples.iter().map(|sample| sample.key_tag).collect();
         let found = collected(&keyless(), &[(1, "a"), (1, "a"), (2, "b")], Some(tags));
-        assert_eq!(found.len(), 3);
+        let copies: Vec<u64> = found.iter().map(|row| row.copies).collect();
+        assert_eq!(copies, [2, 1]);
     }
 
     #[test]
@@ -358,6 +370,6 @@ mod tests {
     fn a_long_value_is_shown_cut_at_whole_characters() {
         let long = "ü".repeat(400);
         let found = collected(KEYED, &[(1, &long)], None);
-        assert_eq!(found[0].stored[1].1, Some("ü".repeat(256)));
+        assert_eq!(found[0].stored[1].1, Some("ü".repeat(256) + "…"));
     }
 }

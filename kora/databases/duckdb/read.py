@@ -5,6 +5,7 @@ DuckDB's text of the values, cast back to the column's type. Extensions are neit
 and what does not fit into memory spills to the system's temporary folder, never beside the file.
 """
 
+import functools
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,14 +45,14 @@ def open_duckdb(address: Address, secret: Secret) -> "DuckDbDatabase":
     """
     del secret
     path = existing_file(address)
-    spill = tempfile.TemporaryDirectory(prefix="kora-duckdb-", ignore_cleanup_errors=True)
-    try:
-        with translated(str(path)):
-            connection = _connect(path, spill.name)
-    except SenseiError:
-        spill.cleanup()
-        raise
-    return DuckDbDatabase(path, connection, spill)
+    with translated(str(path)):
+        return DuckDbDatabase(path, _connect(path, _spill_directory().name))
+
+
+@functools.cache
+def _spill_directory() -> "tempfile.TemporaryDirectory[str]":
+    """One for the process, removed at its end: a file that is opened twice must be opened with the same settings."""
+    return tempfile.TemporaryDirectory(prefix="kora-duckdb-", ignore_cleanup_errors=True)
 
 
 def _connect(path: Path, spill_directory: str) -> duckdb.DuckDBPyConnection:
@@ -75,12 +76,9 @@ class DuckDbDatabase:
 
     dialect = DIALECT
 
-    def __init__(
-        self, path: Path, connection: duckdb.DuckDBPyConnection, spill: "tempfile.TemporaryDirectory[str]"
-    ) -> None:
+    def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
         self._path = path
         self._connection = connection
-        self._spill = spill
         self._closed = False
 
     def catalog(self, selection: Selection = Selection()) -> Catalog:  # noqa: B008  frozen
@@ -143,11 +141,10 @@ class DuckDbDatabase:
         return facts | _SETTINGS | {"snapshot": "file opened read-only, which excludes writers"}
 
     def close(self) -> None:
-        """Closes the file and removes what was spilled."""
+        """Closes the file."""
         if not self._closed:
             self._closed = True
             self._connection.close()
-            self._spill.cleanup()
 
     def _query(self, sql: str) -> list[tuple[object, ...]]:
         cursor = self._connection.cursor()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 from psycopg.conninfo import make_conninfo
+from psycopg.types.string import TextLoader
 
 from kora._core import PostgresConnection
 from kora.databases.address import Address
@@ -36,6 +37,7 @@ PINS: dict[str, str] = {
     "idle_in_transaction_session_timeout": "0",
 }
 _PINS_SINCE = {140000: "idle_session_timeout", 170000: "transaction_timeout"}
+_TEMPORAL = ("date", "time", "timetz", "timestamp", "timestamptz", "interval")
 _STATE = re.compile(r"\[([0-9A-Z]{5})\]\Z")
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
@@ -102,6 +104,8 @@ def control_session(settings: dict[str, str]) -> tuple[psycopg.Connection[tuple[
         # GSS and environment options would make this session differ from the reader's.
         conninfo = make_conninfo("", gssencmode="disable", **{"options": "", **settings})
         connection = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
+        for name in _TEMPORAL:  # Python's own types end at the years 1 and 9999 and know no infinity
+            connection.adapters.register_loader(name, TextLoader)
         connection.execute(pins(connection.info.server_version).encode())
         connection.execute(BEGIN.encode())
         row = connection.execute("SELECT pg_export_snapshot()").fetchone()

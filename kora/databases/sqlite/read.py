@@ -77,14 +77,21 @@ class SqliteDatabase:
         return _core.sqlite_rows(self._connection, f"{self._select(table, columns)} WHERE {where}", parameters)
 
     def key_boundaries(self, table: Table, key: Sequence[str], rows_per_chunk: int) -> list[KeyTuple]:
-        """Every `rows_per_chunk`-th key, by one walk along the key's index."""
+        """Every `rows_per_chunk`-th key, by one walk along the key's index: each step begins at the last boundary.
+
+        OFFSET goes past rows without decoding them, which a window function cannot.
+        """
         names = self._quoted(key)
         listed, name = ", ".join(names), self.dialect.qualify(table.name)
-        sql = (
-            f"SELECT {listed} FROM (SELECT {listed}, row_number() OVER (ORDER BY {listed}) AS kora_row FROM {name})"
-            f" WHERE kora_row % ? = 0 AND kora_row < (SELECT count(*) FROM {name}) ORDER BY kora_row"
-        )
-        return list(self._connection.query(sql, (rows_per_chunk,)))
+        step = f"ORDER BY {listed} LIMIT 2 OFFSET {rows_per_chunk - 1}"
+        first = f"SELECT {listed} FROM {name} {step}"
+        after = f"SELECT {listed} FROM {name} WHERE {row_of(names)} > {row_of(['?'] * len(key))} {step}"
+        boundaries: list[KeyTuple] = []
+        found = self._connection.query(first)
+        while len(found) == 2:  # a row follows: this is not the last key
+            boundaries.append(found[0])
+            found = self._connection.query(after, found[0])
+        return boundaries
 
     def row_count(self, table: Table) -> int:
         """The exact count."""

@@ -174,11 +174,16 @@ impl State {
         }
     }
 
+    /// As findings spell a key: `name=value, name=value`, values as stored, long ones cut.
     fn write_key_text(&mut self, cells: &[Cell<'_>]) {
         self.key_text.clear();
         for (index, position) in self.key.iter().enumerate() {
             if index > 0 {
                 self.key_text.push_str(", ");
+            }
+            if let Some(name) = self.pairs.get(*position) {
+                self.key_text.push_str(name);
+                self.key_text.push('=');
             }
             let start = self.key_text.len();
             let known = cells

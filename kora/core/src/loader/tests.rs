@@ -77,12 +77,12 @@ fn a_value_that_the_type_cannot_hold_is_named_and_its_row_left_out() {
         assert_eq!(batch.ordinals(), [0, 2]);
         assert_eq!(
             (batch.key_text(0), batch.key_text(1), batch.key_text(2)),
-            (Some("0"), Some("2"), None)
+            (Some("id=0"), Some("id=2"), None)
         );
         let rejected = &batch.rejected[0];
         assert_eq!(
             (rejected.ordinal, rejected.key.as_str(), rejected.pair.as_str()),
-            (1, "not a number", "id")
+            (1, "id=not a number", "id")
         );
         assert_eq!(loader.row_count(), 3);
     }

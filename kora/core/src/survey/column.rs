@@ -5,7 +5,7 @@ use super::numbers::{Floats, Numbers};
 use super::text::Texts;
 use crate::cell::{Cell, Ticks};
 use crate::temporal;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 
 /// What a column holds.
@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 pub struct ColumnSurvey {
     rows: u64,
     nulls: u64,
-    kinds: BTreeMap<&'static str, u64>,
+    #[serde(serialize_with = "by_name")]
+    kinds: Vec<(&'static str, u64)>,
     #[serde(skip_serializing_if = "Option::is_none")]
     numbers: Option<Numbers>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,6 +58,10 @@ pub(super) fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
+fn by_name<S: Serializer>(kinds: &[(&'static str, u64)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(kinds.iter().copied().collect::<BTreeMap<_, _>>())
+}
+
 impl ColumnSurvey {
     /// Looks at one value.
     pub fn observe(&mut self, cell: &Cell<'_>) {
@@ -65,7 +70,7 @@ impl ColumnSurvey {
             self.nulls += 1;
             return;
         }
-        *self.kinds.entry(cell.kind()).or_default() += 1;
+        self.count_kind(cell.kind());
         self.distinct.observe(cell);
         match cell {
             Cell::Int(_)
@@ -79,6 +84,14 @@ impl ColumnSurvey {
             _ => self.temporal(cell),
         }
         self.candidates.observe(cell);
+    }
+
+    /// A column has one or two kinds: a list is searched faster than a map.
+    fn count_kind(&mut self, kind: &'static str) {
+        match self.kinds.iter_mut().find(|(name, _)| *name == kind) {
+            Some((_, count)) => *count += 1,
+            None => self.kinds.push((kind, 1)),
+        }
     }
 
     fn lengths(&mut self, bytes: usize) {

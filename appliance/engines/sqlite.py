@@ -152,4 +152,7 @@ def _decimal(logical: Type, survey: ColumnSurvey) -> Placement:
     if precision is not None and precision <= EXACT_REAL_DIGITS and not special:
         name = f"NUMERIC({precision},{logical.scale or 0})"
         return Placement(name, "NUMERIC", Rule(rule="real_decimal"))
+    if special:
+        rule = Rule(rule="text_number", argument="special")
+        return Placement("TEXT", "TEXT", rule, note="NaN or infinity: all are kept as exact text")
     return Placement("TEXT", "TEXT", Rule(rule="text_number"), note="more than 15 digits are kept as exact text")

@@ -99,7 +99,7 @@ class SqliteTarget:
         return statements + [ddl.view_statement(self.dialect, view) for view in plan.views if view.carried]
 
     def counter_statements(self, plan: Plan) -> list[Statement]:
-        """A rowid counts on from the largest one by itself; where the source was ahead of that, sqlite_sequence says so."""
+        """A rowid counts on from the largest by itself; where the source was ahead of it, sqlite_sequence says so."""
         statements = []
         for table in plan.tables:
             counted = _counted_ahead(table)

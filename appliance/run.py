@@ -125,7 +125,7 @@ def target_lock(home: Path, target: str) -> Iterator[None]:
     path = folder / f"{sha256(target.encode()).hexdigest()[:16]}.lock"
     try:
         for directory in (home, folder):
-        make_directory(directory, mode=0o700)
+            make_directory(directory, mode=0o700)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise cannot_write(path, error, "check $SENSEI_HOME: it must be writable") from error

@@ -20,8 +20,10 @@ def test_a_parent_that_was_not_selected_makes_no_orphans_and_the_home_is_private
     connection.close()
     home = tmp_path / "home"
     done = subprocess.run(
-        [sys.executable, "-m", "appliance.cli", "migrate", f"sqlite:///{source}", f"duckdb:///{tmp_path}/t.duckdb"]
-        + ["--tables", "child", "--json", "--out", str(tmp_path / "proof")],
+        [
+            *(sys.executable, "-m", "appliance.cli", "migrate", f"sqlite:///{source}"),
+            *(f"duckdb:///{tmp_path}/t.duckdb", "--tables", "child", "--json", "--out", str(tmp_path / "proof")),
+        ],
         capture_output=True, text=True, cwd=ROOT, env={"SENSEI_HOME": str(home), "PATH": "/usr/bin:/bin"}, check=False,
     )  # fmt: skip
     result = json.loads(done.stdout)

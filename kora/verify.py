@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from secrets import token_hex
+from threading import Thread
 
 from kora import _core
 from kora.catalog import Catalog, NotModelled, Table
@@ -386,6 +387,7 @@ def verify_databases(
     settings: Settings,
     progress: Observer | None,
     prompt: Prompt | None = None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> tuple[VerificationResult, Artifacts]:
     """Verifies one database against another, whoever migrated them, and writes certificate and report.
 
@@ -402,6 +404,7 @@ def verify_databases(
         settings: Where keys, state and spilled digests live, and how many findings are listed.
         progress: Called for each pass with its counters.
         prompt: Asks a person for a password; None where nobody is there.
+        meanwhile: Done once, in a thread of its own, while rows are read without holding the interpreter.
 
     Raises:
         SenseiError: Nothing could be compared; differences are never raised.
@@ -423,6 +426,10 @@ def verify_databases(
             spill_directory=settings.make_spill_directory(),
             observe=progress,
         )
+        if meanwhile:
+            beside = Thread(target=meanwhile, name="meanwhile", daemon=True)
+            stack.callback(beside.join)
+            beside.start()
         verified = verify_sides(left, right, declared, options)
     artifacts = write_artifacts(
         verified.result,

@@ -59,6 +59,13 @@ class DuckDBWriter:
             return {}
         return {(row[0], row[1]): from_row(*row) for row in rows}
 
+    def runs(self) -> set[str]:
+        """Runs that have checkpoints here."""
+        try:
+            return {row[0] for row in self._connection.execute(f"SELECT DISTINCT run FROM {_TABLE}").fetchall()}
+        except duckdb.CatalogException:
+            return set()
+
     def begin(self, unit: Unit) -> None:
         """BEGIN, then the checkpoint row."""
         self._run("BEGIN TRANSACTION")

@@ -24,7 +24,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from kora.errors import Busy, InvalidRequest
-from kora.evidence.files import cannot_write
+from kora.evidence.files import cannot_write, make_directory
 
 
 class Request(BaseModel):
@@ -81,7 +81,9 @@ def create_run(home: Path, request: Request) -> Run:
     run_id = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
     folder = home / "runs" / run_id
     try:
-        folder.mkdir(parents=True, mode=0o700)
+        for directory in (home, home / "runs"):
+            make_directory(directory, mode=0o700)
+        folder.mkdir(mode=0o700)
         created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         run = Run(run_id, folder, request, created)
         text = json.dumps({"id": run_id, "created": created, "request": request.model_dump()}, indent=1)
@@ -122,7 +124,8 @@ def target_lock(home: Path, target: str) -> Iterator[None]:
     folder = home / "locks"
     path = folder / f"{sha256(target.encode()).hexdigest()[:16]}.lock"
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for directory in (home, folder):
+            make_directory(directory, mode=0o700)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise cannot_write(path, error, "check $SENSEI_HOME: it must be writable") from error

@@ -3,7 +3,9 @@
 Results go to stdout, errors and progress to stderr. Exit codes: `kora.exit_codes`, `docs/exit-codes.md`.
 """
 
+import gc
 import logging
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,9 +19,12 @@ from kora.exit_codes import ExitCode
 if TYPE_CHECKING:
     from kora.databases.secrets import Prompt
     from kora.evidence.carried import Role
+    from kora.evidence.report_terminal import TerminalProgress
     from kora.settings import Settings
 
 _FILE = click.Path(path_type=Path)
+_GC_THRESHOLD = 100_000
+"""Objects between two collections: what a command makes in Python mostly lives to its end, and rows live in Rust."""
 
 
 def _print_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -85,11 +90,10 @@ def verify(
     if mapping_file and plan_file:
         raise click.UsageError("--map and --plan exclude each other: a plan contains its map")
     settings = entry_settings()
-    from kora.evidence import report_terminal as report
     from kora.evidence.verdict import decide_result
     from kora.verify import verify_databases
 
-    progress = report.TerminalProgress()
+    progress = _progress_on_terminal()
     try:
         result, artifacts = verify_databases(
             source,
@@ -102,16 +106,36 @@ def verify(
             accept_loss=accept_loss,
             show_values=show_values,
             settings=settings,
-            progress=progress.watch,
+            progress=progress.watch if progress else None,
             prompt=_prompt(),
+            meanwhile=_load_reports,
         )
     finally:
-        progress.close()
+        if progress:
+            progress.close()
+    from kora.evidence import report_terminal as report
+
     if as_json:
         report.print_json(report.result_json(result, artifacts))
     else:
         report.print_result(result, artifacts)
     return int(decide_result(result).exit_code)
+
+
+def _progress_on_terminal() -> "TerminalProgress | None":
+    """Progress for a person; None where none is looking, so that rich is loaded beside the reading."""
+    if not sys.stderr.isatty():
+        return None
+    from kora.evidence.report_terminal import TerminalProgress
+
+    return TerminalProgress()
+
+
+def _load_reports() -> None:
+    """Loads what writes and prints a result: a third of a second that a thread of its own spends beside the reading."""
+    from kora.evidence import report_html, report_terminal  # noqa: F401
+
+    report_html.template()
 
 
 @cli.command()
@@ -232,6 +256,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def run_group(group: click.Group, program: str, arguments: Sequence[str]) -> int:
     """Run one command of a group; every error is printed as `error:` and `hint:` on stderr, none escapes."""
+    gc.set_threshold(_GC_THRESHOLD)
     try:
         code = group.main(args=list(arguments), prog_name=program, standalone_mode=False)
         return int(code or 0)
@@ -243,6 +268,7 @@ def run_group(group: click.Group, program: str, arguments: Sequence[str]) -> int
     except click.ClickException as error:
         return _report(error.format_message(), f"{program} --help", ExitCode.REFUSED)
     except (KeyboardInterrupt, click.Abort):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C must not cut the message off
         return _report("stopped before it was done", "nothing was changed: run the command again", ExitCode.TRY_AGAIN)
     except Exception as error:  # the outermost edge: Python's own exit code 1 would mean "different"
         logging.getLogger("kora").critical("unexpected error", exc_info=True)

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from secrets import token_hex
+from threading import Thread
 
 from kora import _core
 from kora.catalog import Catalog, NotModelled, Table
@@ -156,14 +157,16 @@ def _complete_mapping(source: OpenSide, target: OpenSide, given: Mapping | None)
 
 
 def _missing_table(source: OpenSide, table: Table, target: str | None) -> TableResult:
-    """All rows of a table that the target does not have, counted where the login may read them."""
-    rows = None if table.unreadable else source.database.row_count(table)
+    """All rows of a table that the target does not have; of one that cannot be read nobody knows what is missing."""
+    if table.unreadable:
+        return TableResult(source=str(table.name), target=target, outcome="not_run")
+    rows = source.database.row_count(table)
     return TableResult(
         source=str(table.name),
         target=target,
         outcome="missing_in_target",
         source_rows=rows,
-        missing_in_target=rows or 0,
+        missing_in_target=rows,
     )
 
 
@@ -384,6 +387,7 @@ def verify_databases(
     settings: Settings,
     progress: Observer | None,
     prompt: Prompt | None = None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> tuple[VerificationResult, Artifacts]:
     """Verifies one database against another, whoever migrated them, and writes certificate and report.
 
@@ -400,6 +404,7 @@ def verify_databases(
         settings: Where keys, state and spilled digests live, and how many findings are listed.
         progress: Called for each pass with its counters.
         prompt: Asks a person for a password; None where nobody is there.
+        meanwhile: Done once, in a thread of its own, while rows are read without holding the interpreter.
 
     Raises:
         SenseiError: Nothing could be compared; differences are never raised.
@@ -421,6 +426,10 @@ def verify_databases(
             spill_directory=settings.make_spill_directory(),
             observe=progress,
         )
+        if meanwhile:
+            beside = Thread(target=meanwhile, name="meanwhile", daemon=True)
+            stack.callback(beside.join)
+            beside.start()
         verified = verify_sides(left, right, declared, options)
     artifacts = write_artifacts(
         verified.result,

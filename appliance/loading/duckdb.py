@@ -173,8 +173,8 @@ class DuckDBWriter:
         if left and left[0] and checkpoint.refused:
             first = checkpoint.refused[0]
             raise EngineError(
-                f"duckdb: {left[0]} rows of {unit.table} refer to refused rows; the first of those has the key"
-                f" {first.key or '(none)'}: {first.column} {first.reason}",
+                f"duckdb: {left[0]} rows of {unit.table} refer to rows that were refused; the first of those has the"
+                f" key {first.key or '(none)'}: {first.column} {first.reason}",
                 hint="refuse this foreign key in the plan, or mend the refused rows in the source",
             )
         if left and left[0]:

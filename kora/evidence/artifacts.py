@@ -18,7 +18,6 @@ from kora.comparison.result import VerificationResult
 from kora.evidence.canonical import canonical_bytes
 from kora.evidence.certificate import issue, issue_fingerprint
 from kora.evidence.files import make_directory, write_atomically
-from kora.evidence.report_html import render_html
 from kora.evidence.signing import SigningKey
 
 CERTIFICATE_NAME = "certificate.json"
@@ -55,6 +54,9 @@ def write_artifacts(
     Raises:
         FileProblem: A file cannot be written. Each file present is whole; the certificate, if any, is the old one.
     """
+    # Here, not above: the template engine is loaded while rows are read, or not before it is needed.
+    from kora.evidence.report_html import render_html
+
     files: dict[str, bytes] = {
         REPORT_NAME: render_html(
             result,

@@ -37,7 +37,7 @@ def render_html(
 ) -> str:
     """The whole report. Deterministic: the same result gives the same bytes."""
     decision = decide_result(result)
-    return _template().render(
+    return template().render(
         result=result,
         decision=decision,
         label=words.LABELS[decision.verdict],
@@ -92,7 +92,8 @@ def _options_whole(text: str) -> Markup:
 
 
 @cache
-def _template() -> Template:
+def template() -> Template:
+    """The compiled template; made once a process."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["visible"] = words.visible
     environment.filters["visible_lines"] = words.visible_lines

@@ -62,18 +62,15 @@ pub struct Candidates {
 }
 
 impl Candidates {
-    /// Tries a value on every candidate that reads its kind. Empty texts and zero dates are tried on none: policies
+    /// Tries a value, but for doubles, on every candidate that reads its kind. Empty texts and zero dates are tried on none: policies
     /// speak of them.
     pub fn observe(&mut self, cell: &Cell<'_>) {
         match cell {
             Cell::Text(text) if text.is_empty() || is_zero_date(text) => return,
-            Cell::Text(_) | Cell::Int(_) | Cell::Float(_) | Cell::Bytes(_) => {}
+            Cell::Text(_) | Cell::Int(_) | Cell::Bytes(_) => {}
             _ => return,
         }
-        if !self.begun.contains(&cell.kind()) {
-            self.begun.push(cell.kind());
-            self.begin(cell);
-        }
+        self.begin_once(cell);
         let mut dropped = false;
         for candidate in self.tried.iter_mut().filter(|candidate| candidate.reads.takes(cell)) {
             candidate.try_on(cell, &mut self.scratch);
@@ -81,6 +78,25 @@ impl Candidates {
         }
         if dropped {
             self.tried.retain(|candidate| !candidate.is_hopeless());
+        }
+    }
+
+    /// A double, whose one candidate is `real_decimal`: what reading it as a decimal costs was paid already.
+    pub fn observe_float(&mut self, cell: &Cell<'_>, obeyed: bool) {
+        self.begin_once(cell);
+        for candidate in self.tried.iter_mut().filter(|candidate| candidate.reads == Reads::Float) {
+            candidate.obeyed += u64::from(obeyed);
+            candidate.failed += u64::from(!obeyed);
+        }
+        if !obeyed {
+            self.tried.retain(|candidate| !candidate.is_hopeless());
+        }
+    }
+
+    fn begin_once(&mut self, cell: &Cell<'_>) {
+        if !self.begun.contains(&cell.kind()) {
+            self.begun.push(cell.kind());
+            self.begin(cell);
         }
     }
 

@@ -78,7 +78,10 @@ impl ColumnSurvey {
             | Cell::BigDecimal(_)
             | Cell::DecimalNan
             | Cell::DecimalInfinity { .. } => self.numbers.get_or_insert_default().observe(cell),
-            Cell::Float(value) => self.floats.get_or_insert_default().observe(*value),
+            Cell::Float(value) => {
+                let obeyed = self.floats.get_or_insert_default().observe(*value);
+                self.candidates.observe_float(cell, obeyed);
+            }
             Cell::Text(text) | Cell::Json(text) | Cell::Enum(text) => self.text.get_or_insert_default().observe(text),
             Cell::Bytes(bytes) | Cell::BrokenText { bytes, .. } => self.lengths(bytes.len()),
             _ => self.temporal(cell),

@@ -97,15 +97,17 @@ pub struct Floats {
 }
 
 impl Floats {
-    /// Looks at a double.
-    pub fn observe(&mut self, value: f64) {
+    /// Looks at a double; whether it obeys `real_decimal`.
+    pub fn observe(&mut self, value: f64) -> bool {
         self.nan += u64::from(value.is_nan());
         self.infinite += u64::from(value.is_infinite());
         self.negative_zero += u64::from(value == 0.0 && value.is_sign_negative());
         self.whole += u64::from(value.is_finite() && value.fract() == 0.0);
         self.single += u64::from(value.is_nan() || f64::from(value as f32) == value);
-        if let Some(decimal) = Representation::RealDecimal.read(&Cell::Float(value), &mut self.scratch) {
-            self.decimals.observe(&decimal);
+        let decimal = Representation::RealDecimal.read(&Cell::Float(value), &mut self.scratch);
+        if let Some(decimal) = &decimal {
+            self.decimals.observe(decimal);
         }
+        decimal.is_some()
     }
 }

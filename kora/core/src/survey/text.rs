@@ -4,6 +4,8 @@ use unicode_normalization::{is_nfc_quick, IsNormalized};
 
 /// Distinct shapes that are told.
 const MAX_SHAPES: usize = 3;
+/// Texts whose shape is looked at: a column of one shape would pay for it to its end.
+const SHAPED_TEXTS: u64 = 10_000;
 /// Characters of a shape.
 const SHAPE_CHARACTERS: usize = 40;
 
@@ -42,7 +44,7 @@ impl Texts {
         self.not_nfc += u64::from(!ascii && !is_nfc(text));
         self.numeric += u64::from(could_be_numeric(text));
         self.zero_dates += u64::from(is_zero_date(text));
-        if self.shapes.len() < MAX_SHAPES && !text.is_empty() {
+        if self.shapes.len() < MAX_SHAPES && self.count <= SHAPED_TEXTS && !text.is_empty() {
             let shape = shape(text);
             if !self.shapes.contains(&shape) {
                 self.shapes.push(shape);

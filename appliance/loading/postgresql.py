@@ -71,6 +71,11 @@ class PostgresWriter:
                 psql.SQL("INSERT INTO {} (run, table_name, number) VALUES (%s, %s, %s)").format(psql.SQL(_TABLE)),
                 (unit.run, str(unit.table), unit.number),
             )
+        except psycopg.errors.UniqueViolation as error:
+            raise Busy(
+                f"postgresql: {unit.label} was committed meanwhile by a session that outlived an earlier attempt",
+                hint="nothing is lost or doubled: `sensei resume` once more",
+            ) from error
         except psycopg.Error as error:
             self._fail(error, f"beginning {unit.label}")
 

@@ -245,6 +245,15 @@ def test_a_target_that_this_user_may_not_write_is_refused(shop, tmp_path, engine
     refused(Finished(done.returncode, done.stdout, done.stderr), 2, "read-only for this user", "choose another target")
 
 
+@pytest.mark.parametrize("engine", ["sqlite", "duckdb"])
+def test_a_target_on_a_read_only_mount_is_refused(sensei, shop, tmp_path, engine):
+    with small_disk(tmp_path / "disk", 32) as disk:
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True, capture_output=True)
+        result = migrate(sensei, sqlite_url(shop), f"{engine}:///{disk}/t.db")
+        refused(result, 2, "read-only for this user", "choose another target")
+        assert "profile" not in result.err
+
+
 def test_two_runs_into_one_target_do_not_meet(sensei, shop, tmp_path):
     target = duckdb_url(tmp_path / "t.duckdb")
     first = sensei.start("migrate", sqlite_url(shop), target, "--yes")

@@ -169,7 +169,9 @@ def test_a_float_that_is_no_number_is_set_aside_where_the_target_would_make_it_n
     assert (said.code, said.tables["public.t"]["missing_in_target"]) == (5, 1)
 
 
-def test_infinite_dates_and_years_before_the_first_reach_duckdb_and_are_set_aside_on_sqlite(tmp_path, postgres_database: Database):
+def test_infinite_dates_and_years_before_the_first_reach_duckdb_and_are_set_aside_on_sqlite(
+    tmp_path, postgres_database: Database
+):
     postgres_database.execute(
         "CREATE TABLE t (id int PRIMARY KEY, d date, z timestamptz)",
         "INSERT INTO t VALUES (1, 'infinity', '-infinity'), (2, '2020-01-01', '2020-01-01 00:00+00'),"

@@ -44,7 +44,7 @@ REFUSED = [
 def test_a_value_that_a_duckdb_type_cannot_hold_exactly_is_rejected_by_name(column_type, value):
     batch = loader([["k1", value], ["k2", None]], "arrow", ["VARCHAR", column_type]).next_batch()
     [(ordinal, key, pair, reason)] = batch.rejected
-    assert (ordinal, key, pair) == (0, "k1", "p1")
+    assert (ordinal, key, pair) == (0, "p0=k1", "p1")
     assert reason
     assert batch.ordinals() == [1]
 

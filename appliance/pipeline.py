@@ -215,6 +215,7 @@ def _run_stages(migration: Migration, environment: Environment) -> None:
         migration.plan = load_plan(migration.run.plan_path)
         plan.check_against(migration.plan, migration.known_catalog)
     else:
+        prepare.look(migration)
         _run_stage(migration, profile)
         _run_stage(migration, plan)
     if environment.confirm and not migration.resumed and not environment.confirm(migration.decided_plan):

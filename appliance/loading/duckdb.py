@@ -6,6 +6,7 @@ A table that references itself is filled through a temporary table, one generati
 """
 
 from collections.abc import Set
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -183,10 +184,11 @@ class DuckDBWriter:
             )
 
     def rollback(self) -> None:
-        """Gives the open transaction back."""
+        """Gives the open transaction back; DuckDB may have done so already (a full disk)."""
         if self._in_transaction and not self._closed:
             self._in_transaction, self._unit = False, None
-            self._connection.execute("ROLLBACK")
+            with suppress(duckdb.TransactionException, duckdb.FatalException):
+                self._connection.execute("ROLLBACK")
 
     def remove(self, unit: Unit) -> None:
         """Deletes a unit's rows and its checkpoint row in one transaction."""
@@ -274,7 +276,7 @@ def _failure(error: duckdb.Error, doing: str) -> Busy | EngineError | FileProble
     words = f"duckdb: {error} (while: {doing})"
     if isinstance(error, duckdb.OutOfMemoryException):
         return Busy(words, hint="free memory or disk space, then `sensei resume`")
-    if isinstance(error, duckdb.IOException):
+    if isinstance(error, duckdb.IOException) or "No space left" in str(error):
         return Busy(words, hint="the disk is full or the file unreachable: mend it, then `sensei resume`")
     if isinstance(error, duckdb.InvalidInputException) and "read-only" in str(error):
         return FileProblem(words, hint="the target is read-only: choose another, or lift the restriction")

@@ -29,7 +29,6 @@ class PostgresWriter:
         self.execute("SET idle_in_transaction_session_timeout = 0")
         self.execute("SET lock_timeout = '60s'")
         self.execute("SET timezone = 'UTC'")
-        self.execute("SET session_replication_role = DEFAULT")
 
     def execute(self, sql: str) -> None:
         """A statement of its own transaction."""

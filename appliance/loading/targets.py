@@ -48,7 +48,7 @@ class Target(Protocol):
         ...
 
     def preflight(self, needed_bytes: int, schemas: tuple[str, ...]) -> None:
-        """Checks rights and room before the first write. Raises with the exact GRANT or figure."""
+        """Checks rights, in the database and in these schemas, and room. Raises with the exact GRANT or figure."""
         ...
 
     def remove_if_ours(self) -> str:
@@ -214,7 +214,7 @@ class PostgresTarget:
                     f"postgresql: {user} may not create schemas in {database}",
                     hint=f'GRANT CREATE ON DATABASE "{database}" TO "{user}";',
                 )
-            for schema in schemas or ("public",):
+            for schema in schemas:
                 allowed = connection.execute(
                     "SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = %s", (schema,)
                 ).fetchone()

@@ -149,9 +149,11 @@ def _position(node: Node) -> str:
 def _describe(error: ValidationError, root: Node, origin: str) -> str:
     """The first problem with its place; how many more there are."""
     problems = error.errors(include_url=False, include_context=False, include_input=False)
-    first = problems[0]
+    # A name that is not known says more than that the right one is missing.
+    first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
     node, path = _find(root, first["loc"])
-    message = first["msg"].removeprefix("Value error, ")
+    unknown = first["type"] == "extra_forbidden"
+    message = "no plan has this entry" if unknown else first["msg"].removeprefix("Value error, ")
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     where = f"{path}: " if path else ""
     return f"{origin}: {_position(node)}: {where}{message}{more}"

@@ -12,6 +12,8 @@ from kora.errors import EngineError, InvalidRequest
 name = "prepare"
 
 _MADE_ALREADY = ("already exists", "multiple primary keys")
+_DEFAULT_SCHEMAS = ("", "main", "public")
+"""Where sources keep tables that go to the target's own default schema."""
 _ROOM_FACTOR = 3
 _FEWEST_BYTES = 16 << 20
 
@@ -20,8 +22,7 @@ def run(migration: Migration) -> tuple[int, int]:
     """Creates what must stand before the data. Safe to repeat: what a killed run made is found and kept."""
     plan = migration.decided_plan
     engine = target_engine(plan.target.engine)
-    size = sum(table.size_bytes or 0 for table in migration.known_catalog.tables)
-    migration.target.preflight(max(size * _ROOM_FACTOR, _FEWEST_BYTES), plan.schemas)
+    migration.target.preflight(_needed_bytes(migration), tuple(sorted({table.target.schema for table in plan.tables})))
     statements = engine.create_statements(plan)
     if not migration.journal.created():
         _refuse_occupied(migration, [statement.object for statement in statements])
@@ -39,6 +40,19 @@ def run(migration: Migration) -> tuple[int, int]:
     finally:
         writer.close()
     return len(statements), 0
+
+
+def look(migration: Migration) -> None:
+    """What would stop the run anyway is said before the source is read: a missing right, no room, a full target."""
+    default = target_engine(migration.target.address.engine).dialect.default_schema
+    goes_there = any(table.name.schema in _DEFAULT_SCHEMAS for table in migration.known_catalog.tables)
+    migration.target.preflight(_needed_bytes(migration), (default,) if goes_there else ())
+    _refuse_occupied(migration, [])
+
+
+def _needed_bytes(migration: Migration) -> int:
+    size = sum(table.size_bytes or 0 for table in migration.known_catalog.tables)
+    return max(size * _ROOM_FACTOR, _FEWEST_BYTES)
 
 
 def execute_phase(

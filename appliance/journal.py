@@ -54,6 +54,8 @@ class Journal:
             self._connection.execute("PRAGMA synchronous=FULL")
             self._connection.executescript(_SCHEMA)
         except sqlite3.Error as error:
+            if "full" in str(error):
+                raise Busy(f"{path}: {error}", hint="free some disk space, then `sensei resume`") from error
             raise FileProblem(f"{path}: the run's journal cannot be opened: {error}") from error
         self._path = path
         # Tables that load at once share the one connection, which holds one transaction at a time.

@@ -4,6 +4,7 @@ The order of the stages is here and nowhere else. A killed run goes on with `res
 taken, the plan of the run is kept, and `load` finds by the target's checkpoints what is already there.
 """
 
+import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -16,7 +17,7 @@ from appliance.conversion.survey import read_surveys
 from appliance.engines.registry import target_engine
 from appliance.faults import reached
 from appliance.journal import Journal, stage
-from appliance.loading.checkpoints import create_statements
+from appliance.loading.checkpoints import forget
 from appliance.loading.targets import open_target
 from appliance.migration import Migration
 from appliance.planning.assess import Assessment, assess
@@ -37,9 +38,12 @@ from kora.evidence.files import write_atomically
 from kora.evidence.signing import KeyStore
 from kora.logs import configure_logs, current_run_id
 from kora.settings import Settings
+from kora.verify import Verified
 
 PLAN_ONLY = "plan"
 """The id of what is no run: it leaves nothing behind."""
+
+_PROFILES_NAME = "verified-profiles.json"
 
 logger = logging.getLogger("appliance.pipeline")
 
@@ -155,7 +159,7 @@ def _carry_out(run: Run, environment: Environment, *, resumed: bool) -> Outcome:
     try:
         with _opened(run, environment, resumed=resumed) as migration:
             if _journal_says_cleaned(migration.journal):
-                return _finish(migration, _stored_result(run), {})
+                return _finish(migration, *_stored_result(run))
             _run_stages(migration, environment)
             with stage(migration.journal, "verify") as counts:
                 environment.listener(Event("stage", "verify"))
@@ -163,7 +167,7 @@ def _carry_out(run: Run, environment: Environment, *, resumed: bool) -> Outcome:
                 counts[0] = sum(table.source_rows or 0 for table in verified.result.tables)
             _store_digests(migration)
             reached("certify.before")
-            _store_result(run, verified.result)
+            _store_result(run, verified)
             return _finish(migration, verified.result, verified.profiles)
     finally:
         current_run_id.reset(token)
@@ -237,10 +241,7 @@ def _finish(migration: Migration, result: VerificationResult, profiles: dict[str
     reached("certify.after")
     migration.journal.start_stage("cleanup")
     with closing(migration.target.writer()) as writer:
-        for _, _, drop in reversed(create_statements(migration.target.address.engine)):
-            reached("cleanup.before")
-            writer.execute(drop)
-            reached("cleanup.after")
+        forget(writer, migration.target.address.engine, run.id)
     migration.journal.finish_stage("cleanup", 0.0)
     migration.listener(Event("done", result.verdict))
     return Outcome(run, result, artifacts, tuple(migration.journal.notes()))
@@ -251,14 +252,15 @@ def _journal_says_cleaned(journal: Journal) -> bool:
     return "cleanup" in journal.stages()
 
 
-def _store_result(run: Run, result: VerificationResult) -> None:
-    temporary = run.folder / "result.json.part"
-    temporary.write_text(result.model_dump_json(indent=1), encoding="utf-8")
-    temporary.rename(run.folder / "result.json")
+def _store_result(run: Run, verified: Verified) -> None:
+    """Keeps what was verified until the certificate stands; the result last, since its presence means all of it."""
+    write_atomically(run.folder / _PROFILES_NAME, json.dumps(verified.profiles, indent=1).encode())
+    write_atomically(run.folder / "result.json", verified.result.model_dump_json(indent=1).encode())
 
 
-def _stored_result(run: Run) -> VerificationResult:
-    return VerificationResult.model_validate_json((run.folder / "result.json").read_text(encoding="utf-8"))
+def _stored_result(run: Run) -> tuple[VerificationResult, dict[str, str]]:
+    result = VerificationResult.model_validate_json((run.folder / "result.json").read_text(encoding="utf-8"))
+    return result, json.loads((run.folder / _PROFILES_NAME).read_text(encoding="utf-8"))
 
 
 def _store_digests(migration: Migration) -> None:
@@ -322,15 +324,15 @@ def discard(run_id: str, environment: Environment) -> list[str]:
         removed = []
         # What was planned but never made may bear the name of somebody else's object.
         ours = prepare.made_objects(journal) | {str(journal.fact("making"))}
-        ours |= {name for name, _, _ in create_statements(address.engine)}
         made = [(name, drop) for name, drop in journal.created() if name in ours]
-        if made and target.exists():
+        if journal.created() and target.exists():
             with closing(target.writer()) as writer:
                 for name, drop in made:
                     reached("discard.before")
                     writer.execute(drop)
                     removed.append(name)
-            last = target.remove_if_ours()
+                forget(writer, address.engine, run.id)
+            last = "" if journal.fact("target_stood") else target.remove_if_ours()
             removed += [last] if last else []
         journal.set_fact("discarded", True)
         return removed

@@ -23,7 +23,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from kora.errors import Busy, FileProblem, InvalidRequest
+from kora.errors import Busy, InvalidRequest
+from kora.evidence.files import cannot_write, make_directory
 
 
 class Request(BaseModel):
@@ -80,7 +81,9 @@ def create_run(home: Path, request: Request) -> Run:
     run_id = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
     folder = home / "runs" / run_id
     try:
-        folder.mkdir(parents=True, mode=0o700)
+        for directory in (home, home / "runs"):
+            make_directory(directory, mode=0o700)
+        folder.mkdir(mode=0o700)
         created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         run = Run(run_id, folder, request, created)
         text = json.dumps({"id": run_id, "created": created, "request": request.model_dump()}, indent=1)
@@ -88,7 +91,7 @@ def create_run(home: Path, request: Request) -> Run:
         temporary.write_text(text)
         temporary.rename(folder / "run.json")
     except OSError as error:
-        raise FileProblem(f"{folder}: {error.strerror}", hint="check $SENSEI_HOME: it must be writable") from error
+        raise cannot_write(folder, error, "check $SENSEI_HOME: it must be writable") from error
     return run
 
 
@@ -119,9 +122,13 @@ def target_lock(home: Path, target: str) -> Iterator[None]:
         Busy: Another process migrates into the same target.
     """
     folder = home / "locks"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / f"{sha256(target.encode()).hexdigest()[:16]}.lock"
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        for directory in (home, folder):
+            make_directory(directory, mode=0o700)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise cannot_write(path, error, "check $SENSEI_HOME: it must be writable") from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

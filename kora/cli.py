@@ -5,6 +5,7 @@ Results go to stdout, errors and progress to stderr. Exit codes: `kora.exit_code
 
 import gc
 import logging
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -267,6 +268,7 @@ def run_group(group: click.Group, program: str, arguments: Sequence[str]) -> int
     except click.ClickException as error:
         return _report(error.format_message(), f"{program} --help", ExitCode.REFUSED)
     except (KeyboardInterrupt, click.Abort):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C must not cut the message off
         return _report("stopped before it was done", "nothing was changed: run the command again", ExitCode.TRY_AGAIN)
     except Exception as error:  # the outermost edge: Python's own exit code 1 would mean "different"
         logging.getLogger("kora").critical("unexpected error", exc_info=True)

@@ -63,10 +63,18 @@ def _where(error: BaseException) -> dict[str, object]:
     return {"type": type(error).__name__, "at": [f"{Path(frame.filename).name}:{frame.name}" for frame in frames[-8:]]}
 
 
+class _LogFile(logging.FileHandler):
+    """A log that stops quietly where its disk is full: it must neither end a migration nor write over its display."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  the name is the base class's
+        """Drops the line."""
+        del record
+
+
 def _open_log(path: Path) -> logging.Handler:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600, exist_ok=True)
-        return logging.FileHandler(path, encoding="utf-8")
+        return _LogFile(path, encoding="utf-8")
     except OSError as error:
         raise FileProblem(f"the log file {path} cannot be written: {error.strerror}") from error

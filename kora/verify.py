@@ -157,14 +157,16 @@ def _complete_mapping(source: OpenSide, target: OpenSide, given: Mapping | None)
 
 
 def _missing_table(source: OpenSide, table: Table, target: str | None) -> TableResult:
-    """All rows of a table that the target does not have, counted where the login may read them."""
-    rows = None if table.unreadable else source.database.row_count(table)
+    """All rows of a table that the target does not have; of one that cannot be read nobody knows what is missing."""
+    if table.unreadable:
+        return TableResult(source=str(table.name), target=target, outcome="not_run")
+    rows = source.database.row_count(table)
     return TableResult(
         source=str(table.name),
         target=target,
         outcome="missing_in_target",
         source_rows=rows,
-        missing_in_target=rows or 0,
+        missing_in_target=rows,
     )
 
 

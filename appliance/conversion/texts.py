@@ -38,7 +38,7 @@ def temporal_type(text_format: str) -> Type:
 def read_file_text(survey: ColumnSurvey) -> Reading:
     """A column of a file: a type only if every value inverts to the original text; without values it is text."""
     evidence = survey.describe()
-    text = Type("text", "text", length=survey.text_characters or None, length_unit="characters")
+    text = Type("text", "text")  # the longest value of today is no limit that anybody declared
     if not survey.only("text"):
         return Reading(text, evidence, "rule:file_text")
     if survey.all_obey("text_number"):

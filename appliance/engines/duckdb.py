@@ -169,7 +169,7 @@ def _integer(logical: Type) -> Placement:
 def _decimal(logical: Type, survey: ColumnSurvey) -> Placement:
     """DECIMAL(p,s); a decimal without a declared scale takes the surveyed digits, and text where 38 do not hold it."""
     if survey.count("decimal infinity", "decimal nan"):
-        return _as_number_text("NaN or infinity, which DuckDB's DECIMAL lacks")
+        return _as_number_text("NaN or infinity, which DuckDB's DECIMAL lacks", "special")
     if logical.precision is not None:
         scale = max(logical.scale or 0, 0)
         precision = max(logical.precision, scale)
@@ -185,5 +185,6 @@ def _decimal(logical: Type, survey: ColumnSurvey) -> Placement:
     return Placement(name, name, loss_class="narrowed_proven", note=f"at most {digits} digits surveyed")
 
 
-def _as_number_text(reason: str) -> Placement:
-    return Placement("VARCHAR", "VARCHAR", Rule(rule="text_number"), "lossless", f"kept as its exact text: {reason}")
+def _as_number_text(reason: str, argument: str | None = None) -> Placement:
+    rule = Rule(rule="text_number", argument=argument)
+    return Placement("VARCHAR", "VARCHAR", rule, "lossless", f"kept as its exact text: {reason}")

@@ -131,7 +131,11 @@ class PostgresTarget:
         following = f"{end}({self.dialect.quote(column)}) + {identity.increment}"
         # What the source gave out and deleted again must not be given out a second time.
         first = _first(identity)
-        sql = f"SELECT setval({sequence}, {furthest}({following}, {first}), false) FROM {name}"
+        found = f"SELECT {furthest}({following}, {first}) AS following FROM {name}"
+        # As if the last one had been drawn here, so that the catalog shows it; untouched if none ever was.
+        begun = f"following <> {identity.start}"
+        last = f"CASE WHEN {begun} THEN following - {identity.increment} ELSE following END"
+        sql = f"SELECT setval({sequence}, {last}, {begun}) FROM ({found}) counted"
         return Statement(sql, f"counter {table.target}.{column}", "counters")
 
     def drop_statements(self, plan: Plan) -> list[Statement]:
@@ -203,9 +207,11 @@ def _first(identity: IdentityPlan) -> int:
 
 def _identity(identity: IdentityPlan) -> str:
     start = _first(identity)
-    low = f" MINVALUE {start}" if identity.increment > 0 and start < 1 else ""
+    last = start - identity.increment
+    low = f" MINVALUE {last}" if identity.increment > 0 and last < 1 and start != 1 else ""
+    high = f" MAXVALUE {last}" if identity.increment < 0 and last > -1 else ""
     mode = "ALWAYS" if identity.always else "BY DEFAULT"
-    return f" GENERATED {mode} AS IDENTITY (START WITH {start} INCREMENT BY {identity.increment}{low})"
+    return f" GENERATED {mode} AS IDENTITY (START WITH {start} INCREMENT BY {identity.increment}{low}{high})"
 
 
 def _integer(logical: Type) -> Placement:

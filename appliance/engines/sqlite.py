@@ -99,7 +99,7 @@ class SqliteTarget:
         return statements + [ddl.view_statement(self.dialect, view) for view in plan.views if view.carried]
 
     def counter_statements(self, plan: Plan) -> list[Statement]:
-        """A rowid counts on from the largest by itself; where the source was ahead of it, sqlite_sequence says so."""
+        """A rowid counts on by itself; sqlite_sequence says so where the source was ahead of its largest one."""
         statements = []
         for table in plan.tables:
             counted = _counted_ahead(table)
@@ -152,4 +152,7 @@ def _decimal(logical: Type, survey: ColumnSurvey) -> Placement:
     if precision is not None and precision <= EXACT_REAL_DIGITS and not special:
         name = f"NUMERIC({precision},{logical.scale or 0})"
         return Placement(name, "NUMERIC", Rule(rule="real_decimal"))
+    if special:
+        rule = Rule(rule="text_number", argument="special")
+        return Placement("TEXT", "TEXT", rule, note="NaN or infinity: all are kept as exact text")
     return Placement("TEXT", "TEXT", Rule(rule="text_number"), note="more than 15 digits are kept as exact text")

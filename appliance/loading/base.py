@@ -97,6 +97,10 @@ class TargetWriter(Protocol):
         """Committed units of a run by (table, number); empty where the checkpoint table was never made."""
         ...
 
+    def runs(self) -> set[str]:
+        """Runs that have checkpoints here; empty where the checkpoint table was never made."""
+        ...
+
     def begin(self, unit: Unit) -> None:
         """Opens the unit's transaction; its first statement inserts the checkpoint row."""
         ...

@@ -2,7 +2,8 @@
 
 import json
 
-from appliance.loading.base import CHECKPOINT_SCHEMA, CHECKPOINT_TABLE, Checkpoint, Refused
+from appliance.faults import reached
+from appliance.loading.base import CHECKPOINT_SCHEMA, CHECKPOINT_TABLE, Checkpoint, Refused, TargetWriter
 
 
 def checkpoint_table(engine: str) -> str:
@@ -26,6 +27,21 @@ def create_statements(engine: str) -> list[tuple[str, str, str]]:
         schema = f'"{CHECKPOINT_SCHEMA}"'
         made.insert(0, (schema, f"CREATE SCHEMA IF NOT EXISTS {schema}", f"DROP SCHEMA IF EXISTS {schema}"))
     return made
+
+
+def forget(writer: TargetWriter, engine: str, run: str) -> None:
+    """Removes a run's checkpoints, and their table once no other run has any. Safe to repeat.
+
+    Another run of the same target may have been stopped before: without its checkpoints it would load twice.
+    """
+    if writer.runs() - {run}:
+        statements = [f"DELETE FROM {checkpoint_table(engine)} WHERE run = '{run}'"]
+    else:
+        statements = [drop for _, _, drop in reversed(create_statements(engine))]
+    for statement in statements:
+        reached("cleanup.before")
+        writer.execute(statement)
+        reached("cleanup.after")
 
 
 def detail_text(checkpoint: Checkpoint) -> str:

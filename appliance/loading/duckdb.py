@@ -59,6 +59,13 @@ class DuckDBWriter:
             return {}
         return {(row[0], row[1]): from_row(*row) for row in rows}
 
+    def runs(self) -> set[str]:
+        """Runs that have checkpoints here."""
+        try:
+            return {row[0] for row in self._connection.execute(f"SELECT DISTINCT run FROM {_TABLE}").fetchall()}
+        except duckdb.CatalogException:
+            return set()
+
     def begin(self, unit: Unit) -> None:
         """BEGIN, then the checkpoint row."""
         self._run("BEGIN TRANSACTION")
@@ -165,8 +172,8 @@ class DuckDBWriter:
         if left and left[0] and checkpoint.refused:
             first = checkpoint.refused[0]
             raise EngineError(
-                f"duckdb: {left[0]} rows of {unit.table} refer to refused rows; the first of those has the key"
-                f" {first.key or '(none)'}: {first.column} {first.reason}",
+                f"duckdb: {left[0]} rows of {unit.table} refer to rows that were refused; the first of those has the"
+                f" key {first.key or '(none)'}: {first.column} {first.reason}",
                 hint="refuse this foreign key in the plan, or mend the refused rows in the source",
             )
         if left and left[0]:

@@ -53,6 +53,16 @@ class PostgresWriter:
             self._fail(error, "reading the checkpoints")
         return {(row[0], row[1]): from_row(*row) for row in rows}
 
+    def runs(self) -> set[str]:
+        """Runs that have checkpoints here."""
+        try:
+            rows = self._connection.execute(psql.SQL("SELECT DISTINCT run FROM {}").format(psql.SQL(_TABLE)))
+            return {row[0] for row in rows.fetchall()}
+        except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+            return set()
+        except psycopg.Error as error:
+            self._fail(error, "reading the checkpoints")
+
     def begin(self, unit: Unit) -> None:
         """BEGIN, then the checkpoint row: it waits for a surviving session of a killed client."""
         try:

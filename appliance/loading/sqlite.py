@@ -32,7 +32,7 @@ class SqliteWriter:
 
     def checkpoints(self, run: str) -> dict[tuple[str, int], Checkpoint]:
         """Committed units of a run."""
-        if not self._connection.query("SELECT 1 FROM sqlite_schema WHERE name = ?", [_TABLE.strip('"')]):
+        if not self._has_checkpoints():
             return {}
         rows = self._connection.query(
             f"SELECT table_name, number, row_count, raw_digest, detail FROM {_TABLE} WHERE run = ?", [run]
@@ -42,6 +42,15 @@ class SqliteWriter:
             checkpoint = from_row(str(table), int(str(number)), int(str(row_count)), str(raw_digest), str(detail))
             found[checkpoint.table, checkpoint.number] = checkpoint
         return found
+
+    def runs(self) -> set[str]:
+        """Runs that have checkpoints here."""
+        if not self._has_checkpoints():
+            return set()
+        return {str(row[0]) for row in self._connection.query(f"SELECT DISTINCT run FROM {_TABLE}")}
+
+    def _has_checkpoints(self) -> bool:
+        return bool(self._connection.query("SELECT 1 FROM sqlite_schema WHERE name = ?", [_TABLE.strip('"')]))
 
     def begin(self, unit: Unit) -> None:
         """BEGIN IMMEDIATE, then the checkpoint row."""

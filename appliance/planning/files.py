@@ -8,6 +8,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from appliance.planning.model import Plan
 from kora.errors import FileProblem, InvalidRequest, LimitExceeded
+from kora.evidence.files import cannot_write
 
 LARGEST_PLAN_BYTES = 64 << 20
 _HEADER = """\
@@ -55,13 +56,16 @@ def plan_text(plan: Plan) -> str:
 
 
 def save_plan(plan: Plan, path: Path) -> None:
-    """Writes the plan. Raises `FileProblem`; what stood there before is lost only when all was written."""
+    """Writes the plan. Raises `FileProblem`, or `Busy` on a full disk.
+
+    What stood there before is lost only when all was written.
+    """
     partial = path.with_name(path.name + ".partial")
     try:
         partial.write_text(plan_text(plan), encoding="utf-8")
         partial.replace(path)
     except OSError as error:
-        raise FileProblem(f"{path}: {error.strerror}") from error
+        raise cannot_write(path, error) from error
 
 
 def load_plan(path: Path) -> Plan:

@@ -26,6 +26,8 @@ def run(migration: Migration) -> tuple[int, int]:
     catalog = migration.source.catalog(selection)
     if not catalog.tables:
         raise _nothing_to_migrate(request, catalog)
+    if all(table.unreadable for table in catalog.tables):
+        raise InvalidRequest(f"{request.source} has no table that can be read: {catalog.tables[0].unreadable}")
     structure = [
         [str(table.name), [[column.name, column.type.declared] for column in table.columns]] for table in catalog.tables
     ]

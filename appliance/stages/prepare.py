@@ -11,6 +11,7 @@ from kora.errors import EngineError, InvalidRequest
 
 name = "prepare"
 
+_MADE_ALREADY = ("already exists", "multiple primary keys")
 _ROOM_FACTOR = 3
 _FEWEST_BYTES = 16 << 20
 
@@ -24,6 +25,7 @@ def run(migration: Migration) -> tuple[int, int]:
     statements = engine.create_statements(plan)
     if not migration.journal.created():
         _refuse_occupied(migration, [statement.object for statement in statements])
+        migration.journal.set_fact("target_stood", migration.target.exists())
     # `drop_statements` names dependents first; the journal gives back the last recorded first.
     drops = [(statement.object, statement.sql) for statement in reversed(engine.drop_statements(plan))]
     own = [(made, sql, drop) for made, sql, drop in create_statements(plan.target.engine)]
@@ -53,7 +55,7 @@ def execute_phase(
             writer.execute(statement.sql)
         except EngineError as error:
             # Only the one statement at which an attempt was killed can have been made without our note of it.
-            if not (interrupted and "already exists" in error.message.lower()):
+            if not (interrupted and any(words in error.message.lower() for words in _MADE_ALREADY)):
                 migration.journal.set_fact("making", None)
                 raise
         reached(f"{phase}.statement.after")

@@ -34,6 +34,7 @@ def verify(migration: Migration) -> Verified:
             accept_loss=request.accept_loss,
             show_values=request.show_values,
             findings_limit=migration.settings.findings_per_table,
+            spill_directory=migration.settings.make_spill_directory(),
             observe=lambda table, side, progress: _tell(migration, table, side, progress),
             timings=_timings(migration),
         )

@@ -1,9 +1,10 @@
 """Rows whose parent does not exist, counted per foreign key in the source's own snapshot. Nothing is deleted."""
 
-from kora.catalog import Catalog, ForeignKey, Table
+from kora.catalog import Catalog, ForeignKey, Name, Table
 from kora.comparison.result import Orphans
 from kora.comparison.structure import foreign_key_subject
 from kora.databases.base import Database, KeyValue
+from kora.errors import EngineError
 
 KEYS_LISTED = 20
 
@@ -31,7 +32,7 @@ def find_orphans(database: Database, catalog: Catalog) -> tuple[Orphans, ...]:
 def _orphans_of(database: Database, catalog: Catalog, table: Table, key: ForeignKey) -> Orphans:
     quote = database.dialect.quote
     condition = " AND ".join(f"c.{quote(name)} IS NOT NULL" for name in key.columns)
-    if any(other.name == key.parent for other in catalog.tables):
+    if any(other.name == key.parent for other in catalog.tables) or _exists(database, key.parent):
         parent = database.dialect.qualify(key.parent)
         same = " AND ".join(
             f"p.{quote(up)} = c.{quote(down)}" for down, up in zip(key.columns, key.parent_columns, strict=True)
@@ -52,6 +53,15 @@ def _orphans_of(database: Database, catalog: Catalog, table: Table, key: Foreign
     return Orphans(
         foreign_key=foreign_key_subject(table.name, key), table=str(table.name), count=int(str(count)), keys=keys
     )
+
+
+def _exists(database: Database, table: Name) -> bool:
+    """Whether a table that the selection left out is there all the same."""
+    try:
+        database.scalar_query(f"SELECT 1 FROM {database.dialect.qualify(table)} LIMIT 0")
+    except EngineError:
+        return False
+    return True
 
 
 def _text(value: KeyValue) -> str:

@@ -1,17 +1,19 @@
 """Whole files or none: what is written here is either the old content or the new one, also after a power cut."""
 
+import errno
 import os
 import secrets
 from pathlib import Path
 
-from kora.errors import FileProblem, LimitExceeded
+from kora.errors import Busy, FileProblem, LimitExceeded
 
 
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Replace a file's content: temporary file beside it, fsync, rename, fsync of the folder.
 
     Raises:
-        FileProblem: The folder cannot be written to. The old file, if any, is untouched and no temporary remains.
+        FileProblem, Busy: The folder cannot be written to, or the disk is full.
+            The old file, if any, is untouched and no temporary remains.
     """
     temporary = _write_temporary(path, data, mode)
     try:
@@ -19,7 +21,7 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         _sync_directory(path.parent)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise _cannot_write(path, error) from error
+        raise cannot_write(path, error) from error
 
 
 def create_once(path: Path, data: bytes, *, mode: int = 0o600) -> bool:
@@ -31,7 +33,7 @@ def create_once(path: Path, data: bytes, *, mode: int = 0o600) -> bool:
     except FileExistsError:
         return False
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise cannot_write(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
     return True
@@ -42,7 +44,7 @@ def make_directory(path: Path, *, mode: int = 0o755) -> None:
     try:
         path.mkdir(mode=mode, parents=True, exist_ok=True)
     except OSError as error:
-        raise FileProblem(f"the folder {path} cannot be made: {error.strerror}") from error
+        raise cannot_write(path, error) from error
 
 
 def read_bounded(path: Path, limit_bytes: int) -> bytes:
@@ -72,7 +74,7 @@ def _write_temporary(path: Path, data: bytes, mode: int) -> Path:
             os.fsync(file.fileno())
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise _cannot_write(path, error) from error
+        raise cannot_write(path, error) from error
     return temporary
 
 
@@ -84,5 +86,8 @@ def _sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def _cannot_write(path: Path, error: OSError) -> FileProblem:
-    return FileProblem(f"{path} cannot be written: {error.strerror}")
+def cannot_write(path: Path, error: OSError, hint: str = "") -> FileProblem | Busy:
+    """The typed error for a file that could not be written: a full disk passes, all else needs another file."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Busy(f"{path} cannot be written: the disk is full", hint="free some disk space, then go on")
+    return FileProblem(f"{path} cannot be written: {error.strerror}", hint=hint)

@@ -168,6 +168,10 @@ class Target(Protocol):
 
     url: str
 
+    def exists(self) -> bool:
+        """Whether there is a database."""
+        ...
+
     def row_counts(self) -> dict[str, int]:
         """Rows of every table."""
         ...
@@ -187,6 +191,10 @@ class SqliteTarget:
     def url(self) -> str:
         """As the command line takes it."""
         return f"sqlite:///{self.file}"
+
+    def exists(self) -> bool:
+        """Whether there is a file."""
+        return self.file.exists()
 
     def _names(self) -> list[str]:
         with closing(sqlite3.connect(self.file)) as connection:
@@ -216,6 +224,10 @@ class DuckdbTarget:
     def url(self) -> str:
         """As the command line takes it."""
         return f"duckdb:///{self.file}"
+
+    def exists(self) -> bool:
+        """Whether there is a file."""
+        return self.file.exists()
 
     @contextmanager
     def _open(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -249,6 +261,10 @@ class PostgresqlTarget:
     def url(self) -> str:
         """As the command line takes it."""
         return self.database.url
+
+    def exists(self) -> bool:
+        """A server's database is not ours to remove."""
+        return True
 
     def row_counts(self) -> dict[str, int]:
         """Rows of every table."""

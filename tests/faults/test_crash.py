@@ -2,9 +2,15 @@
 
 import os
 import random
+import re
+import shutil
+import sqlite3
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -87,7 +93,7 @@ def test_a_kill_at_every_fault_point_is_made_good_by_resume(engine, clinic, make
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         problems = [text for found in pool.map(crash, faults) for text in found]
-    print(f"{engine}: killed at {len(faults)} places, {len(set(expected.points))} different points")
+    sys.stderr.write(f"{engine}: killed at {len(faults)} places, {len(set(expected.points))} different points\n")
     assert problems == []
 
 
@@ -141,3 +147,48 @@ def test_a_resume_may_be_killed_too(engine, clinic, make_target: MakeTarget, tmp
     with ThreadPoolExecutor(AT_ONCE) as pool:
         problems = [text for found in pool.map(crash, pairs) for text in found]
     assert problems == []
+
+
+def named_in_code() -> set[str]:
+    """Every `reached(...)` of the program; what a name takes from its caller is a star."""
+    found = set()
+    for file in (ROOT / "appliance").rglob("*.py"):
+        for name in re.findall(r"\breached\(f?\"([^\"]+)\"\)", file.read_text()):
+            found.add(re.sub(r"{\w+}", "*", name))
+    return found
+
+
+def test_no_fault_point_of_the_program_is_left_out(clinic, make_target: MakeTarget, tmp_path):
+    hit = set()
+    for engine in ENGINES:
+        source = Path(shutil.copy(clinic, tmp_path / f"{engine}.db"))
+        target, sensei = make_target(engine, tmp_path / engine), Sensei(tmp_path / engine)
+        killed = sensei.start(*migrate(source, target), fault="views.statement.before")
+        assert killed.finish().code == KILLED
+        with closing(sqlite3.connect(source)) as connection:
+            connection.execute("UPDATE visit SET reason = 'changed' WHERE id = 7")
+            connection.commit()
+        resumed = sensei.start("resume", sensei.only_run)
+        assert resumed.finish().code == 5
+        discarded = sensei.start("discard", sensei.only_run)
+        assert discarded.finish().code == 0
+        hit |= {*killed.points(), *resumed.points(), *discarded.points()}
+    known = named_in_code()
+    reached = {name for name in known if any(fnmatchcase(point, name) for point in hit)}
+    sys.stderr.write(f"fault points: {len(reached)} of {len(known)} names in the code, {len(hit)} different points\n")
+    assert known - reached == set()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    "point", ["discard.before:1", "discard.before:9", "cleanup.after", "journal.fact_discarded.before_commit"]
+)
+def test_a_killed_discard_is_finished_by_another(engine, point, clinic, make_target: MakeTarget, tmp_path):
+    target, sensei = make_target(engine, tmp_path), Sensei(tmp_path / "a")
+    assert sensei.run(*migrate(clinic, target), fault="load.commit.after:12").code == KILLED
+    assert sensei.run("discard", sensei.only_run, fault=point).code == KILLED
+    assert sensei.run("discard", sensei.only_run).code == 0
+    assert target.exists() == (engine == "postgresql")
+    if target.exists():
+        assert target.row_counts() == {}
+        assert target.leftovers() == []

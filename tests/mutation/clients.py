@@ -2,7 +2,7 @@
 
 import shutil
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +12,8 @@ from tests.mutation.kinds import Kind
 from tests.servers import Database as Server
 
 Stored = list[tuple[object, ...]]
+Change = tuple[str, Sequence[str]]
+"""A query that shows what is stored, and the statements that change it."""
 
 
 class Client(Protocol):
@@ -22,8 +24,8 @@ class Client(Protocol):
     def build(self, statements: Sequence[str]) -> None:
         """Makes the database as every round begins with it."""
 
-    def apply(self, probe: str, statements: Sequence[str]) -> tuple[Stored, Stored]:
-        """Runs statements; what the probe reads before and after them."""
+    def apply(self, changes: Sequence[Change]) -> list[tuple[Stored, Stored]]:
+        """Makes changes one after the other; what each one's query reads before and after it."""
 
     def restore(self) -> None:
         """Undoes everything since `build`."""
@@ -43,15 +45,12 @@ class SqliteClient:
         connection.close()
         shutil.copyfile(self._path, self._kept)
 
-    def apply(self, probe: str, statements: Sequence[str]) -> tuple[Stored, Stored]:
+    def apply(self, changes: Sequence[Change]) -> list[tuple[Stored, Stored]]:
         with sqlite3.connect(self._path) as connection:
             connection.text_factory = bytes  # texts that are no UTF-8 are read back too
-            before = connection.execute(probe).fetchall()
-            for statement in statements:
-                connection.execute(statement)
-            after = connection.execute(probe).fetchall()
+            told = [_made(lambda sql: connection.execute(sql).fetchall(), change) for change in changes]
         connection.close()
-        return before, after
+        return told
 
     def restore(self) -> None:
         shutil.copyfile(self._kept, self._path)
@@ -70,12 +69,9 @@ class DuckDbClient:
                 connection.execute(statement)
         shutil.copyfile(self._path, self._kept)
 
-    def apply(self, probe: str, statements: Sequence[str]) -> tuple[Stored, Stored]:
+    def apply(self, changes: Sequence[Change]) -> list[tuple[Stored, Stored]]:
         with duckdb.connect(str(self._path)) as connection:
-            before = connection.execute(probe).fetchall()
-            for statement in statements:
-                connection.execute(statement)
-            return before, connection.execute(probe).fetchall()
+            return [_made(lambda sql: connection.execute(sql).fetchall(), change) for change in changes]
 
     def restore(self) -> None:
         self._path.with_name(self._path.name + ".wal").unlink(missing_ok=True)
@@ -99,17 +95,26 @@ class PostgresClient:
             for name in self._tables:
                 connection.execute(f"CREATE TABLE _sensei_kept_{name} AS TABLE {name}".encode())
 
-    def apply(self, probe: str, statements: Sequence[str]) -> tuple[Stored, Stored]:
+    def apply(self, changes: Sequence[Change]) -> list[tuple[Stored, Stored]]:
+        def run(sql: str) -> Stored:
+            cursor = connection.execute(sql.encode())
+            return cursor.fetchall() if cursor.description else []
+
         with self._server.connect(autocommit=False) as connection:
-            before = connection.execute(probe.encode()).fetchall()
-            for statement in statements:
-                connection.execute(statement.encode())
-            return before, connection.execute(probe.encode()).fetchall()
+            return [_made(run, change) for change in changes]
 
     def restore(self) -> None:
         with self._server.connect(autocommit=False) as connection:
             for name in self._tables:
                 connection.execute(f"DELETE FROM {name}; INSERT INTO {name} TABLE _sensei_kept_{name}".encode())
+
+
+def _made(run: Callable[[str], Stored], change: Change) -> tuple[Stored, Stored]:
+    probe, statements = change
+    before = run(probe)
+    for statement in statements:
+        run(statement)
+    return before, run(probe)
 
 
 def client(engine: str, folder: Path, name: str, server: Server) -> Client:

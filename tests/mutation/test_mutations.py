@@ -37,7 +37,7 @@ COUNTED_AT_LEAST = {
 }
 ALTERED_SHARE = 0.75
 """Of the tables that still have mutations waiting, how many get one in a round."""
-COMMAND_LINE_ROUNDS = 2
+COMMAND_LINE_ROUNDS = 1
 
 
 @contextmanager
@@ -108,8 +108,8 @@ def rounds(waiting: dict[str, list[Mutation]]) -> Iterator[list[Mutation]]:
 def apply(target: Client, chosen: list[Mutation]) -> tuple[list[Mutation], list[Mutation]]:
     """Applies each; those that changed what the engine stores, and those that did not."""
     applied, unchanged = list[Mutation](), list[Mutation]()
-    for mutation in chosen:
-        before, after = target.apply(mutation.probe, mutation.statements)
+    told = target.apply([(mutation.probe, mutation.statements) for mutation in chosen])
+    for mutation, (before, after) in zip(chosen, told, strict=True):
         same = repr(before) == repr(after)  # as Python compares them, 0.0 and -0.0 are equal
         (unchanged if same else applied).append(mutation)
     return applied, unchanged

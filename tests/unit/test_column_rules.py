@@ -88,7 +88,7 @@ def test_a_csv_column_has_a_type_only_if_every_value_inverts(values: list[Any], 
     [
         (Type("decimal", "numeric(10,2)", precision=10, scale=2), "sqlite", "NUMERIC(10,2)", "real_decimal"),
         (Type("decimal", "numeric(30,2)", precision=30, scale=2), "sqlite", "TEXT", "text_number"),
-        (Type("decimal", "numeric"), "duckdb", "VARCHAR", "text_number"),
+        (Type("decimal", "numeric"), "duckdb", "DECIMAL(38,10)", "None"),
         (Type("timestamp", "timestamp"), "sqlite", "TEXT", "text_date(%Y-%m-%d %H:%M:%S%.f)"),
         (Type("boolean", "bool"), "sqlite", "BOOLEAN", "bool01"),
         (Type("uuid", "uuid"), "sqlite", "TEXT", "uuid_text"),

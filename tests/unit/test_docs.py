@@ -72,6 +72,15 @@ def test_every_rule_is_described(name: str) -> None:
     assert missing == []
 
 
+def test_every_rule_of_the_loss_ledger_is_described() -> None:
+    text = (ROOT / "docs" / "plan.md").read_text(encoding="utf-8")
+    sources = [*(ROOT / "appliance" / "planning").glob("*.py"), ROOT / "kora" / "comparison" / "structure.py"]
+    emitted = re.compile(r"(?:_loss|\.lose|\.refuse|_missing)\(\s*\"([a-z_ ]+)\"")
+    rules = {rule.replace(" ", "_") for path in sources for rule in emitted.findall(path.read_text(encoding="utf-8"))}
+    assert len(rules) > 10
+    assert [rule for rule in sorted(rules) if f"`{rule}`" not in text] == []
+
+
 @pytest.mark.parametrize("name", ["README.md", "docs/exit-codes.md"])
 def test_every_exit_code_is_described(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")

@@ -89,6 +89,13 @@ fn a_stored_value_and_what_it_stands_for_are_equal_under_its_representation() {
             },
         ),
         ("text_number(0)", Cell::Text("0"), Cell::Int(0)),
+        ("text_number(special)", Cell::Text("NaN"), Cell::DecimalNan),
+        (
+            "text_number(special)",
+            Cell::Text("-Infinity"),
+            Cell::DecimalInfinity { negative: true },
+        ),
+        ("text_number(special)", Cell::Text("12.5"), Cell::BigDecimal("12.5")),
         ("epoch(s)", Cell::Int(1_709_208_000), Cell::Instant(instant)),
         (
             "epoch(ms,local)",
@@ -147,6 +154,9 @@ fn a_value_that_disobeys_keeps_its_stored_kind_and_is_counted() {
         ("text_date(%Y-%m-%d)", Cell::Int(20_230_228)),
         ("text_number", Cell::Text("3.50")),
         ("text_number", Cell::Text("007")),
+        ("text_number", Cell::Text("NaN")),
+        ("text_number(special)", Cell::Text("nan")),
+        ("text_number(special)", Cell::Text("+Infinity")),
         ("text_number", Cell::Text("-0")),
         ("text_number", Cell::Text("+1")),
         ("text_number", Cell::Text(".5")),

@@ -25,6 +25,8 @@ pub enum Representation {
     TextDate(DateFormat),
     /// Text that is an exact number; with a fixed number of fraction digits where one is given.
     TextNumber(Option<u32>),
+    /// The same with the words `NaN`, `Infinity` and `-Infinity`.
+    TextNumberOrSpecial,
     /// Integers that count from the Unix epoch.
     Epoch {
         /// Ticks of the integer per second: 1, 1,000, 1,000,000 or 1,000,000,000.
@@ -78,6 +80,7 @@ impl Representation {
             ("real_decimal", None) => Some(Self::RealDecimal),
             ("text_date", Some(format)) => DateFormat::compile(format).map(Self::TextDate),
             ("text_number", None) => Some(Self::TextNumber(None)),
+            ("text_number", Some("special")) => Some(Self::TextNumberOrSpecial),
             ("text_number", Some(digits)) => digits
                 .parse()
                 .ok()
@@ -101,7 +104,7 @@ impl Representation {
         match (self, *cell) {
             (Self::RealDecimal, Cell::Float(value)) => real::read(value, scratch),
             (
-                Self::RealDecimal | Self::TextNumber(_),
+                Self::RealDecimal | Self::TextNumber(_) | Self::TextNumberOrSpecial,
                 Cell::Int(_)
                 | Cell::Decimal { .. }
                 | Cell::BigDecimal(_)
@@ -111,6 +114,7 @@ impl Representation {
             (Self::TextDate(format), Cell::Text(text)) => format.read(text),
             (Self::TextDate(format), _) => format.holds(cell).then_some(*cell),
             (Self::TextNumber(digits), Cell::Text(text)) => read_number(text, *digits),
+            (Self::TextNumberOrSpecial, Cell::Text(text)) => read_special(text).or_else(|| read_number(text, None)),
             (Self::Epoch { per_second, local }, Cell::Int(value)) => read_epoch(value, *per_second, *local),
             (Self::Uuid(form), _) => read_uuid(*form, cell),
             (Self::Bool01, Cell::Int(value @ 0..=1)) => Some(Cell::Bool(value == 1)),
@@ -134,6 +138,10 @@ impl Representation {
                 .print(cell, &mut scratch.text)
                 .then_some(Cell::Text(&scratch.text)),
             (Self::TextNumber(digits), _) => print_number(cell, *digits, &mut scratch.text),
+            (Self::TextNumberOrSpecial, _) => match special_word(cell) {
+                Some(word) => Some(Cell::Text(word)),
+                None => print_number(cell, None, &mut scratch.text),
+            },
             (
                 Self::Epoch {
                     per_second,
@@ -204,6 +212,25 @@ fn read_number(text: &str, digits: Option<u32>) -> Option<Cell<'_>> {
         },
         None => Cell::BigDecimal(text),
     })
+}
+
+/// The words that PostgreSQL prints; no others, so that printing gives back what was read.
+fn read_special(text: &str) -> Option<Cell<'static>> {
+    match text {
+        "NaN" => Some(Cell::DecimalNan),
+        "Infinity" => Some(Cell::DecimalInfinity { negative: false }),
+        "-Infinity" => Some(Cell::DecimalInfinity { negative: true }),
+        _ => None,
+    }
+}
+
+fn special_word(cell: &Cell<'_>) -> Option<&'static str> {
+    match cell {
+        Cell::DecimalNan => Some("NaN"),
+        Cell::DecimalInfinity { negative: false } => Some("Infinity"),
+        Cell::DecimalInfinity { negative: true } => Some("-Infinity"),
+        _ => None,
+    }
 }
 
 fn print_number<'a>(cell: &Cell<'_>, digits: Option<u32>, scratch: &'a mut String) -> Option<Cell<'a>> {

@@ -21,13 +21,13 @@ def structure_losses(
     regard to case. Texts of checks are not compared: their number is; `declared` holds subjects that a plan names, and
     decides which checks of a table count as the missing ones.
     """
-    tables = {pair.source: pair.target for pair in mapping.tables}
+    pairs = {pair.source: pair for pair in mapping.tables}
     losses: list[Loss] = []
     for pair in mapping.tables:
         left = _with_domain_checks(source, source.table(pair.source))
         right = _with_domain_checks(target, target.table(pair.target))
-        losses += _table_losses(left, right, pair, tables, declared)
-        losses += _distrusted(left, right, pair, tables, (source.engine, target.engine))
+        losses += _table_losses(left, right, pairs, declared)
+        losses += _distrusted(left, right, pairs, (source.engine, target.engine))
     losses += _missing("view", (view.name for view in source.views), (view.name for view in target.views))
     selected = {table.name for table in source.tables}
     triggers = [item for item in source.triggers if item.table in selected or item.table not in _names(source)]
@@ -85,13 +85,11 @@ def _drawn_sequences(catalog: Catalog) -> set[Name]:
     return drawn | {item.name for item in catalog.sequences if item.name.name.lower() in defaults}
 
 
-def _table_losses(
-    source: Table, target: Table, pair: TableMapping, tables: dict[Name, Name], declared: Set[str]
-) -> Iterator[Loss]:
-    names = {column.source: column.target for column in pair.columns}
+def _table_losses(source: Table, target: Table, pairs: dict[Name, TableMapping], declared: Set[str]) -> Iterator[Loss]:
+    names = _target_names(pairs[source.name])
     yield from _key_losses(source, target, names)
     for key in source.foreign_keys:
-        yield from _foreign_key_losses(key, source, target, names, tables)
+        yield from _foreign_key_losses(key, source, target, pairs)
     yield from _index_losses(source, target, names)
     yield from _check_losses(source, target, declared)
     yield from _column_losses(source, target, names)
@@ -110,43 +108,54 @@ def _key_losses(source: Table, target: Table, names: dict[str, str]) -> Iterator
             yield _loss(kind.replace(" ", "_"), f"{kind} {source.name}({', '.join(key.columns)})")
 
 
+def _target_names(pair: TableMapping) -> dict[str, str]:
+    return {column.source: column.target for column in pair.columns}
+
+
+def _counterparts(key: ForeignKey, source: Table, target: Table, pairs: dict[Name, TableMapping]) -> list[ForeignKey]:
+    """The target's foreign keys from the same columns to the same columns of the same parent."""
+    parent = pairs.get(key.parent)
+    if parent is None:
+        return []
+    names, parent_names = _target_names(pairs[source.name]), _target_names(parent)
+    wanted = {(names.get(own), parent_names.get(up)) for own, up in zip(key.columns, key.parent_columns, strict=True)}
+    return [
+        candidate
+        for candidate in target.foreign_keys
+        if candidate.parent == parent.target
+        and set(zip(candidate.columns, candidate.parent_columns, strict=False)) == wanted
+    ]
+
+
 def _foreign_key_losses(
-    key: ForeignKey, source: Table, target: Table, names: dict[str, str], tables: dict[Name, Name]
+    key: ForeignKey, source: Table, target: Table, pairs: dict[Name, TableMapping]
 ) -> Iterator[Loss]:
     subject = f"foreign key {foreign_key_subject(source.name, key)}"
-    parent = tables.get(key.parent)
-    wanted = {(names.get(name, ""), up) for name, up in zip(key.columns, key.parent_columns, strict=True)}
-    passive = {"no_action", "restrict"}
-    for candidate in target.foreign_keys:
-        if set(candidate.columns) != {name for name, _ in wanted} or candidate.parent != parent:
-            continue
-        same = (candidate.on_delete, candidate.on_update) == (key.on_delete, key.on_update)
-        if not same and not {key.on_delete, key.on_update} <= passive:
-            yield _loss("foreign_key_action", subject, f"ON DELETE {key.on_delete}, ON UPDATE {key.on_update} is lost")
+    candidates = _counterparts(key, source, target, pairs)
+    if not candidates:
+        yield _loss("foreign_key", subject)
         return
-    yield _loss("foreign_key", subject)
+    actions = (key.on_delete, key.on_update)
+    kept = any((candidate.on_delete, candidate.on_update) == actions for candidate in candidates)
+    if not kept and not set(actions) <= {"no_action", "restrict"}:
+        yield _loss("foreign_key_action", subject, f"ON DELETE {key.on_delete}, ON UPDATE {key.on_update} is lost")
 
 
 def _distrusted(
-    source: Table, target: Table, pair: TableMapping, tables: dict[Name, Name], engines: tuple[str, str]
+    source: Table, target: Table, pairs: dict[Name, TableMapping], engines: tuple[str, str]
 ) -> Iterator[Loss]:
     """Foreign keys that the target holds without vouching for its rows, although the source did or never could.
 
     SQLite as a target vouches for none, whatever the rows are; its keys are judged by the orphans alone.
     """
-    names = {column.source: column.target for column in pair.columns}
+    if engines[1] == "sqlite":
+        return
     for key in source.foreign_keys:
-        wanted = {names.get(name, "") for name in key.columns}
-        for candidate in target.foreign_keys:
-            same = set(candidate.columns) == wanted and candidate.parent == tables.get(key.parent)
-            if (
-                same
-                and not candidate.validated
-                and engines[1] != "sqlite"
-                and (key.validated or engines[0] == "sqlite")
-            ):
-                subject = f"foreign key {foreign_key_subject(source.name, key)}"
-                yield _loss("foreign_key", subject, "it stands NOT VALID: rows of today break it, new ones may not")
+        candidates = _counterparts(key, source, target, pairs)
+        distrusted = bool(candidates) and not any(candidate.validated for candidate in candidates)
+        if distrusted and (key.validated or engines[0] == "sqlite"):
+            subject = f"foreign key {foreign_key_subject(source.name, key)}"
+            yield _loss("foreign_key", subject, "it stands NOT VALID: rows of today break it, new ones may not")
 
 
 def _index_losses(source: Table, target: Table, names: dict[str, str]) -> Iterator[Loss]:

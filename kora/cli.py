@@ -281,7 +281,9 @@ def run_group(group: click.Group, program: str, arguments: Sequence[str]) -> int
 
 def main() -> None:
     """The `kora` command."""
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    gc.freeze()  # the collection at the interpreter's end would look at every object once more, for nothing
+    sys.exit(code)
 
 
 def _report(message: str, hint: str, exit_code: int) -> int:

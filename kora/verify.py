@@ -398,7 +398,7 @@ def verify_databases(
         plan_file: A plan of which only the mapping and the approvals are read.
         tables: Patterns of source tables to compare; all if empty. Narrowed on the target through the mapping.
         exclude: Patterns of tables left out on both sides.
-        out: Folder for certificate, report and public key; the current one if None.
+        out: Folder for certificate, report and public key; `verifications/RUN` in the settings' home if None.
         accept_loss: Rules whose losses the operator accepts here and now.
         show_values: Whether findings hold values.
         settings: Where keys, state and spilled digests live, and how many findings are listed.
@@ -433,7 +433,7 @@ def verify_databases(
         verified = verify_sides(left, right, declared, options)
     artifacts = write_artifacts(
         verified.result,
-        out or Path.cwd(),
+        out or settings.home_directory / "verifications" / run_id,
         keys.signing_key(),
         plan_bytes=plan_file.read_bytes() if plan_file else None,
         profiles=verified.profiles,

@@ -6,11 +6,12 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from secrets import token_hex
-from threading import Thread
+from threading import Lock, Thread
 
 from kora import _core
 from kora.catalog import Catalog, NotModelled, Table
@@ -413,8 +414,7 @@ def verify_databases(
     run_id = f"verify-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{token_hex(3)}"
     keys = KeyStore(settings.home_directory)
     with ExitStack() as stack:
-        left = _open_side(stack, source, "source", prompt)
-        right = _open_side(stack, target, "target", prompt)
+        left, right = _open_both(stack, source, target, prompt)
         if tables or exclude:
             left, right, declared = _narrow(left, right, declared, Selection(tables=tables, exclude=exclude))
         options = VerifyOptions(
@@ -439,6 +439,21 @@ def verify_databases(
         profiles=verified.profiles,
     )
     return verified.result, artifacts
+
+
+def _open_both(stack: ExitStack, source: str, target: str, prompt: Prompt | None) -> tuple[OpenSide, OpenSide]:
+    """Both sides at once: half of the opening is waiting for a server. One question at a time reaches a person."""
+    asking = Lock()
+
+    def ask(question: str) -> str:
+        with asking:
+            return prompt(question) if prompt else ""
+
+    one_by_one = ask if prompt else None
+    with ThreadPoolExecutor(2, thread_name_prefix="open") as pool:
+        left = pool.submit(_open_side, stack, source, "source", one_by_one)
+        right = pool.submit(_open_side, stack, target, "target", one_by_one)
+    return left.result(), right.result()
 
 
 def _open_side(stack: ExitStack, url: str, role: Side, prompt: Prompt | None) -> OpenSide:

@@ -60,7 +60,7 @@ def cli() -> None:
 @click.option("--plan", "plan_file", type=_FILE, help="A migration plan; its mapping, losses and approvals are read.")
 @click.option("--tables", multiple=True, metavar="PATTERN", help="Only these tables (repeatable, shell patterns).")
 @click.option("--exclude", multiple=True, metavar="PATTERN", help="Not these tables (repeatable, shell patterns).")
-@click.option("--out", type=_FILE, help="Folder for certificate, report and public key.")
+@click.option("--out", type=_FILE, help="Folder for certificate, report, public key; else in $SENSEI_HOME.")
 @click.option(
     "--accept-loss", multiple=True, metavar="RULE", help="Approve the declared losses of a rule (repeatable)."
 )
@@ -281,7 +281,9 @@ def run_group(group: click.Group, program: str, arguments: Sequence[str]) -> int
 
 def main() -> None:
     """The `kora` command."""
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    gc.freeze()  # the collection at the interpreter's end would look at every object once more, for nothing
+    sys.exit(code)
 
 
 def _report(message: str, hint: str, exit_code: int) -> int:

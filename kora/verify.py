@@ -6,11 +6,12 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from secrets import token_hex
-from threading import Thread
+from threading import Lock, Thread
 
 from kora import _core
 from kora.catalog import Catalog, NotModelled, Table
@@ -398,7 +399,7 @@ def verify_databases(
         plan_file: A plan of which only the mapping and the approvals are read.
         tables: Patterns of source tables to compare; all if empty. Narrowed on the target through the mapping.
         exclude: Patterns of tables left out on both sides.
-        out: Folder for certificate, report and public key; the current one if None.
+        out: Folder for certificate, report and public key; `verifications/RUN` in the settings' home if None.
         accept_loss: Rules whose losses the operator accepts here and now.
         show_values: Whether findings hold values.
         settings: Where keys, state and spilled digests live, and how many findings are listed.
@@ -413,8 +414,7 @@ def verify_databases(
     run_id = f"verify-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{token_hex(3)}"
     keys = KeyStore(settings.home_directory)
     with ExitStack() as stack:
-        left = _open_side(stack, source, "source", prompt)
-        right = _open_side(stack, target, "target", prompt)
+        left, right = _open_both(stack, source, target, prompt)
         if tables or exclude:
             left, right, declared = _narrow(left, right, declared, Selection(tables=tables, exclude=exclude))
         options = VerifyOptions(
@@ -433,12 +433,27 @@ def verify_databases(
         verified = verify_sides(left, right, declared, options)
     artifacts = write_artifacts(
         verified.result,
-        out or Path.cwd(),
+        out or settings.home_directory / "verifications" / run_id,
         keys.signing_key(),
         plan_bytes=plan_file.read_bytes() if plan_file else None,
         profiles=verified.profiles,
     )
     return verified.result, artifacts
+
+
+def _open_both(stack: ExitStack, source: str, target: str, prompt: Prompt | None) -> tuple[OpenSide, OpenSide]:
+    """Both sides at once: half of the opening is waiting for a server. One question at a time reaches a person."""
+    asking = Lock()
+
+    def ask(question: str) -> str:
+        with asking:
+            return prompt(question) if prompt else ""
+
+    one_by_one = ask if prompt else None
+    with ThreadPoolExecutor(2, thread_name_prefix="open") as pool:
+        left = pool.submit(_open_side, stack, source, "source", one_by_one)
+        right = pool.submit(_open_side, stack, target, "target", one_by_one)
+    return left.result(), right.result()
 
 
 def _open_side(stack: ExitStack, url: str, role: Side, prompt: Prompt | None) -> OpenSide:

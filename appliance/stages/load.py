@@ -20,9 +20,9 @@ from kora.errors import SenseiError
 
 name = "load"
 
-_BATCH_SIZE_BYTES = 2 << 20
+_BATCH_SIZE_BYTES = 1 << 20
 """Encoding and the target work side by side within a unit, but not across its ends: the first and the last batch of
-each are waited for. Two megabytes are some 20,000 rows, far above what a statement costs."""
+each are waited for. A megabyte is some 10,000 rows, far above what a statement costs."""
 _ONE_CONNECTION_SOURCES = frozenset({"sqlite"})
 
 

@@ -98,7 +98,7 @@ def test_what_an_archive_carries_by_accident_is_passed_over_and_other_files_are_
 
 
 def test_an_unquoted_nothing_is_null_and_a_quoted_one_an_empty_text(tmp_path, postgres_database: Database):
-    said, rows = load(tmp_path, 'id,a\n1,""\n2,\n3,x\n')
+    _, rows = load(tmp_path, 'id,a\n1,""\n2,\n3,x\n')
     assert rows == [(1, ""), (2, None), (3, "x")]
     migrate(file_url("csv", tmp_path / "t.csv"), postgres_database.url)
     with postgres_database.connect() as connection:
@@ -147,8 +147,18 @@ def test_a_column_with_one_value_that_does_not_invert_stays_text(tmp_path, value
 @pytest.mark.parametrize(
     ("content", "options", "rows", "read_as"),
     [
-        ("id;city\n1;Köln\n2;€uro\n".encode("cp1252"), "", [(1, "Köln"), (2, "€uro")], "windows-1252, separated by semicolons"),
-        ("id;city\n1;Łódź\n".encode("iso-8859-2"), "?encoding=iso-8859-2", [(1, "Łódź")], "iso-8859-2, separated by semicolons"),
+        (
+            "id;city\n1;Köln\n2;€uro\n".encode("cp1252"),
+            "",
+            [(1, "Köln"), (2, "€uro")],
+            "windows-1252, separated by semicolons",
+        ),
+        (
+            "id;city\n1;Łódź\n".encode("iso-8859-2"),
+            "?encoding=iso-8859-2",
+            [(1, "Łódź")],
+            "iso-8859-2, separated by semicolons",
+        ),
         ("id,city\n1,Köln\n".encode("utf-8-sig"), "", [(1, "Köln")], "utf-8, separated by commas"),
         ("id,city\n1,日本\n".encode("utf-16"), "", [(1, "日本")], "utf-16le, separated by commas"),
         (b"id\tcity\r\n1\tRome\r\n", "", [(1, "Rome")], 'separated by tabs, quoted by ", lines end in CRLF'),

@@ -14,6 +14,8 @@ from tests.servers import Database, PostgresServer
 
 pytestmark = pytest.mark.usefixtures("sensei_home")
 
+USER_TABLES = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+
 
 @pytest.fixture
 def rich(postgres_server: PostgresServer) -> Database:
@@ -201,8 +203,7 @@ def test_names_that_collide_or_are_too_long_are_settled_in_the_plan(tmp_path, po
     assert (said.code, said.verdict, said.rows) == (0, "equivalent", 2)
     assert any(note.startswith(f"table {long_name} becomes a_name_that_is_far") for note in said.plan["notes"])
     with postgres_database.connect() as connection:
-        names = [name for (name,) in connection.execute("SELECT relname FROM pg_class WHERE relkind = 'r' AND"
-                                                        " relnamespace = 'public'::regnamespace").fetchall()]  # fmt: skip
+        names = [name for (name,) in connection.execute(USER_TABLES).fetchall()]
         assert all(len(name.encode()) <= 63 for name in names)
         assert len(names) == 4
         assert connection.execute('SELECT "user" FROM "select"').fetchall() == [("z",)]

@@ -44,7 +44,7 @@ REFUSED = [
 def test_a_value_that_a_duckdb_type_cannot_hold_exactly_is_rejected_by_name(column_type, value):
     batch = loader([["k1", value], ["k2", None]], "arrow", ["VARCHAR", column_type]).next_batch()
     [(ordinal, key, pair, reason)] = batch.rejected
-    assert (ordinal, key, pair) == (0, "k1", "p1")
+    assert (ordinal, key, pair) == (0, "p0=k1", "p1")
     assert reason
     assert batch.ordinals() == [1]
 
@@ -108,7 +108,7 @@ def test_what_sqlite_holds_after_a_load_is_what_was_read(tmp_path):
 @pytest.mark.parametrize(("affinity", "value"), [("INTEGER", "007"), ("TEXT", 7), ("NUMERIC", "1e3"), ("BLOB", 2**63)])
 def test_a_value_that_sqlite_would_store_as_another_is_rejected(affinity, value):
     batch = loader([["k", value]], "sqlite", ["TEXT", affinity]).next_batch()
-    assert [(key, pair) for _, key, pair, _ in batch.rejected] == [("k", "p1")]
+    assert [(key, pair) for _, key, pair, _ in batch.rejected] == [("p0=k", "p1")]
 
 
 def test_the_digest_of_what_was_loaded_is_the_one_that_a_checkpoint_recomputes():

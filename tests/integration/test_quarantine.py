@@ -38,7 +38,7 @@ def test_a_text_that_postgresql_cannot_store_is_quarantined_and_needs_a_decision
     (file,) = (tmp_path / "home" / "runs").glob("*/quarantine.jsonl")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     lines = [json.loads(line) for line in file.read_text().splitlines()]
-    assert [line["key"] for line in lines] == ["7", "311"]
+    assert [line["key"] for line in lines] == ["id=7", "id=311"]
     assert {line["column"] for line in lines} == {"body"}
     assert lines[0]["values"] == {"id": "7", "body": "a\0b"}
     assert "NUL" in lines[0]["reason"]

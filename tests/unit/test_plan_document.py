@@ -33,7 +33,7 @@ def test_a_plan_reads_back_as_it_was_written(target: str, tmp_path: Path) -> Non
         ("nullable: false", "nullable: maybe", "maybe", "boolean"),
         ("source_representation: real_decimal", "source_representation: real_guess", "real_guess", "no representation"),
         ("format: sensei-plan-1", "format: sensei-plan-9", "sensei-plan-9", "sensei-plan-1"),
-        ("rows: 412", "rows: 412\n    colour: teal", "teal", "Extra inputs"),
+        ("rows: 412", "rows: 412\n    colour: teal", "teal", "no plan has this entry"),
         ("rows: 412", "rows: 412\n    rows: 413", "rows: 413", "stands twice"),
         ("wire_type: TIMESTAMP", "wire_type: [a", "", "expected"),
         ("stable_key: [CustomerId]", "stable_key: {", "", "expected"),

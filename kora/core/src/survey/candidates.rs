@@ -84,7 +84,11 @@ impl Candidates {
     /// A double, whose one candidate is `real_decimal`: what reading it as a decimal costs was paid already.
     pub fn observe_float(&mut self, cell: &Cell<'_>, obeyed: bool) {
         self.begin_once(cell);
-        for candidate in self.tried.iter_mut().filter(|candidate| candidate.reads == Reads::Float) {
+        for candidate in self
+            .tried
+            .iter_mut()
+            .filter(|candidate| candidate.reads == Reads::Float)
+        {
             candidate.obeyed += u64::from(obeyed);
             candidate.failed += u64::from(!obeyed);
         }

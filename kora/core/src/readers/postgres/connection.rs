@@ -72,6 +72,7 @@ impl Connection {
                         connection.tickets += 1;
                         let ticket = Ticket(connection.tickets);
                         connection.copying = Some(ticket);
+                        connection.wire()?.expect_rows();
                         return Ok((ticket, columns));
                     }
                     b'C' | b'T' | b'I' | b'G' => return Err(protocol("COPY was answered by something else")),

@@ -76,6 +76,8 @@ def _reladiff(case: Case, threads: int) -> Sample:
         environment={"COLUMNS": "100000"},  # else its JSON is wrapped at the terminal's width
     )  # fmt: skip
     _expect(finished, 0)
+    if " ERROR " in finished.errors + finished.output:  # it exits with 0 even where it could not connect
+        raise AssertionError(f"reladiff did not compare: {finished.errors or finished.output}")
     rows = {str(json.loads(line)[1][0]) for line in finished.output.splitlines() if line.startswith("[")}
     if len(rows) != case.differences:
         raise AssertionError(f"reladiff found {len(rows)} rows, {case.differences} were made")

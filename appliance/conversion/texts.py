@@ -3,6 +3,8 @@
 A format is proven by counting: the rule read the value and printed it back to the same bytes.
 """
 
+from dataclasses import replace
+
 from appliance.conversion.reading import Reading
 from appliance.conversion.survey import ColumnSurvey
 from kora.catalog import Kind, Type
@@ -56,6 +58,37 @@ def read_file_text(survey: ColumnSurvey) -> Reading:
         if count == survey.values:
             return _proven(Type("boolean", "boolean"), Rule(rule="bool_text", argument=words), evidence)
     return Reading(text, evidence, "rule:file_text")
+
+
+def read_wanted(wanted: Type, survey: ColumnSurvey) -> Reading:
+    """A column of a file for which a schema file names a type: it becomes that if every value prints back.
+
+    Without values it becomes it at once; where the values do not allow it, it stays text and the evidence says so.
+    """
+    evidence = f"{wanted.declared}; {survey.describe()}"
+    if wanted.kind == "text" or not survey.values:
+        rule = _rule_of_empty(wanted)
+        return Reading(wanted, evidence, "rule:schema_file", source_representation=rule)
+    proven = read_file_text(survey)
+    numbers = proven.type.kind in ("integer", "decimal") and wanted.kind == "decimal"
+    fits = (wanted.precision or 0) - (wanted.scale or 0) >= survey.integer_digits and (
+        wanted.scale or 0
+    ) >= survey.fraction_digits
+    if (numbers and fits) or (proven.type.kind == wanted.kind != "decimal"):
+        return replace(proven, type=wanted, evidence=evidence, author="rule:schema_file")
+    text = Type("text", "text")
+    return Reading(text, f"{evidence}; stays text, as not every value prints back", "rule:schema_file")
+
+
+def _rule_of_empty(wanted: Type) -> Rule | None:
+    """How later values of a column without any would be read; the shortest ISO form for dates."""
+    formats = {"date": "%Y-%m-%d", "timestamp": "%Y-%m-%d %H:%M:%S"}
+    if wanted.kind in formats:
+        return Rule(rule="text_date", argument=formats[wanted.kind])
+    rules = {"integer": "text_number", "decimal": "text_number", "uuid": "uuid_text"}
+    if wanted.kind == "boolean":
+        return Rule(rule="bool_text", argument="true,false")
+    return Rule(rule=rules[wanted.kind]) if wanted.kind in rules else None
 
 
 def _number(survey: ColumnSurvey, evidence: str) -> Reading:

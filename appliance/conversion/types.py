@@ -7,7 +7,7 @@ Three families of sources: typed engines are taken at their word, SQLite by what
 from appliance.conversion.dynamic import read_dynamic
 from appliance.conversion.reading import Reading
 from appliance.conversion.survey import ColumnSurvey
-from appliance.conversion.texts import read_file_text
+from appliance.conversion.texts import read_file_text, read_wanted
 from kora.catalog import Column, Type
 
 FILE_ENGINES = frozenset({"csv"})
@@ -16,7 +16,7 @@ FILE_ENGINES = frozenset({"csv"})
 def read_column(engine: str, column: Column, survey: ColumnSurvey) -> Reading:
     """The reading of one source column."""
     if engine in FILE_ENGINES:
-        return read_file_text(survey)
+        return read_file_text(survey) if column.type.declared == "text" else read_wanted(column.type, survey)
     if column.type.dynamic:
         return read_dynamic(column.type, survey)
     return read_typed(column.type, survey)

@@ -5,7 +5,7 @@ from kora.catalog import Table
 from kora.databases.base import Database
 
 _SAMPLE_ROWS = 2000
-_FEWEST_ROWS = 1000
+_FEWEST_ROWS = 1
 _BYTES_OF = {
     "sqlite": "coalesce(length(CAST({} AS BLOB)), 1)",
     "duckdb": "coalesce(strlen(CAST({} AS VARCHAR)), 1)",

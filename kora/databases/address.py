@@ -39,7 +39,7 @@ _SUFFIXES: dict[str, Engine] = {
 _OPTIONS: dict[Engine, tuple[str, ...]] = {
     "sqlite": (),
     "duckdb": (),
-    "csv": ("delimiter", "encoding", "header", "quote"),
+    "csv": ("delimiter", "encoding", "header", "quote", "schema"),
     "postgresql": (
         "application_name", "connect_timeout", "options", "sslcert", "sslkey", "sslmode", "sslrootcert",
     ),

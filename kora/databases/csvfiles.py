@@ -17,6 +17,7 @@ from kora._core import CsvFile, RowStream
 from kora.catalog import Catalog, Column, Name, NotModelled, Table, Type
 from kora.databases.address import Address
 from kora.databases.base import Dialect, KeyRange, KeyTuple, KeyValue, Selection, require_readable
+from kora.databases.csvschema import read_schema
 from kora.databases.files import existing_file, file_identity
 from kora.databases.secrets import Secret
 from kora.errors import FileProblem, InvalidRequest, MalformedInput
@@ -94,6 +95,12 @@ class CsvDatabase:
         self._options = options
         self._files = {Name("", name): file for name, file in zip(_table_names(files), files, strict=True)}
         self._opened: dict[Name, CsvFile] = {}
+        self._schema_path = (
+            (path if path.is_dir() else path.parent) / options["schema"] if "schema" in options else None
+        )
+        self._schema = read_schema(self._schema_path) if self._schema_path else {}
+        for table in sorted(set(self._schema) - {name.name for name in self._files}):
+            raise InvalidRequest(f"the schema file names a table {table} that {path} does not have")
 
     def catalog(self, selection: Selection = Selection()) -> Catalog:  # noqa: B008  frozen
         """The tables, and in `facts` how each file is written, as `patients.encoding` or `patients.delimiter`."""
@@ -148,6 +155,8 @@ class CsvDatabase:
                 facts[f"sha256 {file.name}"] = file_identity(file.path)["sha256"]
             elif file.size_bytes and file.member is not None:
                 facts[f"sha256 {file.name}"] = self._file(name).sha256
+        if self._schema_path:
+            facts["sha256 of the schema file"] = file_identity(self._schema_path)["sha256"]
         for number, line in enumerate(describe_dialects(self.catalog().facts), start=1):
             facts[f"dialect {number}"] = line
         return facts | {"snapshot": "files pinned by their digests"}
@@ -163,7 +172,13 @@ class CsvDatabase:
             return Table(name, (), size_bytes=file.size_bytes, unreadable=problem.message)
         for fact in ("encoding", "delimiter", "quote", "newline", "header"):
             facts[f"{name}.{fact}"] = str(getattr(opened, fact))
-        columns = tuple(Column(column, _TEXT) for column in opened.columns)
+        wanted = self._schema.get(name.name, {})
+        for unknown in sorted(set(wanted) - set(opened.columns)):
+            raise InvalidRequest(
+                f"the schema file names {name}.{unknown}, which {file.name} does not have",
+                hint=f"its columns are {', '.join(opened.columns)}",
+            )
+        columns = tuple(Column(column, wanted.get(column, _TEXT)) for column in opened.columns)
         return Table(name, columns, size_bytes=file.size_bytes)
 
     def _file(self, name: Name) -> CsvFile:

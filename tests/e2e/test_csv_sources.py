@@ -229,3 +229,31 @@ def test_a_folder_without_tables_is_refused(tmp_path):
     said = run_sensei("assess", file_url("csv", tmp_path))
     assert said.code == 2
     assert "holds no .csv and no .tsv file" in said.err
+
+
+def test_a_schema_file_types_what_the_values_allow_and_what_has_none(tmp_path):
+    (tmp_path / "types.yaml").write_text(
+        "t: {id: integer, born: date, weight: 'decimal(8,3)', died: date, badge: text, code: integer}"
+    )
+    content = "id,born,weight,died,badge,code\n1,1999-02-28,71.5,,7,007\n2,2001-12-01,8.25,,8,2\n"
+    said, rows = load(tmp_path, content, "?schema=types.yaml")
+    assert types(said) == {
+        "id": "BIGINT", "born": "DATE", "weight": "DECIMAL(8,3)", "died": "DATE", "badge": "VARCHAR", "code": "VARCHAR",
+    }  # fmt: skip
+    assert rows[0] == (1, datetime.date(1999, 2, 28), Decimal("71.500"), None, "7", "007")
+    (code,) = (c for c in said.plan["tables"][0]["columns"] if c["source"] == "code")
+    assert "stays text, as not every value prints back" in code["evidence"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "message"),
+    [
+        ("bad: {id: number}", "bad.id: 'number' is not a type"),
+        ("bad: {nobody: text}", "the schema file names bad.nobody, which bad.csv does not have"),
+        ("u: {id: text}", "the schema file names a table u that"),
+        ("- id", "not a schema file"),
+    ],
+)
+def test_a_schema_file_that_makes_no_sense_is_refused_by_name(tmp_path, schema, message):
+    (tmp_path / "types.yaml").write_text(schema)
+    assert message in refusal(tmp_path, "id,a\n1,x\n", "?schema=types.yaml")

@@ -10,10 +10,12 @@ import os
 import signal
 import sqlite3
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,6 +27,8 @@ from tests.servers import PASSWORD, Database
 
 KILLED = -signal.SIGKILL
 LIMIT_SECONDS = 120
+_REAPING = threading.Lock()
+"""Starting a process polls all others; two threads that poll one process at once lose its exit code (it reads 255)."""
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tests.faults.preload"])
 
@@ -88,7 +92,7 @@ class Running:
     def wait_for_points(self, count: int) -> bool:
         """Until that many points were reached; False if the process ended before."""
         deadline = time.monotonic() + LIMIT_SECONDS
-        while self.process.is_alive() and time.monotonic() < deadline:
+        while self.is_alive() and time.monotonic() < deadline:
             if len(self.points()) >= count:
                 return True
             time.sleep(0.001)
@@ -98,9 +102,13 @@ class Running:
         """Until the point was reached that often."""
         deadline = time.monotonic() + LIMIT_SECONDS
         while self.points().count(point) < times:
-            assert self.process.is_alive(), f"it ended before {point}: {self.err.read_text()}"
+            assert self.is_alive(), f"it ended before {point}: {self.err.read_text()}"
             assert time.monotonic() < deadline, f"{point} was not reached in {LIMIT_SECONDS} s"
             time.sleep(0.001)
+
+    def wait(self, seconds: float) -> None:
+        """Until it ended, at most so long."""
+        wait([self.process.sentinel], seconds)
 
     def kill(self) -> None:
         """`kill -9`."""
@@ -108,12 +116,20 @@ class Running:
 
     def finish(self) -> Finished:
         """Waits for the end."""
-        self.process.join(LIMIT_SECONDS)
-        if self.process.exitcode is None:
+        ended = wait([self.process.sentinel], LIMIT_SECONDS)
+        if not ended:
             self.kill()
+        with _REAPING:
             self.process.join()
-            raise AssertionError(f"it still ran after {LIMIT_SECONDS} s: {self.err.read_text()}")
-        return Finished(self.process.exitcode, self.out.read_text(), self.err.read_text())
+            code = self.process.exitcode
+        assert ended, f"it still ran after {LIMIT_SECONDS} s: {self.err.read_text()}"
+        assert code is not None
+        return Finished(code, self.out.read_text(), self.err.read_text())
+
+    def is_alive(self) -> bool:
+        """Whether it runs."""
+        with _REAPING:
+            return self.process.is_alive()
 
 
 @dataclass
@@ -143,7 +159,8 @@ class Sensei:
         process = _context.Process(
             target=_main, args=(list(arguments), {**environment, **self.environment}, str(out), str(err))
         )
-        process.start()
+        with _REAPING:
+            process.start()
         return Running(process, out, err, trace)
 
     def run(self, *arguments: str, fault: str = "") -> Finished:

@@ -112,7 +112,7 @@ def test_kills_at_random_moments_are_made_good_by_resume(engine, clinic, make_ta
         target, sensei = make_target(engine, folder), Sensei(folder)
         running = sensei.start(*migrate(clinic, target))
         assert running.wait_for_points(after_points), "it ended by itself before the kill"
-        running.process.join(delay)
+        running.wait(delay)
         running.kill()
         if running.finish().code != KILLED:
             return [f"kill {number} came too late"]

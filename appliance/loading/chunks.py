@@ -5,7 +5,9 @@ from kora.catalog import Table
 from kora.databases.base import Database
 
 _SAMPLE_ROWS = 2000
-_FEWEST_ROWS = 1
+_FEWEST_ROWS = 1000
+_LARGEST_BYTES = 32 << 20
+"""Rows that are few and large are cut by their bytes, however few a chunk then holds."""
 _BYTES_OF = {
     "sqlite": "coalesce(length(CAST({} AS BLOB)), 1)",
     "duckdb": "coalesce(strlen(CAST({} AS VARCHAR)), 1)",
@@ -24,7 +26,9 @@ def cut(database: Database, table: Table, key: tuple[str, ...], chunk_size_bytes
     """
     if not key:
         return [Chunk(0, None, None)]
-    rows = max(chunk_size_bytes // row_size_bytes(database, table), _FEWEST_ROWS)
+    size = row_size_bytes(database, table)
+    fewest = max(min(_FEWEST_ROWS, max(chunk_size_bytes, _LARGEST_BYTES) // size), 1)
+    rows = max(chunk_size_bytes // size, fewest)
     bounds = database.key_boundaries(table, key, rows)
     edges = [None, *bounds, None]
     return [Chunk(number, edges[number], edges[number + 1]) for number in range(len(edges) - 1)]

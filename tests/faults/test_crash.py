@@ -77,10 +77,26 @@ def occurrences(points: Sequence[str]) -> list[str]:
     return wanted
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_kill_at_every_fault_point_is_made_good_by_resume(engine, clinic, make_target: MakeTarget, tmp_path):
+def is_the_journals_own(fault: str) -> bool:
+    """Whether a point lies around a commit that touches the journal alone; notes of made objects are a target's too."""
+    return fault.startswith("journal.") and not fault.startswith("journal.fact_ma")
+
+
+LANES = [
+    pytest.param("sqlite", True, id="sqlite"),
+    pytest.param("sqlite", False, id="sqlite-target"),
+    pytest.param("duckdb", False, id="duckdb-target"),
+    pytest.param("postgresql", False, id="postgresql-target"),
+    # The journal is the same for all targets: on these its points are the long lane's.
+    pytest.param("duckdb", True, id="duckdb", marks=pytest.mark.slow),
+    pytest.param("postgresql", True, id="postgresql", marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize(("engine", "journal"), LANES)
+def test_a_kill_at_every_fault_point_is_made_good_by_resume(engine, journal, clinic, make_target: MakeTarget, tmp_path):
     expected = undisturbed(clinic, make_target(engine, tmp_path / "whole"), tmp_path / "whole")
-    faults = occurrences(expected.points)
+    faults = [fault for fault in occurrences(expected.points) if is_the_journals_own(fault) == journal]
 
     def crash(fault: str) -> list[str]:
         folder = tmp_path / fault.replace(":", "-")
@@ -93,7 +109,7 @@ def test_a_kill_at_every_fault_point_is_made_good_by_resume(engine, clinic, make
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         problems = [text for found in pool.map(crash, faults) for text in found]
-    sys.stderr.write(f"{engine}: killed at {len(faults)} places, {len(set(expected.points))} different points\n")
+    sys.stderr.write(f"{engine}: killed at {len(faults)} places, of {len(set(expected.points))} different points\n")
     assert problems == []
 
 

@@ -11,7 +11,7 @@ from tests.faults.conftest import MakeTarget
 from tests.faults.sensei import KILLED, Finished, Sensei, Target
 from tests.faults.test_crash import ENGINES, migrate
 
-EARLY, IN_FINALIZE = "load.begin.after:17", "views.statement.before"
+EARLY, IN_FINALIZE = "journal.finish_load.before_commit", "views.statement.before"
 CHANGES = (
     # A finished chunk, a gap between known keys, a deleted row.
     ("visit", "UPDATE visit SET reason = 'changed' WHERE id = 7"),

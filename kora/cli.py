@@ -269,7 +269,8 @@ def run_group(group: click.Group, program: str, arguments: Sequence[str]) -> int
         return _report(error.format_message(), f"{program} --help", ExitCode.REFUSED)
     except (KeyboardInterrupt, click.Abort):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C must not cut the message off
-        return _report("stopped before it was done", "nothing was changed: run the command again", ExitCode.TRY_AGAIN)
+        again = "run the command again; a migration that had begun is shown by `sensei runs` and goes on with"
+        return _report("stopped before it was done", f"{again} `sensei resume RUN`", ExitCode.TRY_AGAIN)
     except Exception as error:  # the outermost edge: Python's own exit code 1 would mean "different"
         logging.getLogger("kora").critical("unexpected error", exc_info=True)
         return _report(

@@ -159,20 +159,20 @@ class PostgresTarget:
 
     def _connect(self) -> "psycopg.Connection[tuple[Any, ...]]":
         """A writing session under the same settings as the reader's, password and TLS included."""
-        from psycopg import connect
+        from psycopg import Error, connect
         from psycopg.conninfo import make_conninfo
 
-        from kora.databases.postgresql.errors import translated
+        from kora.databases.postgresql.errors import by_state
         from kora.databases.postgresql.session import first_session
 
         settings, probe = first_session(self.address, self._secret)
         probe.close()
-        with translated(self.address.place):
-            # GSS and environment options would make this session differ from the reader's.
-            conninfo = make_conninfo(
-                "", gssencmode="disable", **{"options": "", **settings, "application_name": "sensei"}
-            )
+        # GSS and environment options would make this session differ from the reader's.
+        conninfo = make_conninfo("", gssencmode="disable", **{"options": "", **settings, "application_name": "sensei"})
+        try:
             return connect(conninfo)
+        except Error as error:
+            raise by_state(error.sqlstate or "", f"postgresql: {self.address.place}: {error}".strip()) from error
 
     def exists(self) -> bool:
         """A server that answers is there; whether it does, connecting tells."""

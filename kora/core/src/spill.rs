@@ -70,7 +70,7 @@ impl RecordSorter {
 
     /// All that was pushed, to be read in order as often as one likes.
     pub fn finish(mut self) -> CountedRecords {
-        self.waiting.sort_unstable();
+        sort_records(&mut self.waiting);
         let (folder, record_count) = (self.folder.unwrap_or_default(), self.record_count);
         CountedRecords {
             folder,
@@ -97,7 +97,7 @@ impl RecordSorter {
             Some(file) => file,
             None => tempfile::tempfile_in(folder).map_err(problem)?,
         };
-        self.waiting.sort_unstable();
+        sort_records(&mut self.waiting);
         let offset = self
             .runs
             .last()
@@ -108,6 +108,63 @@ impl RecordSorter {
         self.file = Some(file);
         Ok(())
     }
+}
+
+/// Below this many records a comparison sort is as good.
+const PARTITIONED_FROM: usize = 1 << 14;
+
+/// Sorts records, which are digests and so evenly spread: first by their first byte in place, then each part by itself,
+/// the halves side by side.
+/// Source: McIlroy, Bostic, McIlroy, "Engineering Radix Sort" (1993), American flag sort.
+fn sort_records(records: &mut [Record]) {
+    if records.len() < PARTITIONED_FROM {
+        records.sort_unstable();
+        return;
+    }
+    let ends = partition_by_first_byte(records);
+    let middle = ends[127];
+    let (low, high) = records.split_at_mut(middle);
+    std::thread::scope(|scope| {
+        scope.spawn(|| sort_parts(low, &ends[..128], 0));
+        sort_parts(high, &ends[128..], middle);
+    });
+}
+
+/// Moves records so that their first bytes ascend; gives the end of each byte's part.
+fn partition_by_first_byte(records: &mut [Record]) -> [usize; 256] {
+    let mut counts = [0_usize; 256];
+    records.iter().for_each(|record| counts[usize::from(record[0])] += 1);
+    let (mut ends, mut next, mut sum) = ([0; 256], [0; 256], 0);
+    for ((end, start), count) in ends.iter_mut().zip(&mut next).zip(counts) {
+        *start = sum;
+        sum += count;
+        *end = sum;
+    }
+    for part in 0..256 {
+        while next[part] < ends[part] {
+            let home = usize::from(records[next[part]][0]);
+            records.swap(next[part], next[home]);
+            next[home] += 1;
+        }
+    }
+    ends
+}
+
+/// Sorts each part. `ends` count from the whole's beginning, `offset` is where `records` begin in it.
+fn sort_parts(records: &mut [Record], ends: &[usize], offset: usize) {
+    let mut start = 0;
+    for end in ends {
+        let end = end - offset;
+        records[start..end].sort_unstable_by(|left, right| head(left).cmp(&head(right)).then_with(|| left.cmp(right)));
+        start = end;
+    }
+}
+
+/// The first eight bytes as a number of the same order: settles nearly every comparison in one instruction.
+#[inline(always)]
+fn head(record: &Record) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = *record;
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
 /// Appends sorted records with their multiplicities; returns how many distinct ones there were.
@@ -136,6 +193,21 @@ impl CountedRecords {
     /// Records pushed, equal ones included.
     pub fn record_count(&self) -> u64 {
         self.record_count
+    }
+
+    /// Hands out each distinct record and its multiplicity, from the smallest.
+    pub fn for_each(&self, mut take: impl FnMut(&Record, u64)) -> Result<()> {
+        if self.runs.is_empty() {
+            for equal in self.last.chunk_by(|left, right| left == right) {
+                take(&equal[0], equal.len() as u64);
+            }
+            return Ok(());
+        }
+        let mut merged = self.in_order()?;
+        while let Some((record, multiplicity)) = merged.next_record()? {
+            take(&record, multiplicity);
+        }
+        Ok(())
     }
 
     /// Reads them from the smallest.
@@ -467,6 +539,29 @@ mod tests {
         let mut sorter = RecordSorter::new(None, 64);
         let pushed: Vec<bool> = (0..3).map(|row| sorter.push(&record(0, row)).is_ok()).collect();
         assert_eq!(pushed, [true, true, false]);
+    }
+
+    #[test]
+    fn many_records_are_sorted_as_by_comparison_also_when_they_are_lopsided() {
+        let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+        for first_bytes in [256, 3, 1] {
+            let mut records: Vec<Record> = (0..PARTITIONED_FROM + 77)
+                .map(|_| {
+                    let mut record = [0; 32];
+                    for bytes in record.chunks_exact_mut(8) {
+                        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                        bytes.copy_from_slice(&(seed ^ (seed >> 29)).to_le_bytes());
+                    }
+                    record[0] = (u32::from(record[0]) % first_bytes) as u8;
+                    record
+                })
+                .collect();
+            records[5] = records[6];
+            let mut expected = records.clone();
+            expected.sort();
+            sort_records(&mut records);
+            assert!(records == expected, "{first_bytes} first bytes");
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ from appliance.planning.files import load_plan, save_plan
 from appliance.planning.model import Plan
 from appliance.progress import Event, Listener
 from appliance.run import Request, Run, create_run, open_run, target_lock
-from appliance.stages import discover, finalize, load, plan, prepare, profile, verify
+from appliance.stages import discover, finalize, load, plan, prepare, profile, source_log, verify
 from kora._core import DigestKey, Progress, raw_digest, set_digest
 from kora.comparison.result import VerificationResult
 from kora.databases.address import Address, parse_address
@@ -58,7 +58,7 @@ class Stage(Protocol):
         ...
 
 
-_AFTER_PLAN: tuple[Stage, ...] = (prepare, load, finalize)
+_AFTER_PLAN: tuple[Stage, ...] = (prepare, source_log, load, finalize)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +237,12 @@ def _finish(migration: Migration, result: VerificationResult, profiles: dict[str
     run, keys = migration.run, KeyStore(migration.settings.home_directory)
     migration.listener(Event("stage", "certify"))
     artifacts = write_artifacts(
-        result, run.out, keys.signing_key(), plan_bytes=run.plan_path.read_bytes(), profiles=profiles
+        result,
+        run.out,
+        keys.signing_key(),
+        plan_bytes=run.plan_path.read_bytes(),
+        profiles=profiles,
+        source_log_bytes=run.source_log_path.read_bytes() if result.logged else None,
     )
     reached("certify.after")
     migration.journal.start_stage("cleanup")

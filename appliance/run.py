@@ -3,6 +3,7 @@
 $SENSEI_HOME/runs/<id>/run.json      what was asked for; no password
                        journal.db    see `appliance.journal`
                        plan.yaml     the plan that is carried out
+                       source-log.json  the source's fingerprint, written before the load
                        quarantine.jsonl  refused rows with their values, 0600
                        log.jsonl     structured log
                        result.json   what the verification found, once it was done
@@ -64,6 +65,11 @@ class Run:
     def plan_path(self) -> Path:
         """Where the plan that is carried out lies."""
         return self.folder / "plan.yaml"
+
+    @property
+    def source_log_path(self) -> Path:
+        """Where the source's fingerprint is written before the load."""
+        return self.folder / "source-log.json"
 
     @property
     def quarantine_path(self) -> Path:

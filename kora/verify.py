@@ -33,6 +33,7 @@ from kora.comparison.result import (
     Timing,
     VerificationResult,
 )
+from kora.comparison.source_log import SourceWitness
 from kora.comparison.structure import structure_losses
 from kora.databases.address import parse_address
 from kora.databases.base import Database, Selection
@@ -97,10 +98,14 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         spill_directory=options.spill_directory,
         observe=options.observe,
     )
-    results = [_table_result(source, target, pair, compare_options, declared) for pair in mapping.tables]
+    witness = SourceWitness(declared.source_log, options.migration_key) if declared.source_log else None
+    results = [_table_result(source, target, pair, compare_options, declared, witness) for pair in mapping.tables]
     results += strangers
     quarantined, unfounded = _believed(_approve_quarantined(declared, options), results)
     results = [_cut(result, options.findings_limit) for result in results]
+    logged, disobeyed = (
+        witness.judge(source.database, source.catalog, sha256=declared.source_log_sha256) if witness else (None, [])
+    )
     orphans = find_orphans(source.database, source.catalog)
     structure = structure_losses(
         source.catalog,
@@ -120,7 +125,8 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         losses=ledger,
         quarantined=quarantined,
         recounts=_recounts(results, declared),
-        not_checked=(*_not_checked(source, target, mapping, declared), *unfounded),
+        not_checked=(*_not_checked(source, target, mapping, declared), *unfounded, *disobeyed),
+        logged=logged,
         seconds=seconds,
         timings=(*options.timings, Timing(stage="verify", seconds=seconds, rows=rows)),
         key_id=options.migration_key.key_id,
@@ -179,7 +185,12 @@ def _present(mapping: Mapping, source: OpenSide, target: OpenSide) -> Mapping:
 
 
 def _table_result(
-    source: OpenSide, target: OpenSide, mapping: TableMapping, options: Options, declared: Declared
+    source: OpenSide,
+    target: OpenSide,
+    mapping: TableMapping,
+    options: Options,
+    declared: Declared,
+    witness: SourceWitness | None,
 ) -> TableResult:
     """Compares one pair; a table that is absent or unreadable gets the outcome that says so."""
     names = {"source": str(mapping.source), "target": str(mapping.target)}
@@ -201,7 +212,8 @@ def _table_result(
         return TableResult(**names, outcome="not_comparable", not_comparable_columns=excluded)
     key, unique = shared_key(source_table, target_table, mapping.columns, mapping.key)
     complete = mapping.model_copy(update={"key": key, "unique": unique})
-    pair = Pair(source.database, target.database, source_table, target_table, complete)
+    tally = witness.tally(source_table, [column.source for column in complete.columns]) if witness else None
+    pair = Pair(source.database, target.database, source_table, target_table, complete, tally)
     result = compare_table(pair, options)
     dropped = [
         name for name in unmatched_columns(source_table, mapping) if (mapping.source, name) not in declared.dropped

@@ -6,6 +6,7 @@ from contextlib import closing
 from appliance.migration import Migration
 from appliance.progress import Event
 from appliance.stages.load import loader_counts
+from appliance.stages.source_log import with_log
 from kora._core import Progress
 from kora.comparison.declared import Declared
 from kora.comparison.mapping import Side
@@ -38,7 +39,7 @@ def verify(migration: Migration) -> Verified:
             observe=lambda table, side, progress: _tell(migration, table, side, progress),
             timings=_timings(migration),
         )
-        return verify_sides(source, target, declared(migration), options)
+        return verify_sides(source, target, with_log(migration, declared(migration)), options)
 
 
 def declared(migration: Migration) -> Declared:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from kora.catalog import Name
 from kora.comparison.mapping import Loss, Mapping
 from kora.comparison.result import Quarantined
+from kora.comparison.source_log import SourceLog
 from kora.errors import FileProblem, InvalidRequest
 
 ONLY_DECLARED = frozenset({"collation"})
@@ -31,6 +32,10 @@ class Declared:
     """(source table, column) pairs that the plan leaves behind by name."""
     not_checked: tuple[tuple[str, str, str], ...] = ()
     only_declared: frozenset[str] = ONLY_DECLARED
+    source_log: SourceLog | None = None
+    """The source's fingerprint, logged before the load."""
+    source_log_sha256: str = ""
+    """Of the log's file, as it was named when it was written."""
 
 
 def read_declared(mapping_file: Path | None, plan_file: Path | None) -> Declared:

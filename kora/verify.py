@@ -392,6 +392,7 @@ def verify_databases(
     *,
     mapping_file: Path | None,
     plan_file: Path | None,
+    quarantine_file: Path | None = None,
     tables: tuple[str, ...],
     exclude: tuple[str, ...],
     out: Path | None,
@@ -409,6 +410,7 @@ def verify_databases(
         target: URL of the one that was moved to.
         mapping_file: A map; without one, and without a plan, names decide.
         plan_file: A plan of which only the mapping and the approvals are read.
+        quarantine_file: Rows that a load set aside; with a plan, else the file that a run left beside it.
         tables: Patterns of source tables to compare; all if empty. Narrowed on the target through the mapping.
         exclude: Patterns of tables left out on both sides.
         out: Folder for certificate, report and public key; `verifications/RUN` in the settings' home if None.
@@ -422,7 +424,7 @@ def verify_databases(
     Raises:
         SenseiError: Nothing could be compared; differences are never raised.
     """
-    declared = read_declared(mapping_file, plan_file)
+    declared = read_declared(mapping_file, plan_file, quarantine_file)
     run_id = f"verify-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{token_hex(3)}"
     keys = KeyStore(settings.home_directory)
     with ExitStack() as stack:
@@ -499,6 +501,7 @@ def _narrow(
         if table.name in chosen[1]
         or (table.name not in paired[1] and not selection.tables and without.includes(table.name))
     )
+    named = {str(name) for name in chosen[0]}
     gone = {table.name for table in left.catalog.tables} - {table.name for table in sources}
     catalog = replace(
         left.catalog,
@@ -509,5 +512,9 @@ def _narrow(
     return (
         replace(left, catalog=catalog),
         replace(right, catalog=replace(right.catalog, tables=targets)),
-        replace(declared, mapping=Mapping(tables=kept)),
+        replace(
+            declared,
+            mapping=Mapping(tables=kept),
+            quarantined=tuple(row for row in declared.quarantined if row.table in named),
+        ),
     )

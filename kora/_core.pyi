@@ -289,6 +289,15 @@ class Batch:
 def raw_digest(stream: RowStream, key: DigestKey, *, progress: Progress | None = None) -> tuple[int, bytes]:
     """Rows and Σ of raw row digests: what a checkpoint holds."""
 
+@final
+class RawTally:
+    """Digests rows exactly as read, before any rule, while somebody else consumes them."""
+    def __new__(cls, key: DigestKey) -> Self: ...
+    def watch(self, stream: RowStream) -> RowStream:
+        """The same rows; each is counted here when it is read."""
+    def total(self) -> tuple[int, bytes]:
+        """Rows so far and Σ of their raw digests: what `raw_digest` gives of the same rows."""
+
 # --- seals ---------------------------------------------------------------------------------------------------------
 
 def generate_signing_key() -> bytes:

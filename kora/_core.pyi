@@ -274,6 +274,9 @@ class Batch:
     @property
     def row_count(self) -> int: ...
     @property
+    def byte_count(self) -> int:
+        """Bytes of the encoded rows, about."""
+    @property
     def rejected(self) -> list[tuple[int, str, str, str]]:
         """Ordinal of the row in the stream, key text, column pair, reason."""
     def ordinals(self) -> list[int]: ...

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use kora_core::cell::Cell;
 use kora_core::digest::{RawDigester, RootOptions, TablePass};
 use kora_core::error::{Error, Result};
+use kora_core::large;
 use kora_core::program::{Profile, RowProgram, Side};
 use kora_core::rows::{Flow, RowReader};
 use kora_core::second_pass::{KeyTag, RowCollector, SpillPass};
@@ -122,9 +123,12 @@ fn scan_canonical(
     scan(reader, watch, |cells| {
         row.clear();
         key.clear();
+        let _alone = large::alone(cells);
         program.encode(cells, &mut row, &mut key)?;
         each(&row, &key)?;
-        Ok((row.len(), Flow::Continue))
+        let bytes = row.len();
+        large::release(&mut row);
+        Ok((bytes, Flow::Continue))
     })?;
     serde_json::to_string(&program.tallies())
         .map_err(|problem| Error::Usage(format!("tallies that cannot be written as JSON: {problem}")))

@@ -10,6 +10,7 @@ use crate::canon::{close_row, encode_cell, open_row};
 use crate::cell::Cell;
 use crate::error::{Error, Result};
 use crate::keys::{profile_digest, DigestKey, Purpose, SecretKey};
+use crate::large;
 use crate::program::Profile;
 use crate::set_hash::{subtract, Digest, LtHash, SetSum};
 use crate::sketch::{Sketch, SketchKey};
@@ -302,6 +303,7 @@ pub struct RawDigester {
     sum: SetSum,
     row_count: u64,
     encoded: Vec<u8>,
+    last_row_bytes: usize,
 }
 
 impl RawDigester {
@@ -312,6 +314,7 @@ impl RawDigester {
             sum: SetSum::default(),
             row_count: 0,
             encoded: Vec::new(),
+            last_row_bytes: 0,
         }
     }
 
@@ -319,17 +322,20 @@ impl RawDigester {
     pub fn row(&mut self, cells: &[Cell<'_>]) -> Result<()> {
         let mut encoded = std::mem::take(&mut self.encoded);
         encoded.clear();
+        let _alone = large::alone(cells);
         let start = open_row(&mut encoded);
         cells.iter().try_for_each(|cell| encode_cell(cell, &mut encoded))?;
         close_row(start, &mut encoded)?;
         self.encoded(&encoded)?;
+        self.last_row_bytes = encoded.len();
+        large::release(&mut encoded);
         self.encoded = encoded;
         Ok(())
     }
 
     /// Canonical bytes of the last row.
     pub fn last_row_bytes(&self) -> usize {
-        self.encoded.len()
+        self.last_row_bytes
     }
 
     /// One row's canonical bytes, its length in front.

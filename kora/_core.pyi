@@ -1,6 +1,6 @@
 """The Rust core, as Python sees it. Long calls release the GIL; errors are `kora.errors` exceptions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, Protocol, Self, TypeAlias, final
 
 _Scalar: TypeAlias = None | bool | int | float | str | bytes
@@ -65,6 +65,9 @@ def postgres_rows(connection: PostgresConnection, query: str, types: Sequence[st
 
 def arrow_rows(stream: _GivesArrow, types: Sequence[str]) -> RowStream:
     """`types`: DuckDB type names per column, for what Arrow does not say (JSON, UUID, TIMETZ, ENUM, BIT)."""
+
+def arrow_windows(streams: Iterable[_GivesArrow], types: Sequence[str]) -> RowStream:
+    """Several streams as one; each is asked for only when the one before it was read to its end, in that thread."""
 
 @final
 class CsvFile:

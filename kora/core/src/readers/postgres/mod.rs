@@ -5,6 +5,7 @@ pub mod certificate;
 pub mod connection;
 pub mod copy;
 pub mod login;
+pub(crate) mod nested;
 pub mod numeric;
 pub mod reply;
 pub mod settings;

@@ -244,14 +244,14 @@ def survey_rows(stream: RowStream, *, progress: Progress | None = None) -> str:
 class Loader:
     """Turns a stream of source rows into batches in the target's own encoding.
 
-    `target_types`: pg_type names, DuckDB types or SQLite affinities, by `encoding`.
+    `target_types`: pg_type names, DuckDB types, SQLite affinities or MariaDB types, by `encoding`.
     `raw_digest` is over the source rows exactly as read, before any rule.
     """
     def __new__(
         cls,
         stream: RowStream,
         profile: str,
-        encoding: Literal["postgres_copy", "arrow", "sqlite"],
+        encoding: Literal["postgres_copy", "arrow", "sqlite", "mysql_load_data"],
         target_types: Sequence[str],
         key: DigestKey,
         *,
@@ -282,6 +282,20 @@ class Batch:
     def postgres_copy(self, start: int = 0, stop: int | None = None, *, without: Sequence[int] = ...) -> memoryview:
         """A complete COPY BINARY stream of rows [start, stop) except `without`."""
     def arrow(self, start: int = 0, stop: int | None = None, *, without: Sequence[int] = ...) -> ArrowStream: ...
+    def mysql_load_data(self, start: int = 0, stop: int | None = None, *, without: Sequence[int] = ...) -> memoryview:
+        """The lines of rows [start, stop) except `without`, as LOAD DATA of MariaDB and MySQL reads them."""
+    def mysql_tuples(
+        self,
+        start: int = 0,
+        stop: int | None = None,
+        *,
+        without: Sequence[int] = ...,
+        converted: Sequence[int] = ...,
+    ) -> bytes:
+        """The same rows as the tuples behind INSERT … VALUES; the columns in `converted` are handed over as text."""
+    @property
+    def longest_line(self) -> int:
+        """Bytes of the longest line for LOAD DATA; 0 in another encoding."""
     def insert_sqlite(self, connection: SqliteConnection, insert_sql: str) -> list[tuple[int, str]]:
         """Inserts row by row; a refused row is left out and returned with the engine's reason."""
 

@@ -322,6 +322,7 @@ def discard(run_id: str, environment: Environment) -> list[str]:
     with target_lock(home, run.request.target), closing(Journal(run.journal_path)) as journal:
         address = _address(run, "target", environment)
         target = open_target(address, _secret(address, "target", environment))
+        target.sweep()
         removed = []
         # What was planned but never made may bear the name of somebody else's object.
         ours = prepare.made_objects(journal) | {str(journal.fact("making"))}

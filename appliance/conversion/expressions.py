@@ -12,7 +12,13 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, SqlglotError
 
-SQLGLOT_DIALECTS = {"sqlite": "sqlite", "duckdb": "duckdb", "postgresql": "postgres", "csv": "duckdb"}
+SQLGLOT_DIALECTS = {
+    "sqlite": "sqlite",
+    "duckdb": "duckdb",
+    "postgresql": "postgres",
+    "mariadb": "mysql",
+    "csv": "duckdb",
+}
 _Found = TypeVar("_Found")
 _NOT_UNDERSTOOD = (exp.Command, exp.Placeholder, exp.Parameter)
 

@@ -37,6 +37,9 @@ class ColumnSurvey:
     with_nul: int = 0
     numeric_text: int = 0
     """Text values that read as a number in any spelling."""
+    keyed: int = 0
+    """Columns of the widest key that this one stands in, 0 for none: the planner adds it, for engines whose keys hold
+    only so much."""
 
     @property
     def values(self) -> int:

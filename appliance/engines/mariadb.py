@@ -59,6 +59,8 @@ class MariadbTarget:
         virtual_generated=True,
         generated_keys=False,
         deferrable_keys=False,
+        deferrable_foreign_keys=False,
+        special_values=False,
         comments=True,
         nul_in_text=True,
         decimal_digits=65,

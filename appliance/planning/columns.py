@@ -127,7 +127,7 @@ def _column(
 ) -> ColumnPlan:
     reading, placement, survey = placed
     subject = f"{table.name}.{column.name}"
-    losses = list(reading.losses) + _nul_losses(context, placement, survey)
+    losses = [*reading.losses, *_nul_losses(context, placement, survey), *_special_losses(context, placement, survey)]
     context.decisions.lose_values(subject, losses)
     _collation(context, subject, column)
     identity = _identity(context, table, column, survey)
@@ -173,6 +173,15 @@ def _nul_losses(context: Context, placement: Placement, survey: ColumnSurvey) ->
     what = f"{survey.with_nul:,} texts hold a NUL character"
     reason = f"{what}, which {context.engine.name} cannot store; their rows are quarantined"
     return [Loss(rule="quarantined", subject="", count=survey.with_nul, reason=reason)]
+
+
+def _special_losses(context: Context, placement: Placement, survey: ColumnSurvey) -> list[Loss]:
+    """Rows with values that the target has no place for, where no text stands in for them."""
+    if context.engine.capabilities.special_values or not survey.special or placement.representation:
+        return []
+    what = f"{survey.special:,} values are NaN, infinite or -0.0"
+    reason = f"{what}, which {context.engine.name} cannot store; their rows are quarantined"
+    return [Loss(rule="quarantined", subject="", count=survey.special, reason=reason)]
 
 
 def _collation(context: Context, subject: str, column: Column) -> None:

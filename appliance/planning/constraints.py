@@ -237,8 +237,10 @@ def _foreign_key(context: Context, references: References, facts: TableFacts, ke
         on_delete=key.on_delete if capabilities.foreign_key_actions else "no_action",
         on_update=key.on_update if capabilities.foreign_key_actions else "no_action",
         match_full=key.match_full and context.engine.name == "postgresql",
-        deferrable=key.deferrable and capabilities.foreign_key_actions,
-        initially_deferred=key.initially_deferred and capabilities.foreign_key_actions,
+        deferrable=key.deferrable and capabilities.foreign_key_actions and capabilities.deferrable_foreign_keys,
+        initially_deferred=key.initially_deferred
+        and capabilities.foreign_key_actions
+        and capabilities.deferrable_foreign_keys,
         validated=not (orphans and capabilities.not_valid_foreign_keys),
         decision="refused" if reason else "carried",
         reason=reason,

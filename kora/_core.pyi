@@ -45,6 +45,22 @@ class PostgresConnection:
         """Whether no stream of rows holds it."""
     def close(self) -> None: ...
 
+@final
+class MysqlConnection:
+    """A reading session with MariaDB or MySQL. `settings`: host, port, socket (a path, instead of both), user, password,
+    database, ssl-mode, ssl-ca, ssl-cert, ssl-key: as MySQL's clients understand them; connect_timeout in seconds."""
+    def __new__(cls, settings: dict[str, str]) -> Self: ...
+    def execute(self, sql: str) -> None: ...
+    def query(self, sql: str) -> list[tuple[str | None, ...]]:
+        """A statement in the text protocol; every value as text."""
+    @property
+    def idle(self) -> bool:
+        """Whether no stream of rows holds it."""
+    @property
+    def server_version(self) -> str:
+        """As `10.11.6-MariaDB`; empty once it is closed."""
+    def close(self) -> None: ...
+
 # --- rows ----------------------------------------------------------------------------------------------------------
 
 @final
@@ -62,6 +78,11 @@ class RowStream:
 def sqlite_rows(connection: SqliteConnection, sql: str, parameters: Sequence[_Scalar] = ...) -> RowStream: ...
 def postgres_rows(connection: PostgresConnection, query: str, types: Sequence[str]) -> RowStream:
     """`query` is a SELECT; it is wrapped in COPY (…) TO STDOUT (FORMAT BINARY). `types`: pg_type names per column."""
+
+def mysql_rows(connection: MysqlConnection, query: str, types: Sequence[str]) -> RowStream:
+    """`query` is prepared and read in the binary protocol. `types`, one per column: `integer`, `decimal`, `float`,
+    `bit(N)`, `date`, `time`, `datetime`, `timestamp`, `bytes`, `uuid`, `text:CHARSET`, `json:CHARSET`, `enum:CHARSET`,
+    `marked enum:CHARSET`; empty for what the result set says. No types at all: every column as it says."""
 
 def arrow_rows(stream: _GivesArrow, types: Sequence[str]) -> RowStream:
     """`types`: DuckDB type names per column, for what Arrow does not say (JSON, UUID, TIMETZ, ENUM, BIT)."""

@@ -1,14 +1,12 @@
 //! Reads PostgreSQL: the wire, the login, and COPY BINARY.
 //!
 //! A [`Connection`] is opened with [`Settings`] in libpq's words; a [`CopyReader`] streams one query's rows from it.
-pub mod certificate;
 pub mod connection;
 pub mod copy;
 pub mod login;
 pub mod numeric;
 pub mod reply;
 pub mod settings;
-pub mod tls;
 pub mod types;
 pub mod wire;
 

@@ -35,6 +35,8 @@ class ColumnSurvey:
     text_bytes: int = 0
     zero_dates: int = 0
     with_nul: int = 0
+    odd_moments: bool = False
+    """Whether a date or moment is infinite, before the year 1 or beyond 9999."""
     numeric_text: int = 0
     """Text values that read as a number in any spelling."""
     special: int = 0
@@ -134,6 +136,7 @@ def _column(body: dict[str, Any], rows: int | None) -> ColumnSurvey:
         text_bytes=text.get("max_bytes", 0),
         zero_dates=body.get("zero_dates", 0),
         with_nul=text.get("with_nul", 0),
+        odd_moments=any(_is_odd(moments) for moments in (body.get("moments") or {}).values()),
         numeric_text=text.get("numeric", 0),
         special=_special(body),
     )
@@ -143,6 +146,12 @@ def _special(body: dict[str, Any]) -> int:
     floats = body.get("floats") or {}
     infinite = sum(entry.get("infinite", 0) for entry in (body.get("moments") or {}).values())
     return sum(int(floats.get(name, 0)) for name in ("nan", "infinite", "negative_zero")) + int(infinite)
+
+
+def _is_odd(moments: dict[str, Any]) -> bool:
+    """Whether the ends of a range of moments are no dates of the years 1 to 9999."""
+    ends = [str(moments[end]) for end in ("min", "max") if moments.get(end)]
+    return bool(moments.get("infinite")) or any(end.endswith(" BC") or end.find("-") > 4 for end in ends)
 
 
 def _rule_text(candidate: dict[str, Any]) -> str:

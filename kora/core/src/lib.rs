@@ -25,4 +25,5 @@ pub mod sketch;
 pub mod spill;
 pub mod survey;
 pub mod temporal;
+mod type_expr;
 pub mod writers;

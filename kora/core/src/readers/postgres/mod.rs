@@ -4,6 +4,7 @@
 pub mod connection;
 pub mod copy;
 pub mod login;
+pub(crate) mod nested;
 pub mod numeric;
 pub mod reply;
 pub mod settings;

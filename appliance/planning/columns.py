@@ -150,7 +150,7 @@ def _column(
         *_beyond(placement),
     ]
     context.decisions.lose_values(subject, losses)
-    _collation(context, subject, column)
+    _collation(context, subject, column, placement)
     identity = _identity(context, table, column, survey)
     generated = _generated(context, subject, column, scope)
     nullable = _nullable(column, reading, survey)
@@ -211,8 +211,10 @@ def _special_losses(context: Context, placement: Placement, survey: ColumnSurvey
     return [Loss(rule="quarantined", subject="", count=survey.special, reason=reason)]
 
 
-def _collation(context: Context, subject: str, column: Column) -> None:
+def _collation(context: Context, subject: str, column: Column, placement: Placement) -> None:
     collation = column.type.collation
+    if collation and placement.target_type.endswith(f" collate {collation}"):
+        return
     if not collation or collation.upper() in ("BINARY", "C", "DEFAULT", "POSIX", "UCS_BASIC"):
         return
     reason = f"compared and sorted under {collation} on the source, by code point on the target"

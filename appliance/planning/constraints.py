@@ -52,7 +52,7 @@ def plan_primary_key(context: Context, facts: TableFacts) -> KeyPlan | None:
 
 def _is_keyless(context: Context, facts: TableFacts, name: str) -> bool:
     column = next(column for column in facts.planned.columns if column.source == name)
-    return column.target_type in context.engine.capabilities.keyless_types
+    return column.wire_type in context.engine.capabilities.keyless_types
 
 
 def plan_unique_keys(context: Context, facts: TableFacts) -> tuple[KeyPlan, ...]:
@@ -289,7 +289,7 @@ def _unequal_types(facts: TableFacts, parent: TableFacts, key: ForeignKey) -> st
 
 def _family(target_type: str) -> str:
     """Types that compare alike: integers of any width, texts of any length."""
-    base = target_type.split("(", maxsplit=1)[0].lower()
+    base = target_type.partition(" collate ")[0].split("(", maxsplit=1)[0].lower()
     if base in ("tinyint", "smallint", "mediumint", "int", "integer", "bigint", "ubigint", "hugeint"):
         return "integer"
     return "text" if base in ("text", "varchar", "character varying", "character") else base

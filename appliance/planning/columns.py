@@ -186,7 +186,8 @@ def _special_losses(context: Context, placement: Placement, survey: ColumnSurvey
 
 def _collation(context: Context, subject: str, column: Column, placement: Placement) -> None:
     collation = column.type.collation
-    if collation and placement.target_type.endswith(f" collate {collation}"):
+    byte_order = bool(collation) and collation.endswith(("_nopad_bin", "_0900_bin"))
+    if collation and (byte_order or placement.target_type.endswith(f" collate {collation}")):
         return
     if not collation or collation.upper() in ("BINARY", "C", "DEFAULT", "POSIX", "UCS_BASIC"):
         return

@@ -69,6 +69,8 @@ class Placement:
     loss_class: LossClass = "lossless"
     note: str = ""
     refused: str = ""
+    quarantined: int = 0
+    """Surveyed values that the target cannot take: their rows will be set aside. `note` says why."""
     row_bytes: int = 0
     """What it takes of the row, on an engine that limits that."""
     off_row: str = ""

@@ -11,6 +11,7 @@ import pymysql
 
 from appliance.engines.rehearse import Execute
 from appliance.loading.base import TargetWriter
+from appliance.loading.locks import taken
 from appliance.loading.mariadb import NO_LOCAL_FILES, MariadbWriter
 from appliance.loading.mariadb_session import LoadingConnection, MariadbSession, Row, number
 from kora.databases.address import Address
@@ -21,6 +22,9 @@ from kora.databases.secrets import Secret
 from kora.errors import AccessDenied
 
 SCRATCH_PREFIX = "_sensei_scratch_"
+_LOCK_PREFIX = "sensei."
+_LOCK_SECONDS = 3
+"""A killed run's session ends as soon as the server hears of it: so long another may take to be really there."""
 _LOGIN_REFUSED = 1045
 _NEEDED = (
     "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "REFERENCES", "INDEX", "ALTER", "CREATE VIEW",
@@ -65,6 +69,15 @@ class MariadbTarget:
     def exists(self) -> bool:
         """A server that answers is there; whether it does, connecting tells."""
         return True
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """A named lock of the server, for this database, in a session of its own."""
+        with closing(MariadbSession(self._connect)) as session:
+            sql = f"SELECT get_lock(concat('{_LOCK_PREFIX}', left(sha2(database(), 256), 40)), {_LOCK_SECONDS})"
+            if session.query(sql)[0][0] != 1:
+                raise taken(str(self.address))
+            yield
 
     def writer(self) -> TargetWriter:
         """A new writing session."""

@@ -213,7 +213,8 @@ def _special_losses(context: Context, placement: Placement, survey: ColumnSurvey
 
 def _collation(context: Context, subject: str, column: Column, placement: Placement) -> None:
     collation = column.type.collation
-    if collation and placement.target_type.endswith(f" collate {collation}"):
+    byte_order = bool(collation) and collation.endswith(("_nopad_bin", "_0900_bin"))
+    if collation and (byte_order or placement.target_type.endswith(f" collate {collation}")):
         return
     if collation in context.catalog.facts.get("ordinary_collations", "").split(","):
         return  # nobody chose it; that order and equality are not compared stands under what was not checked

@@ -8,7 +8,7 @@ rules (`view`, `trigger`, `foreign_key` …) and subjects are those of the plan'
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import replace
 
-from kora.catalog import Catalog, Check, Column, ForeignKey, Index, Name, Table
+from kora.catalog import Action, Catalog, Check, Column, ForeignKey, Index, Name, Table
 from kora.comparison.mapping import Loss, Mapping, TableMapping
 
 
@@ -136,9 +136,14 @@ def _foreign_key_losses(
         yield _loss("foreign_key", subject)
         return
     actions = (key.on_delete, key.on_update)
-    kept = any((candidate.on_delete, candidate.on_update) == actions for candidate in candidates)
+    kept = any(_acts(candidate.on_delete, candidate.on_update) == _acts(*actions) for candidate in candidates)
     if not kept and not set(actions) <= {"no_action", "restrict"}:
         yield _loss("foreign_key_action", subject, f"ON DELETE {key.on_delete}, ON UPDATE {key.on_update} is lost")
+
+
+def _acts(on_delete: Action, on_update: Action) -> tuple[Action, ...]:
+    """What a key does besides refusing; when it refuses, at once or at the end, is not compared."""
+    return tuple("no_action" if action == "restrict" else action for action in (on_delete, on_update))
 
 
 def _distrusted(

@@ -23,10 +23,14 @@ def structure_losses(
     Constraints are matched by what they govern (mapped tables and columns), checks by what they say, other objects by
     their name in the schema that the mapping gives to theirs, without regard to case. Checks whose texts are no equal
     trees are matched by their number (`checks_by_number` counts them); `declared` holds subjects that a plan names, and
-    decides which of those count as the missing ones.
+    decides which of those count as the missing ones. A table that cannot be read and has no counterpart is a loss too.
     """
     pairs = {pair.source: pair for pair in mapping.tables}
-    losses: list[Loss] = []
+    losses = [
+        _loss("table", f"table {table.name}", table.unreadable)
+        for table in source.tables
+        if table.unreadable and table.name not in pairs
+    ]
     for pair in mapping.tables:
         left, right = _checked_pair(source, target, pair)
         losses += _table_losses(left.table, right.table, pairs)

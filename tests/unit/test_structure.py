@@ -1,5 +1,7 @@
 """What the target's structure lacks: checks compared by what they say, objects by their name in their schema."""
 
+from dataclasses import replace
+
 import pytest
 
 from kora.catalog import Catalog, Check, Column, Name, Routine, Table, Trigger, Type, View
@@ -143,3 +145,11 @@ def test_a_routine_of_another_schema_is_no_counterpart():
     [loss] = structure_losses(with_routine("public"), with_routine("util"), pairs)
     assert (loss.rule, loss.subject) == ("function", "function public.f(integer)")
     assert structure_losses(with_routine("util"), with_routine("util"), pairs) == []
+
+
+def test_a_table_that_cannot_be_read_and_has_no_counterpart_is_a_loss():
+    left, right, pairs = catalogs(source=(), target=())
+    hidden = replace(table(Name("", "hidden")), unreadable="no right to read it")
+    both = Catalog(engine="sqlite", version="3", tables=(*left.tables, hidden))
+    [loss] = structure_losses(both, right, pairs)
+    assert (loss.rule, loss.subject, loss.reason) == ("table", "table hidden", "no right to read it")

@@ -4,6 +4,7 @@ A column's declared name decides its affinity, and an affinity may change what i
 keeps the loaded values are used (NUMERIC keeps the exact number; TEXT keeps all text; BLOB keeps everything).
 """
 
+from appliance.conversion.structures import text_note, text_rule
 from appliance.conversion.survey import ColumnSurvey
 from appliance.engines import ddl
 from appliance.engines.base import Capabilities, Placement, Statement, refused
@@ -59,6 +60,9 @@ class SqliteTarget:
 
     def place(self, logical: Type, survey: ColumnSurvey) -> Placement:
         """How SQLite holds a logical type."""
+        if logical.kind in ("date", "timestamp", "instant") and survey.odd_moments:
+            rule = Rule(rule="moment_text", argument=logical.kind)
+            return Placement("TEXT", "TEXT", rule, note="infinities, years BC or of five digits: all as exact text")
         if logical.kind in _AS_TEXT:
             return _as_text(logical, survey)
         if logical.kind == "boolean":
@@ -73,6 +77,9 @@ class SqliteTarget:
             return Placement("TEXT", "TEXT")
         if logical.kind == "bytes":
             return Placement("BLOB", "BLOB")
+        exact = text_rule(logical)
+        if exact:
+            return Placement("TEXT", "TEXT", exact, note=text_note(logical))
         return refused(f"SQLite has no storage class from which {logical.declared or logical.kind} reads back")
 
     def create_table(self, plan: Plan, table: TablePlan) -> Statement:

@@ -110,7 +110,6 @@ def _digest(pair: Pair, side: Side, options: Options, progress: _core.Progress) 
         side,
         options.live,
         root_key=options.root if side == "target" else None,
-        unique=pair.mapping.unique,
         spill_directory=str(options.spill_directory) if options.spill_directory else None,
         progress=progress,
     )

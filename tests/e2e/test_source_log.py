@@ -79,4 +79,4 @@ def test_a_log_that_was_swapped_during_the_load_is_refused(sensei_home, source, 
 
     request = Request(source=source, target=file_url("duckdb", tmp_path / "t.duckdb"))
     with pytest.raises(FileProblem, match="not what was logged before the load"):
-        pipeline.migrate(request, None, pipeline.Environment(Settings(home_directory=sensei_home), swap_the_log))
+        pipeline.migrate(request, None, pipeline.Environment(Settings(home=sensei_home), swap_the_log))

@@ -202,6 +202,8 @@ def _beyond(placement: Placement) -> list[Loss]:
         return []
     reason = f"{placement.note}; their rows are quarantined"
     return [Loss(rule="quarantined", subject="", count=placement.quarantined, reason=reason)]
+
+
 def _special_losses(context: Context, placement: Placement, survey: ColumnSurvey) -> list[Loss]:
     """Rows with values that the target has no place for, where no text stands in for them."""
     if context.engine.capabilities.special_values or not survey.special or placement.representation:

@@ -58,6 +58,12 @@ def json_shape(logical: Type) -> str | None:
     return f"{logical.kind}<{','.join(inside)}>"
 
 
+def holds_free_decimals(logical: Type) -> bool:
+    """Whether decimals without a declared scale stand within: there the digits `1.10` become the number 1.1."""
+    inside = [element for element in logical.elements if element.kind == "decimal" and element.precision is None]
+    return bool(inside) or any(holds_free_decimals(element) for element in logical.elements)
+
+
 def text_note(logical: Type) -> str:
     """What the plan says of a value that is kept as text."""
     spelled = logical.declared or logical.kind

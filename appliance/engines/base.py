@@ -48,6 +48,7 @@ class Capabilities:
     decimal_digits: int | None
     """Most digits of an exact decimal; None: as many as anybody needs."""
     unnamed_constraints_keep_names: bool = True
+    exclusion_constraints: bool = False
     encoding: Literal["postgres_copy", "arrow", "sqlite"] = "arrow"
     """Which of the core's encodings loads it."""
 

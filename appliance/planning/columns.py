@@ -13,6 +13,7 @@ from appliance.planning.model import ColumnPlan, GeneratedPlan, IdentityPlan, Se
 from appliance.planning.names import TargetNames
 from kora.catalog import Catalog, Column, Name, Sequence, Table, Type
 from kora.comparison.mapping import Loss, LossClass, Rule
+from kora.comparison.structure import inner_domains
 
 _LOSS_ORDER: tuple[LossClass, ...] = ("lossless", "widened", "narrowed_proven", "lossy_approved", "refused")
 
@@ -112,6 +113,7 @@ def _column(
     losses = list(reading.losses) + _nul_losses(context, placement, survey)
     context.decisions.lose_values(subject, losses)
     _collation(context, subject, column)
+    _inner_domains(context, subject, column.type)
     identity = _identity(context, table, column, survey)
     generated = _generated(context, subject, column, scope)
     nullable = _nullable(column, reading, survey)
@@ -163,6 +165,13 @@ def _collation(context: Context, subject: str, column: Column) -> None:
         return
     reason = f"compared and sorted under {collation} on the source, by code point on the target"
     context.decisions.lose("collation", subject, 1, reason)
+
+
+def _inner_domains(context: Context, subject: str, structured: Type) -> None:
+    """The rules of domains within a structured type: the target's elements are of the base type."""
+    for domain in inner_domains(context.catalog, structured):
+        reason = f"the rules of domain {domain.name} do not hold within {structured.declared} on the target"
+        context.decisions.lose("domain", f"domain {subject}", 1, reason)
 
 
 def _identity(context: Context, table: Table, column: Column, survey: ColumnSurvey) -> IdentityPlan | None:

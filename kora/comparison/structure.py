@@ -8,7 +8,7 @@ rules (`view`, `trigger`, `foreign_key` …) and subjects are those of the plan'
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import replace
 
-from kora.catalog import Catalog, Check, Column, ForeignKey, Index, Name, Table
+from kora.catalog import Catalog, Check, Column, DomainType, ForeignKey, Index, Name, Table, Type
 from kora.comparison.mapping import Loss, Mapping, TableMapping
 
 
@@ -27,6 +27,7 @@ def structure_losses(
         left = _with_domain_checks(source, source.table(pair.source))
         right = _with_domain_checks(target, target.table(pair.target))
         losses += _table_losses(left, right, pairs, declared)
+        losses += _inner_domain_losses(source, left, right, _target_names(pair))
         losses += _distrusted(left, right, pairs, (source.engine, target.engine))
     losses += _missing("view", (view.name for view in source.views), (view.name for view in target.views))
     selected = {table.name for table in source.tables}
@@ -57,6 +58,26 @@ def domain_checks(catalog: Catalog, table: Table) -> list[tuple[Column, Check]]:
         if column.type.domain in domains
         for check in domains[column.type.domain].checks
     ]
+
+
+def inner_domains(catalog: Catalog, structured: Type) -> list[DomainType]:
+    """Domains with rules of their own within a structured type."""
+    found = [domain for element in structured.elements for domain in inner_domains(catalog, element)]
+    inside = {element.domain for element in structured.elements}
+    return found + [
+        domain for domain in catalog.domains if str(domain.name) in inside and (domain.checks or not domain.nullable)
+    ]
+
+
+def _inner_domain_losses(catalog: Catalog, source: Table, target: Table, names: dict[str, str]) -> Iterator[Loss]:
+    kept = {column.name: column.type for column in target.columns}
+    for column in source.columns:
+        other = kept.get(names.get(column.name, ""))
+        if other is None or any(element.domain for element in other.elements):
+            continue
+        for domain in inner_domains(catalog, column.type):
+            reason = f"the rules of domain {domain.name} do not hold within the target's values"
+            yield _loss("domain", f"domain {source.name}.{column.name}", reason)
 
 
 def _with_domain_checks(catalog: Catalog, table: Table) -> Table:
@@ -93,6 +114,10 @@ def _table_losses(source: Table, target: Table, pairs: dict[Name, TableMapping],
     yield from _index_losses(source, target, names)
     yield from _check_losses(source, target, declared)
     yield from _column_losses(source, target, names)
+    there = {item.name.casefold() for item in target.exclusions}
+    for item in source.exclusions:
+        if item.name.casefold() not in there:
+            yield _loss("exclusion_constraint", f"exclusion constraint {source.name}.{item.name}")
     if source.partitioning and not target.partitioning:
         yield _loss("partitioning", f"partitioning {source.name}", "the target holds the rows in one table")
 

@@ -110,7 +110,7 @@ def _column(
 ) -> ColumnPlan:
     reading, placement, survey = placed
     subject = f"{table.name}.{column.name}"
-    losses = list(reading.losses) + _nul_losses(context, placement, survey)
+    losses = list(reading.losses) + _nul_losses(context, placement, survey) + _beyond(placement)
     context.decisions.lose_values(subject, losses)
     _collation(context, subject, column)
     _inner_domains(context, subject, column.type)
@@ -157,6 +157,14 @@ def _nul_losses(context: Context, placement: Placement, survey: ColumnSurvey) ->
     what = f"{survey.with_nul:,} texts hold a NUL character"
     reason = f"{what}, which {context.engine.name} cannot store; their rows are quarantined"
     return [Loss(rule="quarantined", subject="", count=survey.with_nul, reason=reason)]
+
+
+def _beyond(placement: Placement) -> list[Loss]:
+    """Values that the survey found and the target's type does not hold."""
+    if not placement.quarantined:
+        return []
+    reason = f"{placement.note}; their rows are quarantined"
+    return [Loss(rule="quarantined", subject="", count=placement.quarantined, reason=reason)]
 
 
 def _collation(context: Context, subject: str, column: Column) -> None:

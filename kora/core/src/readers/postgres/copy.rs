@@ -105,6 +105,7 @@ impl CopyReader {
                 self.carry.extend_from_slice(&body[used..]);
                 self.offset = 0;
                 wire.consume(&frame);
+                wire.release();
                 if flow == Flow::Pause {
                     return Ok(true);
                 }

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from appliance.conversion.defaults import sequence_of_default, translate_default
 from appliance.conversion.expressions import NotTranslated, Scope, translate_expression
 from appliance.conversion.reading import Reading
+from appliance.conversion.structures import is_kept_as_text
 from appliance.conversion.survey import ColumnSurvey
 from appliance.conversion.types import read_column
 from appliance.engines.base import Placement, TargetEngine
@@ -55,7 +56,13 @@ def plan_columns(context: Context, table: Table, surveys: dict[str, ColumnSurvey
     booleans = frozenset(
         column.name for column, reading, _ in placed if reading.type.kind == "boolean" and column.type.dynamic
     )
-    scope = Scope(columns={name: names[name] for name in names if name not in left_out}, booleans=booleans)
+    opaque = frozenset(
+        column.name.lower()
+        for column, reading, placement in placed
+        if is_kept_as_text(reading.target_representation or placement.representation)
+    )
+    kept = {name: names[name] for name in names if name not in left_out}
+    scope = Scope(columns=kept, booleans=booleans, opaque=opaque)
     columns = tuple(
         _column(context, table, column, (reading, placement, surveys.get(column.name, ColumnSurvey())), scope)
         for column, reading, placement in placed

@@ -119,3 +119,44 @@ def test_a_table_with_heirs_is_read_alone_and_its_heirs_are_tables_of_their_own(
     with closing(sqlite3.connect(tmp_path / "t.sqlite")) as connection:
         assert connection.execute("SELECT * FROM city").fetchall() == [(1, "a")]
         assert connection.execute("SELECT * FROM capital").fetchall() == [(2, "b", "c")]
+
+
+COMPUTING = (
+    "CREATE TABLE t (id int PRIMARY KEY, iv interval DEFAULT '1 day' CHECK (iv > '1 hour'), tags text[] DEFAULT '{}',"
+    " ip inet DEFAULT '10.0.0.1' CHECK (ip IS NOT NULL), n int[] DEFAULT ARRAY[1,2])",
+    "INSERT INTO t (id) VALUES (1)",
+    "CREATE VIEW handed_on AS SELECT id, tags, ip AS address FROM t",
+    "CREATE VIEW computed AS SELECT id FROM t WHERE iv > '2 hours'::interval",
+)
+
+
+def test_what_computes_with_values_that_became_text_is_refused_and_what_hands_them_on_is_carried(
+    tmp_path, postgres_database: Database
+):
+    postgres_database.execute(*COMPUTING)
+    said = migrate(postgres_database.url, file_url("sqlite", tmp_path / "t.sqlite"))
+    assert (said.code, sorted(said.losses)) == (5, [
+        ("check", "check public.t.t_iv_check"), ("default", "default public.t.ip"),
+        ("default", "default public.t.iv"), ("default", "default public.t.n"), ("default", "default public.t.tags"),
+        ("view", "view public.computed"),
+    ])  # fmt: skip
+    with closing(sqlite3.connect(tmp_path / "t.sqlite")) as connection:
+        assert connection.execute("SELECT * FROM handed_on").fetchall() == [(1, "[]", "10.0.0.1")]
+        with pytest.raises(sqlite3.IntegrityError):
+            connection.execute("INSERT INTO t (id, ip) VALUES (2, NULL)")
+
+
+def test_defaults_checks_and_views_over_rare_types_work_on_postgresql(
+    postgres_server: PostgresServer, postgres_database: Database
+):
+    source = postgres_server.create_database()
+    source.execute(*COMPUTING)
+    assert_equivalent(migrate(source.url, postgres_database.url))
+    postgres_database.execute("INSERT INTO t (id) VALUES (2)")
+    with postgres_database.connect() as connection:
+        assert connection.execute("SELECT tags, ip::text, n FROM t WHERE id = 2").fetchone() == (
+            [],
+            "10.0.0.1/32",
+            [1, 2],
+        )
+        assert connection.execute("SELECT id FROM computed ORDER BY id").fetchall() == [(1,), (2,)]

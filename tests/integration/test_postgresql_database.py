@@ -28,8 +28,8 @@ def test_types_are_domains_of_values(server: Server) -> None:
         "CREATE TYPE mood AS ENUM ('sad', 'ok')",
         "CREATE DOMAIN cents AS numeric(12, 2) NOT NULL CHECK (VALUE >= 0)",
         'CREATE TABLE t (a int2, b numeric, c numeric(10, 3), d char(4) COLLATE "C", e varchar(9), f timestamp(3),'
-        " g timestamptz, h bit(5), i mood, j cents, k int[], l interval, m float4, n jsonb, o xml, p point, q tsvector[],"
-        " r numrange, s cents[])",
+        " g timestamptz, h bit(5), i mood, j cents, k int[], l interval, m float4, n jsonb, o xml, p point,"
+        " q tsvector[], r numrange, s cents[])",
     )
     database = opened(server)
     catalog = database.catalog()

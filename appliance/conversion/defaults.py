@@ -7,6 +7,7 @@ import re
 
 from appliance.conversion.expressions import NotTranslated, Scope, translate_expression
 from appliance.conversion.reading import Reading
+from appliance.conversion.structures import is_kept_as_text
 from appliance.engines.base import Placement
 
 _MOMENTS = frozenset(
@@ -90,6 +91,8 @@ def translate_default(default: str, source: str, target: str, reading: Reading, 
     if lowered == "null":
         return None
     kind = reading.type.kind
+    if is_kept_as_text(reading.target_representation or placement.representation):
+        raise NotTranslated(f"the target keeps {reading.type.declared or kind} as text, which this default is not")
     moment = _moment(lowered)
     if moment:
         return _now(moment, kind, source, target)

@@ -40,6 +40,9 @@ class Scope:
     relations: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     booleans: frozenset[str] = frozenset()
     ambiguous: frozenset[str] = frozenset()
+    opaque: frozenset[str] = frozenset()
+    """Source columns that the target keeps as text which its operators do not understand: they are handed on, or
+    asked for NULL, and nothing else."""
     other: Callable[[str], str] = str
 
 
@@ -125,6 +128,8 @@ def _rename_column(node: exp.Expr, scope: Scope) -> exp.Expr:
     source_name = node.name
     if source_name.lower() in scope.ambiguous:
         raise NotTranslated(f"column {source_name} has different names on the target, table by table")
+    if source_name.lower() in scope.opaque and not _is_handed_on(node):
+        raise NotTranslated(f"it computes with {source_name}, which the target keeps as text")
     target_name = _lookup(source_name, scope.columns)
     if target_name is None and not scope.relations:
         raise NotTranslated(f"it names {source_name}, which is no column of the table")
@@ -135,6 +140,13 @@ def _rename_column(node: exp.Expr, scope: Scope) -> exp.Expr:
         node.set("db", None)
     boolean = source_name.lower() in {name.lower() for name in scope.booleans} and _wants_number(node.parent)
     return exp.cast(node.copy(), "int") if boolean else node
+
+
+def _is_handed_on(node: exp.Expr) -> bool:
+    """Whether a column is a result by itself, or only asked for NULL."""
+    if isinstance(node.parent, exp.Is):
+        return isinstance(node.parent.expression, exp.Null)
+    return isinstance(node.parent, (exp.Select, exp.Alias))
 
 
 def _wants_number(parent: exp.Expr | None) -> bool:

@@ -51,6 +51,7 @@ class Capabilities:
     special_values: bool = True
     """Whether it stores NaN, infinities (floats and moments) and the sign of -0.0; else their rows are quarantined."""
     unnamed_constraints_keep_names: bool = True
+    exclusion_constraints: bool = False
     encoding: Literal["postgres_copy", "arrow", "sqlite", "mysql_load_data"] = "arrow"
     """Which of the core's encodings loads it."""
     row_bytes: int | None = None

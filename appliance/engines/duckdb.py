@@ -66,6 +66,9 @@ class DuckDbTarget:
 
     def place(self, logical: Type, survey: ColumnSurvey) -> Placement:
         """How DuckDB holds a logical type."""
+        if logical.kind == "bit" and logical.wire == "varbit":
+            note = "kept as its exact text: DuckDB's BIT has no empty bit string"
+            return Placement("VARCHAR", "VARCHAR", Rule(rule="bit_text"), note=note)
         if logical.kind in _PLAIN:
             return _same(_PLAIN[logical.kind])
         if logical.kind == "integer":

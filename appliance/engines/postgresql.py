@@ -1,6 +1,6 @@
 """PostgreSQL as a target: keys, checks, indexes and foreign keys come after the data, orphans leave one NOT VALID."""
 
-from appliance.conversion.structures import text_note, text_rule
+from appliance.conversion.structures import holds_free_decimals, text_note, text_rule
 from appliance.conversion.survey import ColumnSurvey
 from appliance.engines import ddl
 from appliance.engines.base import Capabilities, Placement, Statement, refused
@@ -79,6 +79,7 @@ class PostgresTarget:
         comments=True,
         nul_in_text=False,
         decimal_digits=None,
+        exclusion_constraints=True,
         encoding="postgres_copy",
     )
 
@@ -114,11 +115,13 @@ class PostgresTarget:
             note = "counts of the smallest unit: the server's lc_monetary must give it as many digits as the source's"
             return Placement("money", "money", note=note)
         if logical.declared in _BUILT_IN and logical.kind in ("range", "multirange", "struct"):
-            return Placement(logical.declared, _BUILT_IN[logical.declared])
+            return Placement(logical.declared, _BUILT_IN[logical.declared], note=_free_decimals(logical))
         if logical.kind in ("list", "array") and logical.elements[0].kind not in ("list", "array", "enum"):
             element = self.place(logical.elements[0], ColumnSurvey())
             if not element.refused and element.representation is None:
-                return Placement(f"{element.target_type}[]", f"array<{element.wire_type}>")
+                return Placement(
+                    f"{element.target_type}[]", f"array<{element.wire_type}>", note=_free_decimals(logical)
+                )
         rule = text_rule(logical)
         if rule is None:
             return refused(f"PostgreSQL has no type for {logical.declared or logical.kind}")
@@ -227,6 +230,10 @@ class PostgresTarget:
             if check.carried:
                 clause = ddl.check_clause(self.dialect, check)
                 statements.append(self._alter(table, clause, f"check {table.target}.{check.name}"))
+        for item in table.exclusions:
+            if item.carried:
+                clause = f"{ddl.constraint_name(self.dialect, item.name)}{item.definition}"
+                statements.append(self._alter(table, clause, f"exclusion constraint {table.target}.{item.name}"))
         return statements
 
     def _foreign_keys(self, table: TablePlan) -> list[Statement]:
@@ -250,6 +257,11 @@ def _identity(identity: IdentityPlan) -> str:
     high = f" MAXVALUE {last}" if identity.increment < 0 and last > -1 else ""
     mode = "ALWAYS" if identity.always else "BY DEFAULT"
     return f" GENERATED {mode} AS IDENTITY (START WITH {start} INCREMENT BY {identity.increment}{low}{high})"
+
+
+def _free_decimals(logical: Type) -> str:
+    told = "decimals within keep their value, but not the zeros that end it (1.10 is 1.1)"
+    return told if holds_free_decimals(logical) else ""
 
 
 def _integer(logical: Type) -> Placement:

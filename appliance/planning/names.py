@@ -50,7 +50,7 @@ class TargetNames:
             if len(targets[name.lower()]) == 1
         }
         ambiguous = frozenset(name for name, found in targets.items() if len({item.lower() for item in found}) > 1)
-        return Scope(folded, relations, booleans, ambiguous, self.fold)
+        return Scope(folded, relations, booleans, ambiguous, other=self.fold)
 
 
 def name_everything(

@@ -144,6 +144,7 @@ def _table(context: Context, references: References, name: Name) -> TablePlan:
         indexes=constraints.plan_indexes(context, facts),
         foreign_keys=constraints.plan_foreign_keys(context, references, name),
         checks=constraints.plan_checks(context, facts),
+        exclusions=constraints.plan_exclusions(context, facts),
         comment=facts.table.comment,
         rows=max((survey.rows for survey in facts.surveys.values()), default=None),
     )

@@ -11,6 +11,7 @@ _LARGEST_BYTES = 32 << 20
 _BYTES_OF = {
     "sqlite": "coalesce(length(CAST({} AS BLOB)), 1)",
     "duckdb": "coalesce(strlen(CAST({} AS VARCHAR)), 1)",
+    "parquet": "coalesce(strlen(CAST({} AS VARCHAR)), 1)",
     "postgresql": "coalesce(octet_length(CAST({} AS text)), 1)",
 }
 

@@ -37,6 +37,8 @@ class ColumnSurvey:
     with_nul: int = 0
     numeric_text: int = 0
     """Text values that read as a number in any spelling."""
+    infinite_moments: int = 0
+    """Dates and times that are infinity."""
 
     @property
     def values(self) -> int:
@@ -130,6 +132,7 @@ def _column(body: dict[str, Any], rows: int | None) -> ColumnSurvey:
         zero_dates=body.get("zero_dates", 0),
         with_nul=text.get("with_nul", 0),
         numeric_text=text.get("numeric", 0),
+        infinite_moments=sum(moment.get("infinite", 0) for moment in (body.get("moments") or {}).values()),
     )
 
 

@@ -37,7 +37,7 @@ class Capabilities:
     included_columns: bool
     schemas: bool
     enums: Literal["named", "inline", "none"]
-    identity: Literal["native", "sequence", "rowid"]
+    identity: Literal["native", "sequence", "rowid", "none"]
     sequences: bool
     stored_generated: bool
     virtual_generated: bool
@@ -50,6 +50,9 @@ class Capabilities:
     unnamed_constraints_keep_names: bool = True
     encoding: Literal["postgres_copy", "arrow", "sqlite"] = "arrow"
     """Which of the core's encodings loads it."""
+    indexes: bool = True
+    notes: tuple[str, ...] = ()
+    """What a person should know about every plan for it."""
 
 
 @dataclass(frozen=True, slots=True)

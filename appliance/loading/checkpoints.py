@@ -2,6 +2,7 @@
 
 import json
 
+from appliance.engines.parquet import CLEAN, WORK
 from appliance.faults import reached
 from appliance.loading.base import CHECKPOINT_SCHEMA, CHECKPOINT_TABLE, Checkpoint, Refused, TargetWriter
 
@@ -16,7 +17,12 @@ def checkpoint_table(engine: str) -> str:
 
 
 def create_statements(engine: str) -> list[tuple[str, str, str]]:
-    """(object, statement, statement that drops it) for the checkpoint table, in order of creation."""
+    """(object, statement, statement that drops it) for the checkpoint table, in order of creation.
+
+    Parquet files carry their checkpoints themselves; there it is the folder for work in progress.
+    """
+    if engine == "parquet":
+        return [("folder _sensei", WORK, CLEAN)]
     table = checkpoint_table(engine)
     body = (
         f"CREATE TABLE IF NOT EXISTS {table} (run TEXT NOT NULL, table_name TEXT NOT NULL, number INTEGER NOT NULL,"

@@ -160,6 +160,8 @@ def _identity(context: Context, table: Table, column: Column, survey: ColumnSurv
     given_out = source.last_value if source and source.last_value is not None else counter.last_value
     last = _furthest(reached, given_out, increment)
     way = context.engine.capabilities.identity
+    if way == "none":
+        return None
     if way == "rowid":
         return _rowid_identity(context, table, column, last if last != reached else None)
     plan = IdentityPlan(always=bool(source and source.always), start=start, increment=increment, last_value=last)

@@ -146,9 +146,10 @@ def _distrusted(
 ) -> Iterator[Loss]:
     """Foreign keys that the target holds without vouching for its rows, although the source did or never could.
 
-    SQLite as a target vouches for none, whatever the rows are; its keys are judged by the orphans alone.
+    SQLite as a target vouches for none, whatever the rows are, and Parquet files only record them: these are judged by
+    the orphans alone.
     """
-    if engines[1] == "sqlite":
+    if engines[1] in ("sqlite", "parquet"):
         return
     for key in source.foreign_keys:
         candidates = _counterparts(key, source, target, pairs)

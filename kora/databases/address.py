@@ -57,9 +57,9 @@ KEYRING = "keyring"
 class Address:
     """Where a database is. Compares without the password; `str` gives a URL without it, which parses to an equal one.
 
-    `path` belongs to files (sqlite, duckdb, csv, parquet), `host` to `database` to servers. A `host` that begins with `/` is the
-    folder of a Unix socket; None leaves the choice to the engine. `options` are what else the URL said, without
-    passwords.
+    `path` belongs to files (sqlite, duckdb, csv, parquet), `host` to `database` to servers. A `host` that begins with
+    `/` is the folder of a Unix socket; None leaves the choice to the engine. `options` are what else the URL said,
+    without passwords.
     """
 
     engine: Engine

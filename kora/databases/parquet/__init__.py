@@ -1,4 +1,4 @@
-"""Folders of Parquet files, read through DuckDB's built-in reader; the record that an export of ours lays beside them."""
+"""Folders of Parquet files, read by DuckDB's built-in reader, and the record that our exports lay beside them."""
 
 from kora.databases.parquet.read import ParquetDatabase, open_parquet
 

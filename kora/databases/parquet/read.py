@@ -62,9 +62,7 @@ class ParquetDatabase(DuckDbDatabase):
 
     dialect = DIALECT
 
-    def __init__(
-        self, root: Path, found: Found, manifest: Manifest, connection: duckdb.DuckDBPyConnection
-    ) -> None:
+    def __init__(self, root: Path, found: Found, manifest: Manifest, connection: duckdb.DuckDBPyConnection) -> None:
         super().__init__(root, connection)
         self._found = found
         self._manifest = manifest
@@ -80,11 +78,12 @@ class ParquetDatabase(DuckDbDatabase):
             if entry.table.name not in self._files
         ]
         others = [NotModelled("other file", name) for name in self._found.others]
+        tables = tuple(table for name, table in sorted(self._tables.items()) if selection.includes(name))
         return Catalog(
             "parquet",
             duckdb.__version__,
-            tables=tuple(table for name, table in sorted(self._tables.items()) if selection.includes(name)),
-            not_modelled=(*others, *unfinished, *self._remarks),
+            tables=tables,
+            not_modelled=(*others, *unfinished, *self._remarks, *_recorded_keys(tables)),
         )
 
     def row_count(self, table: Table) -> int:
@@ -167,10 +166,6 @@ class ParquetDatabase(DuckDbDatabase):
         table = replace(table, columns=columns, comment=entry.table.comment, foreign_keys=entry.table.foreign_keys)
         primary = self._obeyed(table, [entry.table.primary_key] if entry.table.primary_key else [], nulls=False)
         unique = self._obeyed(table, entry.table.unique_keys, nulls=True)
-        recorded_keys = len(primary) + len(unique) + len(table.foreign_keys)
-        if recorded_keys:
-            detail = f"primary, unique and foreign keys stand in {MANIFEST_NAME}; Parquet files enforce none"
-            self._remarks.append(NotModelled("recorded keys", str(table.name), detail, recorded_keys))
         return replace(table, primary_key=next(iter(primary), None), unique_keys=tuple(unique))
 
     def _nullable(self, table: Table, column: Column, recorded: dict[str, Column]) -> bool:
@@ -185,8 +180,10 @@ class ParquetDatabase(DuckDbDatabase):
         for key in keys:
             names = [self.dialect.quote(name) for name in key.columns]
             known = {column.name for column in table.columns} >= set(key.columns)
-            if known and not self._repeats(table, names) and (
-                nulls or not self._any(" OR ".join(f"{name} IS NULL" for name in names), table)
+            if (
+                known
+                and not self._repeats(table, names)
+                and (nulls or not self._any(" OR ".join(f"{name} IS NULL" for name in names), table))
             ):
                 kept.append(key)
             else:
@@ -207,6 +204,13 @@ class ParquetDatabase(DuckDbDatabase):
                 f" GROUP BY {', '.join(names)} HAVING count(*) > 1 LIMIT 1"
             )
         )
+
+
+def _recorded_keys(tables: Sequence[Table]) -> list[NotModelled]:
+    """One line for all keys: they are told, not enforced."""
+    count = sum(len(table.unique_keys) + len(table.foreign_keys) + (table.primary_key is not None) for table in tables)
+    detail = "primary, unique and foreign keys are recorded there; Parquet files enforce none"
+    return [NotModelled("recorded keys", MANIFEST_NAME, detail, count)] if count else []
 
 
 def _require_sealed(folder: Path, entry: Entry, files: TableFiles) -> None:

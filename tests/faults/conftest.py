@@ -1,4 +1,4 @@
-"""A small clinic, and targets of all three engines."""
+"""A small clinic, and targets of all engines."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import TypeAlias
 import pytest
 
 from appliance.demo.clinic import build_clinic
-from tests.faults.sensei import DuckdbTarget, PostgresqlTarget, SqliteTarget, Target
+from tests.faults.sensei import DuckdbTarget, ParquetTarget, PostgresqlTarget, SqliteTarget, Target
 from tests.servers import PostgresServer
 
 SCALE = 0.04
@@ -30,6 +30,8 @@ def make_target(postgres_server: PostgresServer) -> MakeTarget:
         folder.mkdir(parents=True, exist_ok=True)
         if engine == "postgresql":
             return PostgresqlTarget(postgres_server.create_database())
+        if engine == "parquet":
+            return ParquetTarget(folder / "target")
         return SqliteTarget(folder / "target.db") if engine == "sqlite" else DuckdbTarget(folder / "target.duckdb")
 
     return make

@@ -15,7 +15,6 @@ from collections.abc import Iterator, Set
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
-from urllib.parse import quote as percent_encoded
 
 import duckdb
 
@@ -296,7 +295,7 @@ class ParquetWriter:
 def folder_name(name: Name) -> str:
     """The folder of a table: its name, with what no path takes percent-encoded; a very long one is cut and digested."""
     kept = "".join(
-        percent_encoded(sign, safe="") if sign in "/%\0" or (sign == "." and place == 0) else sign
+        f"%{ord(sign):02X}" if sign in "/%\0" or (sign == "." and place == 0) else sign
         for place, sign in enumerate(str(name))
     )
     data = kept.encode("utf-8", "surrogateescape")

@@ -308,7 +308,8 @@ def test_a_target_disk_that_fills_up_stops_the_run_and_resume_goes_on(sensei, tm
         refused(sensei.run("resume", sensei.only_run), 4, "MiB needed", "free some disk space")
         ballast.unlink()
         resumed = sensei.run("resume", sensei.only_run)
-        assert resumed.code == 0, resumed.err
+        # Files have no indexes and checks: that is a loss, which nobody has approved here.
+        assert resumed.code == (5 if engine == "parquet" else 0), resumed.err
 
 
 def test_a_full_state_folder_stops_the_run_and_resume_goes_on(tmp_path):

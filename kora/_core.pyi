@@ -1,6 +1,6 @@
 """The Rust core, as Python sees it. Long calls release the GIL; errors are `kora.errors` exceptions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, Protocol, Self, TypeAlias, final
 
 _Scalar: TypeAlias = None | bool | int | float | str | bytes
@@ -65,6 +65,9 @@ def postgres_rows(connection: PostgresConnection, query: str, types: Sequence[st
 
 def arrow_rows(stream: _GivesArrow, types: Sequence[str]) -> RowStream:
     """`types`: DuckDB type names per column, for what Arrow does not say (JSON, UUID, TIMETZ, ENUM, BIT)."""
+
+def arrow_windows(streams: Iterable[_GivesArrow], types: Sequence[str]) -> RowStream:
+    """Several streams as one; each is asked for only when the one before it was read to its end, in that thread."""
 
 @final
 class CsvFile:
@@ -273,6 +276,9 @@ class Batch:
     """Encoded rows. Rows that no rule or type could carry are in `rejected`, not among the rows."""
     @property
     def row_count(self) -> int: ...
+    @property
+    def byte_count(self) -> int:
+        """Bytes of the encoded rows, about."""
     @property
     def rejected(self) -> list[tuple[int, str, str, str]]:
         """Ordinal of the row in the stream, key text, column pair, reason."""

@@ -18,6 +18,8 @@ from kora.errors import Busy, EngineError, FileProblem
 
 _TABLE = checkpoint_table("duckdb")
 _STAGING = "_sensei_staging"
+_LARGE_UNIT_SIZE_BYTES = 8 << 20
+_BASE_MEMORY_BYTES = 128 << 20
 CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
@@ -41,6 +43,10 @@ class DuckDBWriter:
             raise FileProblem(f"{path}: {error}") from error
         self._connection.execute(f"SET memory_limit = '{memory_limit_bytes >> 20}MB'")
         self._connection.execute("SET preserve_insertion_order = false")
+        # Merging row groups reads whole vectors of 2,048 rows: a few large rows that were committed apart stay apart.
+        self._connection.execute("SET max_vacuum_tasks = 0")
+        self._memory_limit_bytes = memory_limit_bytes
+        self._unit_size_bytes = 0
         self._connection.execute("SET TimeZone = 'UTC'")
         self._unit: Unit | None = None
         self._in_transaction = False
@@ -70,7 +76,7 @@ class DuckDBWriter:
     def begin(self, unit: Unit) -> None:
         """BEGIN, then the checkpoint row."""
         self._run("BEGIN TRANSACTION")
-        self._in_transaction, self._unit = True, unit
+        self._in_transaction, self._unit, self._unit_size_bytes = True, unit, 0
         self._run(
             f"INSERT INTO {_TABLE} (run, table_name, number) VALUES (?, ?, ?)", unit.run, str(unit.table), unit.number
         )
@@ -87,6 +93,7 @@ class DuckDBWriter:
     def write(self, batch: Batch, skip: Set[int]) -> list[Refused]:
         """Inserts a batch; on a refusal finds the bad rows and raises `UnitRefused`."""
         unit = self._current()
+        self._make_room(batch.byte_count)
         ordinals = batch.ordinals()
         skipped = [index for index, ordinal in enumerate(ordinals) if ordinal in skip] if skip else []
         try:
@@ -154,6 +161,17 @@ class DuckDBWriter:
         )
         self._run("COMMIT")
         self._in_transaction, self._unit = False, None
+        if self._unit_size_bytes >= _LARGE_UNIT_SIZE_BYTES:
+            # Ends the row group, so that no later rewriting or reading of it takes in more than this unit.
+            self._run("CHECKPOINT")
+
+    def _make_room(self, added_bytes: int) -> None:
+        """Lets DuckDB hold a large unit while it commits: the rows, and a copy of the largest on its way to disk."""
+        self._unit_size_bytes += added_bytes
+        needed = _BASE_MEMORY_BYTES + self._unit_size_bytes + added_bytes
+        if needed > self._memory_limit_bytes:
+            self._memory_limit_bytes = needed
+            self._run(f"SET memory_limit = '{needed >> 20}MB'")
 
     def _promote(self, unit: Unit, checkpoint: Checkpoint) -> None:
         """Moves staged rows whose parents have arrived, until none is left."""

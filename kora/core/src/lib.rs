@@ -11,6 +11,7 @@ pub mod cell;
 pub mod digest;
 pub mod error;
 pub mod keys;
+pub mod large;
 pub mod loader;
 pub mod number;
 pub mod policy;

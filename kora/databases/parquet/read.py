@@ -17,6 +17,7 @@ from kora.catalog import Catalog, Column, Key, Name, NotModelled, Table
 from kora.databases.address import Address
 from kora.databases.base import Dialect, Selection
 from kora.databases.duckdb.errors import translated
+from kora.databases.duckdb.large import Span
 from kora.databases.duckdb.read import DuckDbDatabase, connect_in_memory
 from kora.databases.files import existing_file, file_identity
 from kora.databases.parquet.files import (
@@ -106,9 +107,13 @@ class ParquetDatabase(DuckDbDatabase):
             facts[f"sha256 {MANIFEST_NAME}"] = file_identity(self._path / MANIFEST_NAME)["sha256"]
         return facts | {"TimeZone": "UTC", "snapshot": "files pinned by size, times and inode, and by their digests"}
 
-    def _stream(self, table: Table, columns: Sequence[str], sql: str) -> RowStream:
+    def _stream(self, table: Table, columns: Sequence[str], where: str = "", order: str = "") -> RowStream:
         self._require_unchanged(table.name)
-        return super()._stream(table, columns, sql)
+        return super()._stream(table, columns, where, order)
+
+    def _spans(self, name: Name, columns: Sequence[str] | None) -> tuple[Span, ...]:
+        """None: a view has no row ids that rows could be cut by."""
+        return ()
 
     def _require_unchanged(self, name: Name) -> None:
         if name in self._files:

@@ -1,11 +1,12 @@
 """Writes folders of Parquet files, exactly once by file.
 
-A unit is one file, `TABLE/part-NNNNNN.parquet`. Its rows gather in a table in memory that spills to `_sensei/` in the
-target folder; on commit DuckDB writes them to a file there, with the checkpoint in the file's own key-value metadata;
-the file is synced and renamed to its place, and the folder is synced. So a file stands whole with its checkpoint, or
-not at all, and the footers alone say what has arrived. A process that is killed leaves nothing but what lies in
-`_sensei/`. The run's lock keeps a second writer away; files that this engine did not write are never replaced or
-deleted.
+A unit is one file, `TABLE/part-NNNNNN.parquet`. Its rows gather in a table in memory; on commit DuckDB writes them to
+`_sensei/` in the target folder, with the checkpoint in the file's own key-value metadata; the file is synced and renamed
+to its place, and the folder is synced. So a file stands whole with its checkpoint, or not at all, and the footers alone
+say what has arrived. A unit that outgrows memory (a table without a key is one unit) is written in pieces,
+`part-NNNNNN-PPPP.parquet`, which are put in place before the last file; only this one carries the checkpoint, and it
+counts only beside all its pieces. What a killed process leaves behind is removed when its unit is begun again. The
+run's lock keeps a second writer away; files that this engine did not write are never replaced or deleted.
 """
 
 import os
@@ -40,7 +41,11 @@ _MOST_THREADS = 4
 _ROWS_PER_GROUP = 122_880
 _ROW_GROUP_SIZE = "32MB"
 _LONGEST_FOLDER_BYTES = 200
-_PART = re.compile(r"part-\d{6,}\.parquet\Z")
+_PIECE_SIZE_BYTES = 64 << 20
+_BASE_MEMORY_BYTES = 128 << 20
+_MEMORY_FACTOR = 3
+"""A large row is held as it came, as it is staged, and as it is written."""
+_PART = re.compile(r"part-\d{6,}(-\d{4,})?\.parquet\Z")
 _METADATA = "sensei."
 
 
@@ -56,7 +61,10 @@ class ParquetWriter:
         config |= {"preserve_insertion_order": False, "threads": min(os.cpu_count() or 1, _MOST_THREADS)}
         self._connection = duckdb.connect(":memory:", config=config)
         self._connection.execute("SET TimeZone = 'UTC'")
+        self._memory_limit_bytes = _MEMORY_LIMIT_BYTES
         self._unit: Unit | None = None
+        self._held_bytes = 0
+        self._pieces: list[Path] = []
         self._closed = False
 
     def execute(self, sql: str) -> None:
@@ -81,8 +89,10 @@ class ParquetWriter:
         """
         found = {}
         for entry in self._manifest().tables:
-            for facts in self._own_files(entry).values():
-                if facts.get("run") == run:
+            files = self._own_files(entry)
+            for path, facts in files.items():
+                whole = all(path.with_name(_part_name(facts, piece)) in files for piece in _pieces_of(facts))
+                if facts.get("run") == run and "raw_digest" in facts and whole:
                     number = int(facts["number"])
                     found[facts["table"], number] = from_row(
                         facts["table"], number, int(facts["row_count"]), facts["raw_digest"], facts["detail"]
@@ -99,13 +109,29 @@ class ParquetWriter:
         with _naming(self._folder):
             make_directory(self._work)
             self._unseal(entry)
+            for path in self._files_of(entry, unit):
+                path.unlink()
+        self._unit, self._pieces = unit, []
+        self._stage(unit, entry)
+
+    def _stage(self, unit: Unit, entry: Entry) -> None:
         columns = ", ".join(_definition(column) for column in entry.table.columns)
         self._run(f"CREATE OR REPLACE TABLE {_STAGING} ({columns})", unit.label)
-        self._unit = unit
+        self._held_bytes = 0
+
+    def _files_of(self, entry: Entry, unit: Unit) -> list[Path]:
+        """The files of a unit that stand in their places, the one with the checkpoint first."""
+        found = self._own_files(entry, f"part-{unit.number + 1:06d}*.parquet")
+        mine = [path for path, facts in found.items() if _belongs(facts, unit)]
+        return sorted(mine, key=lambda path: "-" in path.stem.removeprefix("part-"))
 
     def write(self, batch: Batch, skip: Set[int]) -> list[Refused]:
         """Takes a batch; a row that breaks NOT NULL, or that DuckDB cannot convert, is left out and named."""
         unit = self._current()
+        if self._held_bytes >= _PIECE_SIZE_BYTES:
+            self._write_piece(unit)
+        self._held_bytes += batch.byte_count
+        self._make_room(batch.byte_count)
         ordinals = batch.ordinals()
         skipped = [index for index, ordinal in enumerate(ordinals) if ordinal in skip] if skip else []
         refused = []
@@ -119,6 +145,20 @@ class ParquetWriter:
                 middle = (start + stop) // 2
                 ranges += [(middle, stop), (start, middle)]
         return refused
+
+    def _make_room(self, added_bytes: int) -> None:
+        """Lets DuckDB hold rows that are larger than what it is usually allowed."""
+        needed = _BASE_MEMORY_BYTES + _MEMORY_FACTOR * max(added_bytes, self._held_bytes - added_bytes)
+        if needed > self._memory_limit_bytes:
+            self._memory_limit_bytes = needed
+            self._run(f"SET memory_limit = '{needed >> 20}MB'", "making room")
+
+    def _write_piece(self, unit: Unit) -> None:
+        """Writes what is staged beside the folder, to be put in its place on commit."""
+        facts = _facts(unit) | {"piece": str(len(self._pieces) + 1)}
+        self._pieces.append(self._work / f"{_part_name(facts, len(self._pieces) + 1)}.partial")
+        self._copy(unit, facts, self._pieces[-1])
+        self._stage(unit, self._entry(unit.table))
 
     def _insert(self, unit: Unit, batch: Batch, start: int, stop: int, skipped: list[int]) -> str:
         """Inserts these rows or none; the engine's reason if it refused."""
@@ -134,31 +174,27 @@ class ParquetWriter:
         return ""
 
     def commit(self, unit: Unit, checkpoint: Checkpoint) -> None:
-        """Writes the file with its checkpoint, syncs it, and gives it its name."""
+        """Writes the file with its checkpoint, syncs it, and gives it its name, after those of its pieces."""
         folder = self._folder / self._entry(unit.table).folder
-        name = _part_name(unit.number)
-        partial = self._work / f"{name}.partial"
-        with _naming(self._folder):
-            make_directory(folder)
-            _require_free(folder / name)
-            self._copy(unit, checkpoint, partial)
-            _sync(partial)
-            reached("file.rename.before")
-            partial.rename(folder / name)
-            reached("file.rename.after")
-            _sync(folder)
-        self._forget_unit()
-
-    def _copy(self, unit: Unit, checkpoint: Checkpoint, partial: Path) -> None:
-        facts = {
-            "format": "sensei-parquet-1",
-            "run": unit.run,
-            "table": str(unit.table),
-            "number": str(unit.number),
+        facts = _facts(unit) | {
+            "pieces": str(len(self._pieces)),
             "row_count": str(checkpoint.row_count),
             "raw_digest": checkpoint.raw_digest,
             "detail": detail_text(checkpoint),
         }
+        partial = self._work / f"{_part_name(facts)}.partial"
+        with _naming(self._folder):
+            make_directory(folder)
+            self._copy(unit, facts, partial)
+            for piece in self._pieces:
+                _put(piece, folder)
+            reached("file.rename.before")
+            _put(partial, folder)
+            reached("file.rename.after")
+        self._forget_unit()
+
+    def _copy(self, unit: Unit, facts: dict[str, str], partial: Path) -> None:
+        """Writes what is staged to a file, and sees to it that it is on the disk."""
         metadata = ", ".join(f"{literal(_METADATA + key)}: {literal(value)}" for key, value in facts.items())
         self._run(
             f"COPY {_STAGING} TO {literal(str(partial))} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false,"
@@ -166,11 +202,14 @@ class ParquetWriter:
             f" KV_METADATA {{{metadata}}})",
             unit.label,
         )
+        with _naming(self._folder):
+            _sync(partial)
 
     def rollback(self) -> None:
         """Forgets the unit's rows; its file never got its name."""
         if self._unit is not None and not self._closed:
-            (self._work / f"{_part_name(self._unit.number)}.partial").unlink(missing_ok=True)
+            for partial in self._work.glob("*.partial"):
+                partial.unlink(missing_ok=True)
             with suppress(duckdb.Error):
                 self._forget_unit()
             self._unit = None
@@ -180,10 +219,12 @@ class ParquetWriter:
         entry = self._entry(unit.table)
         with _naming(self._folder):
             self._unseal(entry)
-            for path, facts in self._own_files(entry).items():
-                whole = unit.key_range is None
-                if facts.get("run") == unit.run and (whole or path.name == _part_name(unit.number)):
-                    path.unlink(missing_ok=True)
+            if unit.key_range is None:
+                paths = [path for path, facts in self._own_files(entry).items() if facts.get("run") == unit.run]
+            else:
+                paths = self._files_of(entry, unit)
+            for path in paths:
+                path.unlink()
             _sync(self._folder / entry.folder)
 
     def close(self) -> None:
@@ -243,10 +284,10 @@ class ParquetWriter:
                 with suppress(OSError):
                     self._folder.rmdir()
 
-    def _own_files(self, entry: Entry) -> dict[Path, dict[str, str]]:
+    def _own_files(self, entry: Entry, pattern: str = "part-*.parquet") -> dict[Path, dict[str, str]]:
         """The files of a table that this engine wrote, each with what its metadata say, without the prefix."""
         folder = self._folder / entry.folder
-        paths = sorted(path for path in folder.glob("part-*.parquet") if _PART.match(path.name))
+        paths = sorted(path for path in folder.glob(pattern) if _PART.match(path.name))
         if not paths:
             return {}
         with translated(str(folder)):
@@ -277,7 +318,7 @@ class ParquetWriter:
         return entry
 
     def _forget_unit(self) -> None:
-        self._unit = None
+        self._unit, self._pieces = None, []
         self._connection.execute(f"DROP TABLE IF EXISTS {_STAGING}")
 
     def _run(self, sql: str, doing: str) -> None:
@@ -315,14 +356,33 @@ def _definition(column: Column) -> str:
     return f"{quote(column.name)} {type_text(column)}{'' if column.nullable else ' NOT NULL'}"
 
 
-def _part_name(number: int) -> str:
+def _facts(unit: Unit) -> dict[str, str]:
+    """What every file says of itself."""
+    return {"format": "sensei-parquet-1", "run": unit.run, "table": str(unit.table), "number": str(unit.number)}
+
+
+def _belongs(facts: dict[str, str], unit: Unit) -> bool:
+    return (facts.get("run"), facts.get("number")) == (unit.run, str(unit.number))
+
+
+def _pieces_of(facts: dict[str, str]) -> range:
+    """The numbers of the pieces that belong to a file with a checkpoint."""
+    return range(1, int(facts.get("pieces", "0")) + 1)
+
+
+def _part_name(facts: dict[str, str], piece: int | None = None) -> str:
     """Files count from 1, units from 0."""
-    return f"part-{number + 1:06d}.parquet"
+    number = int(facts["number"]) + 1
+    return f"part-{number:06d}.parquet" if piece is None else f"part-{number:06d}-{piece:04d}.parquet"
 
 
-def _require_free(path: Path) -> None:
+def _put(partial: Path, folder: Path) -> None:
+    """Gives a finished file its name, durably. A file that stands there already is somebody else's."""
+    path = folder / partial.name.removesuffix(".partial")
     if path.exists():
         raise FileProblem(f"{path} is in the way: this run did not write it", hint="move it away, then `sensei resume`")
+    partial.rename(path)
+    _sync(folder)
 
 
 def _sync(path: Path) -> None:

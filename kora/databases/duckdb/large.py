@@ -197,7 +197,9 @@ def _joined(spans: list[Span]) -> Span:
 
 def _parts(span: Span) -> Iterator[Span]:
     """Whole vectors of a span whose strings together are much, though none of them is large."""
-    rows = span.rows if span.plain else max(_VECTOR_SIZE_BYTES // max(span.row_bytes, 1) // VECTOR_ROWS, 1) * VECTOR_ROWS
+    rows = (
+        span.rows if span.plain else max(_VECTOR_SIZE_BYTES // max(span.row_bytes, 1) // VECTOR_ROWS, 1) * VECTOR_ROWS
+    )
     for first in range(span.first, span.last + 1, rows):
         yield Span(first, min(first + rows - 1, span.last))
 

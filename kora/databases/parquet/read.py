@@ -12,10 +12,11 @@ from pathlib import Path
 
 import duckdb
 
+from kora import _core
 from kora._core import RowStream
-from kora.catalog import Catalog, Column, Key, Name, NotModelled, Table
+from kora.catalog import Catalog, Column, Key, Name, NotModelled, Table, Type
 from kora.databases.address import Address
-from kora.databases.base import Dialect, Selection
+from kora.databases.base import Dialect, Selection, require_readable
 from kora.databases.duckdb.errors import translated
 from kora.databases.duckdb.large import Span
 from kora.databases.duckdb.read import DuckDbDatabase, connect_in_memory
@@ -30,12 +31,15 @@ from kora.databases.parquet.files import (
     reader_call,
     require_unchanged,
 )
+from kora.databases.parquet.groups import RowGroup, memory_bytes, queries, read_groups, with_dictionaries
 from kora.databases.parquet.manifest import MANIFEST_NAME, Entry, Manifest, read_manifest
 from kora.databases.parquet.schema import read_columns
 from kora.databases.secrets import Secret
 from kora.errors import EngineError, FileProblem, MalformedInput
 
 DIALECT = Dialect(engine="parquet", sqlglot="duckdb", identifier_length=None, folds_case="insensitive")
+_ROW_NUMBER = "file_row_number"
+"""A column of this name would hide the reader's own."""
 _UNSEALED = "its export was not finished, or goes on: `sensei resume` finishes it"
 
 
@@ -68,6 +72,7 @@ class ParquetDatabase(DuckDbDatabase):
         self._found = found
         self._manifest = manifest
         self._remarks: list[NotModelled] = []
+        self._groups: dict[Name, list[RowGroup]] = {}
         self._files = {self._name(files): files for files in found.tables}
         self._tables = {name: self._table(name, files) for name, files in self._files.items()}
 
@@ -108,8 +113,31 @@ class ParquetDatabase(DuckDbDatabase):
         return facts | {"TimeZone": "UTC", "snapshot": "files pinned by size, times and inode, and by their digests"}
 
     def _stream(self, table: Table, columns: Sequence[str], where: str = "", order: str = "") -> RowStream:
+        """Rows as DuckDB hands them out, or, where row groups are large and all rows are wanted, in windows."""
         self._require_unchanged(table.name)
-        return super()._stream(table, columns, where, order)
+        groups = self._row_groups(table)
+        self._allow(memory_bytes(groups))
+        if where or order or all(group.plain for group in groups) or _ROW_NUMBER in _column_names(table):
+            return super()._stream(table, columns, where, order)
+        require_readable(table, columns)
+        select = "SELECT " + ", ".join(self._expression(table, name) for name in columns)
+        options = _options(self._files[table.name])
+        types = [table.column(name).type.wire for name in columns]
+        with translated(f"{self._path}: {table.name}"):
+            return _core.arrow_windows((self._relation(table, sql) for sql in queries(select, groups, options)), types)
+
+    def _row_groups(self, table: Table) -> list[RowGroup]:
+        """The row groups of a table's files; read once, for the files do not change."""
+        if table.name not in self._groups:
+            with translated(f"{self._path}: {table.name}"):
+                groups, coded = read_groups(self._query, self._files[table.name])
+                lengths = [_length(self.dialect.quote(name), column.type) for name, column in _named(table, coded)]
+                if lengths:
+                    name = self.dialect.qualify(table.name)
+                    total = self._query(f"SELECT coalesce(sum({' + '.join(lengths)}), 0)::BIGINT FROM {name}")
+                    groups = with_dictionaries(groups, int(str(total[0][0])))
+                self._groups[table.name] = groups
+        return self._groups[table.name]
 
     def _spans(self, name: Name, columns: Sequence[str] | None) -> tuple[Span, ...]:
         """None: a view has no row ids that rows could be cut by."""
@@ -142,12 +170,8 @@ class ParquetDatabase(DuckDbDatabase):
             return Table(name, (), size_bytes=files.size_bytes, unreadable=problem.message)
 
     def _columns(self, name: Name, files: TableFiles) -> tuple[Column, ...]:
-        partitioned = "true" if files.partition_keys else "false"
-        options = f"hive_partitioning={partitioned}, hive_types_autocast=false, union_by_name=false"
-        paths = [file.path for file in files.files]
-        self._query(
-            f"CREATE VIEW {self.dialect.qualify(name)} AS SELECT * FROM {reader_call('read_parquet', paths, options)}"
-        )
+        call = reader_call("read_parquet", [file.path for file in files.files], _options(files))
+        self._query(f"CREATE VIEW {self.dialect.qualify(name)} AS SELECT * FROM {call}")
         types = self._query(
             "SELECT column_name, data_type FROM duckdb_columns() WHERE NOT internal"
             f" AND table_name = {literal(name.name)} ORDER BY column_index"
@@ -209,6 +233,29 @@ class ParquetDatabase(DuckDbDatabase):
                 f" GROUP BY {', '.join(names)} HAVING count(*) > 1 LIMIT 1"
             )
         )
+
+
+def _options(files: TableFiles) -> str:
+    """How a table's files are read: partitions as text, nothing guessed from other parts of the path."""
+    partitioned = "true" if files.partition_keys else "false"
+    return f"hive_partitioning={partitioned}, hive_types_autocast=false, union_by_name=false"
+
+
+def _column_names(table: Table) -> set[str]:
+    return {column.name.lower() for column in table.columns}
+
+
+def _named(table: Table, names: Sequence[str]) -> list[tuple[str, Column]]:
+    """The columns of these names, as far as they are no nested ones."""
+    known = {column.name: column for column in table.columns}
+    return [(name, known[name]) for name in names if name in known and known[name].type.kind != "unsupported"]
+
+
+def _length(quoted: str, kind: Type) -> str:
+    """An expression for a value's bytes."""
+    if kind.kind == "bytes":
+        return f"coalesce(octet_length({quoted}), 0)"
+    return f"coalesce(strlen(CAST({quoted} AS VARCHAR)), 0)"
 
 
 def _recorded_keys(tables: Sequence[Table]) -> list[NotModelled]:

@@ -1,12 +1,12 @@
 """Writes folders of Parquet files, exactly once by file.
 
 A unit is one file, `TABLE/part-NNNNNN.parquet`. Its rows gather in a table in memory; on commit DuckDB writes them to
-`_sensei/` in the target folder, with the checkpoint in the file's own key-value metadata; the file is synced and renamed
-to its place, and the folder is synced. So a file stands whole with its checkpoint, or not at all, and the footers alone
-say what has arrived. A unit that outgrows memory (a table without a key is one unit) is written in pieces,
-`part-NNNNNN-PPPP.parquet`, which are put in place before the last file; only this one carries the checkpoint, and it
-counts only beside all its pieces. What a killed process leaves behind is removed when its unit is begun again. The
-run's lock keeps a second writer away; files that this engine did not write are never replaced or deleted.
+`_sensei/` in the target folder, with the checkpoint in the file's own key-value metadata; the file is synced and
+renamed to its place, and the folder is synced. So a file stands whole with its checkpoint, or not at all, and the
+footers alone say what has arrived. A unit that outgrows memory (a table without a key is one unit) is written in
+pieces, `part-NNNNNN-PPPP.parquet`, which are put in place before the last file; only this one carries the checkpoint,
+and it counts only beside all its pieces. What a killed process leaves behind is removed when its unit is begun again.
+The run's lock keeps a second writer away; files that this engine did not write are never replaced or deleted.
 """
 
 import os

@@ -8,6 +8,7 @@ import duckdb
 import pytest
 
 from tests.e2e.migrating import DATA, file_url, migrate, run_kora, run_sensei
+from tests.servers import Database
 
 CHINOOK = file_url("sqlite", DATA / "chinook" / "chinook.sqlite")
 
@@ -250,3 +251,32 @@ def test_rows_that_break_not_null_are_quarantined_one_by_one(tmp_path) -> None:
     lines = [json.loads(line) for line in (said.run_folder / "quarantine.jsonl").read_text().splitlines()]
     assert [line["key"] for line in lines] == ["id=5", "id=900"]
     assert said.tables["note"]["missing_in_target"] == 2
+
+
+def test_a_postgresql_database_arrives_with_its_schemas_in_the_names(tmp_path, postgres_database: Database) -> None:
+    postgres_database.execute(
+        "CREATE SCHEMA sales",
+        "CREATE TYPE mood AS ENUM ('glad', 'sad')",
+        "CREATE TABLE person (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, mood mood, worth numeric,"
+        " seen timestamptz, doc jsonb, token uuid, span interval, at timetz, never date)",
+        "CREATE TABLE sales.visit (id bigint PRIMARY KEY, person integer REFERENCES person (id) ON DELETE CASCADE)",
+        "INSERT INTO person (mood, worth, seen, doc, token, span, at, never) VALUES ('sad', 1e-30,"
+        " '2020-01-01 00:00+02', '{\"a\": [1]}', '0c5fa1d0-0000-4000-8000-000000000000', '1 day', '12:00+02', 'infinity'),"
+        " (NULL, 12345678901234567890.5, NULL, NULL, NULL, NULL, NULL, '2020-01-01')",
+        "INSERT INTO sales.visit VALUES (9007199254740993, 1)",
+    )
+    out = tmp_path / "out"
+    said = migrate(postgres_database.url, file_url("parquet", out), "--accept-loss", "column")
+    left = {entry["name"]: entry["reason"] for entry in said.plan["refused"]}
+    assert set(left) == {"public.person.span", "public.person.at", "public.person.never"}
+    assert "1 values are infinity" in left["public.person.never"]
+    assert sorted(path.name for path in out.iterdir()) == ["_sensei.json", "person", "sales_visit"]
+    assert {table["outcome"] for table in said.body["tables"]} == {"match"}, said.err
+    with duckdb.connect() as connection:
+        rows = connection.execute(f"SELECT id, mood, worth FROM '{out}/person/*.parquet' ORDER BY id").fetchall()
+        assert [(number, mood, str(worth)) for number, mood, worth in rows] == [
+            (1, "sad", "0.000000000000000000000000000001"),
+            (2, None, "12345678901234567890.5"),
+        ]
+    back = migrate(file_url("parquet", out), file_url("duckdb", tmp_path / "back.duckdb"))
+    assert (back.code, back.losses) == (5, [("foreign_key_action", back.losses[0][1])])

@@ -261,7 +261,8 @@ def test_a_postgresql_database_arrives_with_its_schemas_in_the_names(tmp_path, p
         " seen timestamptz, doc jsonb, token uuid, span interval, at timetz, never date)",
         "CREATE TABLE sales.visit (id bigint PRIMARY KEY, person integer REFERENCES person (id) ON DELETE CASCADE)",
         "INSERT INTO person (mood, worth, seen, doc, token, span, at, never) VALUES ('sad', 1e-30,"
-        " '2020-01-01 00:00+02', '{\"a\": [1]}', '0c5fa1d0-0000-4000-8000-000000000000', '1 day', '12:00+02', 'infinity'),"
+        " '2020-01-01 00:00+02', '{\"a\": [1]}', '0c5fa1d0-0000-4000-8000-000000000000', '1 day',"
+        " '12:00+02', 'infinity'),"
         " (NULL, 12345678901234567890.5, NULL, NULL, NULL, NULL, NULL, '2020-01-01')",
         "INSERT INTO sales.visit VALUES (9007199254740993, 1)",
     )

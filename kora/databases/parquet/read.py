@@ -164,7 +164,8 @@ class ParquetDatabase(DuckDbDatabase):
             if files.partition_keys:
                 keys = ", ".join(files.partition_keys)
                 self._remarks.append(NotModelled("partition folders", str(name), f"{keys} read as text from the path"))
-            table = Table(name, columns, row_estimate=self._estimate(files), size_bytes=files.size_bytes)
+            rows, size_bytes = self._extent(files)
+            table = Table(name, columns, row_estimate=rows, size_bytes=max(size_bytes, files.size_bytes))
             return self._with_record(table, entry) if entry else table
         except (MalformedInput, FileProblem, EngineError) as problem:
             return Table(name, (), size_bytes=files.size_bytes, unreadable=problem.message)
@@ -178,10 +179,13 @@ class ParquetDatabase(DuckDbDatabase):
         )
         return read_columns(self._query, files, {str(column): str(kind) for column, kind in types})
 
-    def _estimate(self, files: TableFiles) -> int:
+    def _extent(self, files: TableFiles) -> tuple[int, int]:
+        """Rows, and bytes before compression, as the footers give them."""
         paths = [file.path for file in files.files]
         rows = self._query(f"SELECT sum(num_rows)::BIGINT FROM {reader_call('parquet_file_metadata', paths)}")
-        return int(str(rows[0][0]))
+        call = reader_call("parquet_metadata", paths)
+        size = self._query(f"SELECT coalesce(sum(total_uncompressed_size), 0)::BIGINT FROM {call}")
+        return int(str(rows[0][0])), int(str(size[0][0]))
 
     def _with_record(self, table: Table, entry: Entry) -> Table:
         """The table with what its export recorded, as far as its rows bear that out."""

@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias, cast
 
 from pydantic import TypeAdapter, ValidationError
 
+from appliance.conversion.structures import text_note, text_rule
 from appliance.conversion.survey import ColumnSurvey
 from appliance.engines.base import Capabilities, Placement, Statement, refused
 from appliance.engines.duckdb import DECIMAL_DIGITS, DuckDbTarget
@@ -33,11 +34,8 @@ _NOTES = (
 )
 _SPELLED = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
 """DuckDB's short names, as its catalog spells them."""
-_REFUSED = {
-    "bit": "Parquet has no type for bit strings",
-    "interval": "Parquet's intervals stop at milliseconds",
-    "timetz": "Parquet keeps a time without the zone that it was written in",
-}
+_AS_TEXT = frozenset({"bit", "interval", "timetz"})
+"""Parquet has no bit strings, keeps intervals to milliseconds, and a time without the zone that it was written in."""
 
 
 class ParquetTarget:
@@ -75,8 +73,9 @@ class ParquetTarget:
 
     def place(self, logical: Type, survey: ColumnSurvey) -> Placement:
         """How Parquet holds a logical type: as DuckDB does, but for what does not come back from the file."""
-        if logical.kind in _REFUSED:
-            return refused(_REFUSED[logical.kind])
+        rule = text_rule(logical) if logical.kind in _AS_TEXT else None
+        if rule:
+            return Placement("VARCHAR", "VARCHAR", rule, note=text_note(logical))
         if survey.infinite_moments:
             return refused(f"{survey.infinite_moments:,} values are infinity, which is no date or time in Parquet")
         if logical.kind == "enum":

@@ -97,11 +97,12 @@ def test_columns_that_files_cannot_hold_are_refused_by_name_and_the_rest_arrives
             " '12:00:00+02'::TIMETZ AS zoned, 'infinity'::DATE AS never, [1] AS many"
         )
     said = migrate(file_url("duckdb", source), file_url("parquet", tmp_path / "out"))
-    refused = {"bits", "span", "zoned", "never", "many"}
-    assert {entry["name"] for entry in said.plan["refused"]} >= {f"main.odd.{name}" for name in refused}
+    refused = {"never"}
+    assert {f"main.odd.{name}" for name in refused} <= {entry["name"] for entry in said.plan["refused"]}
     assert said.code in (3, 5)
     with duckdb.connect() as connection:
-        assert connection.execute(f"SELECT * FROM '{tmp_path}/out/odd/*.parquet'").fetchall() == [(1,)]
+        rows = connection.execute(f"SELECT id, bits, zoned FROM '{tmp_path}/out/odd/*.parquet'").fetchall()
+    assert rows == [(1, "101", "12:00:00+02:00")]
 
 
 def test_a_table_is_cut_into_files_that_carry_their_checkpoints(tmp_path) -> None:
@@ -269,7 +270,7 @@ def test_a_postgresql_database_arrives_with_its_schemas_in_the_names(tmp_path, p
     out = tmp_path / "out"
     said = migrate(postgres_database.url, file_url("parquet", out), "--accept-loss", "column")
     left = {entry["name"]: entry["reason"] for entry in said.plan["refused"]}
-    assert set(left) == {"public.person.span", "public.person.at", "public.person.never"}
+    assert set(left) == {"public.person.never"}
     assert "1 values are infinity" in left["public.person.never"]
     assert sorted(path.name for path in out.iterdir()) == ["_sensei.json", "person", "sales_visit"]
     assert {table["outcome"] for table in said.body["tables"]} == {"match"}, said.err

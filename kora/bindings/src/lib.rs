@@ -9,6 +9,7 @@ pub mod rows;
 pub mod seals;
 pub mod sqlite;
 pub mod survey;
+pub mod tally;
 
 use pyo3::prelude::*;
 
@@ -27,6 +28,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     arrow::register(module)?;
     digests::register(module)?;
     survey::register(module)?;
+    tally::register(module)?;
     loader::register(module)?;
     seals::register(module)
 }

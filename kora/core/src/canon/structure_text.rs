@@ -4,6 +4,7 @@ use super::structure::{range, Dimension, Shape, StructureReader};
 use super::write_text;
 use crate::cell::{Cell, Structure};
 use crate::error::Result;
+use crate::represent::write_leaf;
 
 /// Appends the text of a structured cell; what is not canonical leaves a text that says so.
 pub(crate) fn write_structure(structure: Structure, body: &[u8], out: &mut String) {
@@ -169,7 +170,7 @@ fn write_value(cell: &Cell<'_>, out: &mut String) {
         Cell::Text(text) | Cell::Enum(text) | Cell::Json(text) => write_string(text, out),
         _ => {
             let mut text = String::new();
-            write_text(cell, &mut text);
+            write_leaf(cell, &mut text);
             write_string(&text, out);
         }
     }

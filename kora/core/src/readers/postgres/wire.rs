@@ -12,8 +12,10 @@ use std::time::Duration;
 /// The engine's name in errors.
 pub const ENGINE: &str = "postgresql";
 
-/// Where the read buffer starts; it grows to the largest message and stays there.
+/// Where the read buffer starts; it grows to the largest message, and shrinks again after a very large one.
 const BUFFER_BYTES: usize = 256 << 10;
+/// A buffer that grew to this size is given back once the row that needed it was read.
+const LARGE_BUFFER_BYTES: usize = 16 << 20;
 
 /// PostgreSQL cannot build a longer message (MaxAllocSize).
 const MAX_MESSAGE_BYTES: usize = 1 << 30;
@@ -175,6 +177,19 @@ impl Wire {
     #[inline]
     pub fn consume(&mut self, frame: &Frame) {
         self.start = frame.body.end;
+    }
+
+    /// Gives back what a large message made the buffer grow by, once it is consumed.
+    #[inline]
+    pub fn release(&mut self) {
+        if self.buffer.len() < LARGE_BUFFER_BYTES || self.end - self.start > BUFFER_BYTES {
+            return;
+        }
+        let mut buffer = vec![0; BUFFER_BYTES];
+        let waiting = self.end - self.start;
+        buffer[..waiting].copy_from_slice(&self.buffer[self.start..self.end]);
+        self.buffer = buffer;
+        (self.start, self.end) = (0, waiting);
     }
 
     /// Peeks and consumes; the body lies there until the next call.

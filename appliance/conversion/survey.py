@@ -45,6 +45,11 @@ class ColumnSurvey:
     """Whether a date or moment is infinite, before the year 1 or beyond 9999."""
     numeric_text: int = 0
     """Text values that read as a number in any spelling."""
+    special: int = 0
+    """NaN, infinities and -0.0 among doubles, and infinite moments."""
+    keyed: int = 0
+    """Columns of the widest key that this one stands in, 0 for none: the planner adds it, for engines whose keys hold
+    only so much."""
 
     @property
     def values(self) -> int:
@@ -144,7 +149,14 @@ def _column(body: dict[str, Any], rows: int | None) -> ColumnSurvey:
         with_nul=text.get("with_nul", 0),
         odd_moments=any(_is_odd(moments) for moments in (body.get("moments") or {}).values()),
         numeric_text=text.get("numeric", 0),
+        special=_special(body),
     )
+
+
+def _special(body: dict[str, Any]) -> int:
+    floats = body.get("floats") or {}
+    infinite = sum(entry.get("infinite", 0) for entry in (body.get("moments") or {}).values())
+    return sum(int(floats.get(name, 0)) for name in ("nan", "infinite", "negative_zero")) + int(infinite)
 
 
 def _is_odd(moments: dict[str, Any]) -> bool:

@@ -55,8 +55,16 @@ class Target(Protocol):
         """A place on the real engine where DDL can be tried."""
         ...
 
-    def preflight(self, needed_bytes: int, schemas: tuple[str, ...]) -> None:
-        """Checks rights, in the database and in these schemas, and room. Raises with the exact GRANT or figure."""
+    def preflight(self, needed_bytes: int, schemas: tuple[str, ...]) -> tuple[str, ...]:
+        """Checks rights, in the database and in these schemas, and room. Raises with the exact GRANT or figure.
+
+        Returns:
+            What an operator should know, though it stops nothing.
+        """
+        ...
+
+    def sweep(self) -> None:
+        """Removes what the rehearsal of a killed run left on a server."""
         ...
 
     def remove_if_ours(self) -> str:
@@ -72,6 +80,10 @@ def open_target(address: Address, secret: Secret) -> Target:
     """
     if address.engine == "postgresql":
         return PostgresTarget(address, secret)
+    if address.engine == "mariadb":
+        from appliance.loading.mariadb_target import MariadbTarget
+
+        return MariadbTarget(address, secret)
     if address.engine == "duckdb" and address.path is not None:
         return DuckDBTarget(address, secret, Path(address.path))
     if address.engine == "sqlite" and address.path is not None:
@@ -80,7 +92,7 @@ def open_target(address: Address, secret: Secret) -> Target:
         return ParquetTarget(address, secret, Path(address.path))
     raise InvalidRequest(
         f"{address}: nothing can be migrated into {address.engine}",
-        hint="targets are sqlite, duckdb, postgresql and parquet",
+        hint="targets are sqlite, duckdb, postgresql, mariadb and parquet",
     )
 
 
@@ -119,12 +131,16 @@ class _FileTarget:
         """The stored data."""
         return open_database(self.address, role="target", secret=self._secret)
 
-    def preflight(self, needed_bytes: int, schemas: tuple[str, ...]) -> None:
+    def preflight(self, needed_bytes: int, schemas: tuple[str, ...]) -> tuple[str, ...]:
         """The folder must be there, writable, and roomy enough."""
         del schemas
         if self._path.is_dir():
             raise FileProblem(f"{self._path}: is a folder, not a database file", hint="name a file in it")
         _require_writable(self._path, self._path.parent, needed_bytes)
+        return ()
+
+    def sweep(self) -> None:
+        """A rehearsal in memory leaves nothing."""
 
     def remove_if_ours(self) -> str:
         """Deletes the file if nothing stands in it any more."""
@@ -198,12 +214,16 @@ class ParquetTarget:
         """A folder that is thrown away."""
         return parquet_scratch()
 
-    def preflight(self, needed_bytes: int, schemas: tuple[str, ...]) -> None:
+    def preflight(self, needed_bytes: int, schemas: tuple[str, ...]) -> tuple[str, ...]:
         """The folder, or the one that it will be made in, must be writable and roomy enough."""
         del schemas
         if self._path.exists() and not self._path.is_dir():
             raise FileProblem(f"{self._path}: is a file, not a folder", hint="name a folder for the Parquet files")
         _require_writable(self._path, self._path if self._path.exists() else self._path.parent, needed_bytes)
+        return ()
+
+    def sweep(self) -> None:
+        """A rehearsal in a folder of its own leaves nothing."""
 
     def remove_if_ours(self) -> str:
         """Says whether the folder went with what the run made in it."""
@@ -257,7 +277,7 @@ class PostgresTarget:
         with closing(self._connect()) as connection, postgresql_scratch(connection) as execute:
             yield execute
 
-    def preflight(self, needed_bytes: int, schemas: tuple[str, ...]) -> None:
+    def preflight(self, needed_bytes: int, schemas: tuple[str, ...]) -> tuple[str, ...]:
         """Asks the server for the rights that the load needs."""
         del needed_bytes  # A server does not tell its free space; a full disk is met when it comes, and resumed.
         connection = self._connect()
@@ -288,6 +308,10 @@ class PostgresTarget:
                     )
         finally:
             connection.close()
+        return ()
+
+    def sweep(self) -> None:
+        """A rehearsal is a transaction, which ends with its session."""
 
     def remove_if_ours(self) -> str:
         """A server's database is never ours."""

@@ -11,6 +11,7 @@ from kora._core import SqliteConnection
 from kora.catalog import Column, Key, Name, Table
 from kora.databases.duckdb.types import column_type
 from kora.databases.parquet.manifest import MANIFEST_NAME, Entry, Manifest, SealedFile
+from tests.mariadb_server import MariadbDatabase
 from tests.servers import Database as Server
 
 PEOPLE = [
@@ -96,6 +97,11 @@ def duckdb_sample(folder: Path) -> Sample:
 def postgresql_sample(server: Server) -> Sample:
     server.execute(*statements())
     return Sample("postgresql", server.url, "public", lambda statement: server.execute(statement))
+
+
+def mariadb_sample(server: MariadbDatabase) -> Sample:
+    server.execute("SET sql_mode = 'NO_BACKSLASH_ESCAPES'", *statements())
+    return Sample("mariadb", server.url, "", lambda statement: server.execute(statement))
 
 
 def csv_sample(folder: Path) -> Sample:

@@ -42,6 +42,8 @@ pub enum Representation {
         /// Whether they stand for a clock without a zone rather than for an instant.
         local: bool,
     },
+    /// A clock without a zone that shows UTC.
+    UtcClock,
     /// UUIDs as text or as sixteen bytes.
     Uuid(UuidForm),
     /// 0 and 1.
@@ -108,6 +110,7 @@ impl Representation {
                 .filter(|n| *n <= 1000)
                 .map(|n| Self::TextNumber(Some(n))),
             ("epoch", Some(unit)) => epoch(unit),
+            ("utc_clock", None) => Some(Self::UtcClock),
             ("uuid_text", None) => Some(Self::Uuid(UuidForm::Lower)),
             ("uuid_text", Some("upper")) => Some(Self::Uuid(UuidForm::Upper)),
             ("uuid_text", Some("bytes")) => Some(Self::Uuid(UuidForm::Bytes)),
@@ -152,6 +155,7 @@ impl Representation {
             (Self::TextNumber(digits), Cell::Text(text)) => read_number(text, *digits),
             (Self::TextNumberOrSpecial, Cell::Text(text)) => read_special(text).or_else(|| read_number(text, None)),
             (Self::Epoch { per_second, local }, Cell::Int(value)) => read_epoch(value, *per_second, *local),
+            (Self::UtcClock, Cell::Timestamp(ticks)) => Some(Cell::Instant(ticks)),
             (Self::Uuid(form), _) => read_uuid(*form, cell),
             (Self::Bool01, Cell::Int(value @ 0..=1)) => Some(Cell::Bool(value == 1)),
             (Self::BoolText { yes, no }, Cell::Text(word)) => read_word(word, yes, no),
@@ -167,7 +171,7 @@ impl Representation {
             (Self::Bool01 | Self::BoolText { .. }, Cell::Bool(_))
             | (Self::EnumLabel, Cell::Enum(_))
             | (Self::JsonText, Cell::Json(_))
-            | (Self::Epoch { local: false, .. }, Cell::Instant(_))
+            | (Self::Epoch { local: false, .. } | Self::UtcClock, Cell::Instant(_))
             | (Self::Epoch { local: true, .. }, Cell::Timestamp(_)) => Some(*cell),
             _ => None,
         }
@@ -199,6 +203,7 @@ impl Representation {
                 },
                 Cell::Timestamp(ticks),
             ) => print_epoch(ticks, *per_second),
+            (Self::UtcClock, Cell::Instant(ticks)) => Some(Cell::Timestamp(ticks)),
             (Self::Uuid(form), Cell::Uuid(bytes)) => Some(print_uuid(*form, &bytes, scratch)),
             (Self::Bool01, Cell::Bool(value)) => Some(Cell::Int(i128::from(value))),
             (Self::BoolText { yes, no }, Cell::Bool(value)) => {

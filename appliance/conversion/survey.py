@@ -41,8 +41,6 @@ class ColumnSurvey:
     """Doubles that are no number."""
     negative_zero: int = 0
     with_nul: int = 0
-    odd_moments: bool = False
-    """Whether a date or moment is infinite, before the year 1 or beyond 9999."""
     numeric_text: int = 0
     """Text values that read as a number in any spelling."""
 
@@ -142,15 +140,8 @@ def _column(body: dict[str, Any], rows: int | None) -> ColumnSurvey:
         nan=floats.get("nan", 0),
         negative_zero=floats.get("negative_zero", 0),
         with_nul=text.get("with_nul", 0),
-        odd_moments=any(_is_odd(moments) for moments in (body.get("moments") or {}).values()),
         numeric_text=text.get("numeric", 0),
     )
-
-
-def _is_odd(moments: dict[str, Any]) -> bool:
-    """Whether the ends of a range of moments are no dates of the years 1 to 9999."""
-    ends = [str(moments[end]) for end in ("min", "max") if moments.get(end)]
-    return bool(moments.get("infinite")) or any(end.endswith(" BC") or end.find("-") > 4 for end in ends)
 
 
 def _rule_text(candidate: dict[str, Any]) -> str:

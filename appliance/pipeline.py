@@ -332,6 +332,7 @@ def discard(run_id: str, environment: Environment) -> list[str]:
     run = open_run(environment.settings.home_directory, run_id)
     target = _target(run.request, environment)
     with target.lock(), closing(Journal(run.journal_path)) as journal:
+        target.sweep()
         removed = []
         # What was planned but never made may bear the name of somebody else's object.
         ours = prepare.made_objects(journal) | {str(journal.fact("making"))}

@@ -46,6 +46,22 @@ class PostgresConnection:
         """Whether no stream of rows holds it."""
     def close(self) -> None: ...
 
+@final
+class MysqlConnection:
+    """A reading session with MariaDB or MySQL. `settings`: host, port, socket (a path, instead of both), user, password,
+    database, ssl-mode, ssl-ca, ssl-cert, ssl-key: as MySQL's clients understand them; connect_timeout in seconds."""
+    def __new__(cls, settings: dict[str, str]) -> Self: ...
+    def execute(self, sql: str) -> None: ...
+    def query(self, sql: str) -> list[tuple[str | None, ...]]:
+        """A statement in the text protocol; every value as text."""
+    @property
+    def idle(self) -> bool:
+        """Whether no stream of rows holds it."""
+    @property
+    def server_version(self) -> str:
+        """As `10.11.6-MariaDB`; empty once it is closed."""
+    def close(self) -> None: ...
+
 # --- rows ----------------------------------------------------------------------------------------------------------
 
 @final
@@ -63,6 +79,11 @@ class RowStream:
 def sqlite_rows(connection: SqliteConnection, sql: str, parameters: Sequence[_Scalar] = ...) -> RowStream: ...
 def postgres_rows(connection: PostgresConnection, query: str, types: Sequence[str]) -> RowStream:
     """`query` is a SELECT; it is wrapped in COPY (…) TO STDOUT (FORMAT BINARY). `types`: pg_type names per column."""
+
+def mysql_rows(connection: MysqlConnection, query: str, types: Sequence[str]) -> RowStream:
+    """`query` is prepared and read in the binary protocol. `types`, one per column: `integer`, `decimal`, `float`,
+    `bit(N)`, `date`, `time`, `datetime`, `timestamp`, `bytes`, `uuid`, `text:CHARSET`, `json:CHARSET`, `enum:CHARSET`,
+    `marked enum:CHARSET`; empty for what the result set says. No types at all: every column as it says."""
 
 def arrow_rows(stream: _GivesArrow, types: Sequence[str]) -> RowStream:
     """`types`: DuckDB type names per column, for what Arrow does not say (JSON, UUID, TIMETZ, ENUM, BIT)."""
@@ -248,14 +269,14 @@ def survey_rows(stream: RowStream, *, progress: Progress | None = None) -> str:
 class Loader:
     """Turns a stream of source rows into batches in the target's own encoding.
 
-    `target_types`: pg_type names, DuckDB types or SQLite affinities, by `encoding`.
+    `target_types`: pg_type names, DuckDB types, SQLite affinities or MariaDB types, by `encoding`.
     `raw_digest` is over the source rows exactly as read, before any rule.
     """
     def __new__(
         cls,
         stream: RowStream,
         profile: str,
-        encoding: Literal["postgres_copy", "arrow", "sqlite"],
+        encoding: Literal["postgres_copy", "arrow", "sqlite", "mysql_load_data"],
         target_types: Sequence[str],
         key: DigestKey,
         *,
@@ -289,6 +310,20 @@ class Batch:
     def postgres_copy(self, start: int = 0, stop: int | None = None, *, without: Sequence[int] = ...) -> memoryview:
         """A complete COPY BINARY stream of rows [start, stop) except `without`."""
     def arrow(self, start: int = 0, stop: int | None = None, *, without: Sequence[int] = ...) -> ArrowStream: ...
+    def mysql_load_data(self, start: int = 0, stop: int | None = None, *, without: Sequence[int] = ...) -> memoryview:
+        """The lines of rows [start, stop) except `without`, as LOAD DATA of MariaDB and MySQL reads them."""
+    def mysql_tuples(
+        self,
+        start: int = 0,
+        stop: int | None = None,
+        *,
+        without: Sequence[int] = ...,
+        converted: Sequence[int] = ...,
+    ) -> bytes:
+        """The same rows as the tuples behind INSERT … VALUES; the columns in `converted` are handed over as text."""
+    @property
+    def longest_line(self) -> int:
+        """Bytes of the longest line for LOAD DATA; 0 in another encoding."""
     def insert_sqlite(self, connection: SqliteConnection, insert_sql: str) -> list[tuple[int, str]]:
         """Inserts row by row; a refused row is left out and returned with the engine's reason."""
 

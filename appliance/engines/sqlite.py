@@ -142,7 +142,7 @@ def _counted_ahead(table: TablePlan) -> ColumnPlan | None:
 
 
 def _as_text(logical: Type, survey: ColumnSurvey) -> Placement:
-    """Text in the one ISO spelling; where a value has none, all take the exact text that has infinities and years BC."""
+    """Text in the one ISO spelling; where a value has none, all take the exact text, which infinities and BC have."""
     infinite, outside = survey.infinite_moments, survey.outside_moments
     found = [f"{infinite:,} infinite"] * bool(infinite)
     found += [f"{outside:,} before year 1, after 9999 or outside a day"] * bool(outside)

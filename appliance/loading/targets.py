@@ -52,8 +52,16 @@ class Target(Protocol):
         """A place on the real engine where DDL can be tried."""
         ...
 
-    def preflight(self, needed_bytes: int, schemas: tuple[str, ...]) -> None:
-        """Checks rights, in the database and in these schemas, and room. Raises with the exact GRANT or figure."""
+    def preflight(self, needed_bytes: int, schemas: tuple[str, ...]) -> tuple[str, ...]:
+        """Checks rights, in the database and in these schemas, and room. Raises with the exact GRANT or figure.
+
+        Returns:
+            What an operator should know, though it stops nothing.
+        """
+        ...
+
+    def sweep(self) -> None:
+        """Removes what the rehearsal of a killed run left on a server."""
         ...
 
     def remove_if_ours(self) -> str:
@@ -69,12 +77,17 @@ def open_target(address: Address, secret: Secret) -> Target:
     """
     if address.engine == "postgresql":
         return PostgresTarget(address, secret)
+    if address.engine == "mariadb":
+        from appliance.loading.mariadb_target import MariadbTarget
+
+        return MariadbTarget(address, secret)
     if address.engine == "duckdb" and address.path is not None:
         return DuckDBTarget(address, secret, Path(address.path))
     if address.engine == "sqlite" and address.path is not None:
         return SqliteTarget(address, secret, Path(address.path))
     raise InvalidRequest(
-        f"{address}: nothing can be migrated into {address.engine}", hint="targets are sqlite, duckdb and postgresql"
+        f"{address}: nothing can be migrated into {address.engine}",
+        hint="targets are sqlite, duckdb, postgresql and mariadb",
     )
 
 
@@ -96,7 +109,7 @@ class _FileTarget:
         """The stored data."""
         return open_database(self.address, role="target", secret=self._secret)
 
-    def preflight(self, needed_bytes: int, schemas: tuple[str, ...]) -> None:
+    def preflight(self, needed_bytes: int, schemas: tuple[str, ...]) -> tuple[str, ...]:
         """The folder must be there, writable, and roomy enough."""
         del schemas
         folder = self._path.parent
@@ -115,6 +128,10 @@ class _FileTarget:
                 f"{folder}: {free >> 20} MiB free, about {needed_bytes >> 20} MiB needed",
                 hint="free some disk space, or choose a target on another disk",
             )
+        return ()
+
+    def sweep(self) -> None:
+        """A rehearsal in memory leaves nothing."""
 
     def remove_if_ours(self) -> str:
         """Deletes the file if nothing stands in it any more."""
@@ -207,7 +224,7 @@ class PostgresTarget:
         with closing(self._connect()) as connection, postgresql_scratch(connection) as execute:
             yield execute
 
-    def preflight(self, needed_bytes: int, schemas: tuple[str, ...]) -> None:
+    def preflight(self, needed_bytes: int, schemas: tuple[str, ...]) -> tuple[str, ...]:
         """Asks the server for the rights that the load needs."""
         del needed_bytes  # A server does not tell its free space; a full disk is met when it comes, and resumed.
         connection = self._connect()
@@ -238,6 +255,10 @@ class PostgresTarget:
                     )
         finally:
             connection.close()
+        return ()
+
+    def sweep(self) -> None:
+        """A rehearsal is a transaction, which ends with its session."""
 
     def remove_if_ours(self) -> str:
         """A server's database is never ours."""

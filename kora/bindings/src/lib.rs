@@ -4,6 +4,7 @@ pub mod csv;
 pub mod digests;
 pub mod errors;
 pub mod loader;
+pub mod mysql;
 pub mod postgres;
 pub mod rows;
 pub mod seals;
@@ -24,6 +25,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     rows::register(module)?;
     sqlite::register(module)?;
     postgres::register(module)?;
+    mysql::register(module)?;
     csv::register(module)?;
     arrow::register(module)?;
     digests::register(module)?;

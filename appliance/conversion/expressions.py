@@ -18,7 +18,10 @@ SQLGLOT_DIALECTS = {
     "postgresql": "postgres",
     "mariadb": "mysql",
     "csv": "duckdb",
+    "parquet": "duckdb",
 }
+_WITHOUT_SQL = frozenset({"parquet"})
+"""Targets that are files: they compute nothing."""
 _Found = TypeVar("_Found")
 _NOT_UNDERSTOOD = (exp.Command, exp.Placeholder, exp.Parameter)
 
@@ -48,6 +51,7 @@ class Scope:
 
 def translate_expression(text: str, source: str, target: str, scope: Scope) -> str:
     """One scalar expression. Raises `NotTranslated`."""
+    require_sql(target)
     tree = _parse(text, source)
     if isinstance(tree, (exp.Query, exp.DDL)):
         raise NotTranslated("it is a statement, not an expression")
@@ -58,12 +62,19 @@ def translate_expression(text: str, source: str, target: str, scope: Scope) -> s
 
 def translate_query(text: str, source: str, target: str, scope: Scope) -> str:
     """The SELECT of a view. Raises `NotTranslated`."""
+    require_sql(target)
     tree = _parse(text, source)
     if not isinstance(tree, exp.Query):
         raise NotTranslated("it is not a SELECT that the translator understands")
     for table in tree.find_all(exp.Table):
         _rename_table(table, scope, {cte.alias for cte in tree.find_all(exp.CTE)})
     return _write(_converted(tree, source, target, scope), source, target)
+
+
+def require_sql(target: str) -> None:
+    """Raises `NotTranslated` for a target that evaluates nothing."""
+    if target in _WITHOUT_SQL:
+        raise NotTranslated(f"{target} files compute and check nothing")
 
 
 def relations_of(text: str, source: str) -> frozenset[str]:

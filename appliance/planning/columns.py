@@ -253,6 +253,8 @@ def _identity(context: Context, table: Table, column: Column, survey: ColumnSurv
     given_out = source.last_value if source and source.last_value is not None else counter.last_value
     last = _furthest(reached, given_out, increment)
     way = context.engine.capabilities.identity
+    if way == "none":
+        return None
     if way == "auto_increment":
         return _auto_increment(context, table, column, IdentityPlan(start=start, increment=increment, last_value=last))
     if way == "rowid":

@@ -126,6 +126,8 @@ def _index(context: Context, facts: TableFacts, index: Index) -> IndexPlan:
 
 def _index_obstacle(context: Context, index: Index) -> None:
     capabilities, name = context.engine.capabilities, context.engine.name
+    if not capabilities.indexes:
+        raise NotTranslated(f"{name} files have no indexes")
     if index.where and not capabilities.partial_indexes:
         raise NotTranslated(f"{name} has no partial indexes")
     if index.method.lower() not in _INDEX_METHODS:

@@ -64,6 +64,8 @@ def make_plan(
     views = plan_views(context, tables)
     refuse_programs(context)
     _note_names(context, readable)
+    for line in engine.capabilities.notes:
+        decisions.note(line)
     if catalog.engine == "csv":
         for line in describe_dialects(catalog.facts):
             decisions.note(f"read as {line}")

@@ -229,9 +229,10 @@ def _distrusted(
 ) -> Iterator[Loss]:
     """Foreign keys that the target holds without vouching for its rows, although the source did or never could.
 
-    SQLite and MariaDB as a target vouch for none, whatever the rows are: their keys are judged by the orphans alone.
+    SQLite and MariaDB as a target vouch for none, whatever the rows are, and Parquet files only record them: these are
+    judged by the orphans alone.
     """
-    if engines[1] in ("sqlite", "mariadb"):
+    if engines[1] in ("sqlite", "mariadb", "parquet"):
         return
     for key in source.foreign_keys:
         candidates = _counterparts(key, source, target, pairs)

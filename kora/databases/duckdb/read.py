@@ -48,9 +48,12 @@ def open_duckdb(address: Address, secret: Secret) -> "DuckDbDatabase":
     del secret
     path = existing_file(address)
     with translated(str(path)):
-        with _OPENING:
-            spill_directory = _spill_directory().name
-        return DuckDbDatabase(path, _connect(path, spill_directory))
+        return DuckDbDatabase(path, _connect(str(path), read_only=True))
+
+
+def connect_in_memory() -> duckdb.DuckDBPyConnection:
+    """An empty database in memory under the settings of the files here: for data that DuckDB reads where they lie."""
+    return _connect(":memory:", read_only=False)
 
 
 _OPENING = threading.Lock()
@@ -63,10 +66,12 @@ def _spill_directory() -> "tempfile.TemporaryDirectory[str]":
     return tempfile.TemporaryDirectory(prefix="kora-duckdb-", ignore_cleanup_errors=True)
 
 
-def _connect(path: Path, spill_directory: str) -> duckdb.DuckDBPyConnection:
+def _connect(place: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    with _OPENING:
+        spill_directory = _spill_directory().name
     connection = duckdb.connect(
-        str(path),
-        read_only=True,
+        place,
+        read_only=read_only,
         config={
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",

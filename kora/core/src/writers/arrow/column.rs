@@ -96,7 +96,9 @@ fn width(kind: DuckType) -> Option<usize> {
         | DuckType::Timestamp(_)
         | DuckType::TimestampTz => 8,
         DuckType::Huge { .. } | DuckType::Decimal { .. } | DuckType::Interval | DuckType::Uuid => 16,
-        DuckType::Varchar | DuckType::Blob | DuckType::Json | DuckType::Enum | DuckType::Bit => return None,
+        DuckType::Varchar | DuckType::Blob | DuckType::Json | DuckType::Enum | DuckType::Bit | DuckType::Bignum => {
+            return None;
+        }
     })
 }
 
@@ -117,7 +119,7 @@ fn data_type(kind: DuckType) -> DataType {
         DuckType::Double => DataType::Float64,
         // Both are at most 38.
         DuckType::Decimal { precision, scale } => DataType::Decimal128(precision, scale as i8),
-        DuckType::Varchar | DuckType::Json | DuckType::Enum => DataType::LargeUtf8,
+        DuckType::Varchar | DuckType::Json | DuckType::Enum | DuckType::Bignum => DataType::LargeUtf8,
         DuckType::Blob => DataType::LargeBinary,
         DuckType::Bit => DataType::LargeBinary,
         DuckType::Date => DataType::Date32,

@@ -105,7 +105,7 @@ class DuckDbTarget:
         if logical.kind == "array":
             # Arrays of one dimension that begin at 1 were surveyed as lists.
             return self._part(replace(logical, kind="list")) if not survey.count("array") else None
-        return self._part(logical) if logical.elements else None
+        return self._part(logical) if logical.kind in ("list", "struct", "map") else None
 
     def _part(self, logical: Type) -> str | None:
         """The type of a part, decided without a survey: what it may hold counts."""
@@ -118,7 +118,7 @@ class DuckDbTarget:
             case "map":
                 key, value = (self._part(element) for element in logical.elements)
                 return f"MAP({key}, {value})" if key and value else None
-            case "array" | "union":
+            case "array" | "union" | "range" | "multirange" | "set":
                 return None
             case "decimal" if logical.precision is None and logical.wire != "BIGNUM":
                 return None

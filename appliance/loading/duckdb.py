@@ -15,6 +15,7 @@ from appliance.loading.base import Checkpoint, Refused, Unit, UnitRefused
 from appliance.loading.checkpoints import checkpoint_table, detail_text, from_row
 from kora._core import Batch
 from kora.catalog import Name
+from kora.databases.duckdb.types import column_type
 from kora.errors import Busy, EngineError, FileProblem
 
 _TABLE = checkpoint_table("duckdb")
@@ -155,10 +156,15 @@ class DuckDBWriter:
         )
 
     def _value(self, unit: Unit, position: int) -> str:
-        """A column of the stream; a union comes beside a flag, since Arrow's unions have no NULL."""
-        if self._types(unit)[unit.columns[position]].startswith("UNION("):
-            return f"CASE WHEN c{position}.present THEN c{position}.value END"
-        return f"c{position}"
+        """A column of the stream; a union comes as the place of its alternative beside a struct of all of them."""
+        declared = self._types(unit)[unit.columns[position]]
+        if not declared.startswith("UNION("):
+            return f"c{position}"
+        values = "".join(
+            f" WHEN {place} THEN CAST(union_value({quote(name)} := c{position}.value.{quote(name)}) AS {declared})"
+            for place, name in enumerate(column_type(declared).names)
+        )
+        return f"CASE c{position}.tag{values} END"
 
     def _types(self, unit: Unit) -> dict[str, str]:
         """The columns' types as they stand in the target; a table does not change while it is loaded."""

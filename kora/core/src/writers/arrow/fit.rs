@@ -340,11 +340,14 @@ fn moment(unit: Unit, ticks: Ticks, column: &mut Buffers) -> Fit<usize> {
     Ok(column.value(&count.to_le_bytes()))
 }
 
+/// A text that DuckDB's cast reads exactly: Arrow's own intervals count nanoseconds, which end at 292 years. A count of
+/// 2⁶³ has no literal, so the least one is written as two.
 fn interval(months: i32, days: i32, micros: i64, column: &mut Buffers) -> Fit<usize> {
-    let nanos = micros.checked_mul(1000).ok_or("more than 292 years of microseconds")?;
-    let mut bytes = [0u8; 16];
-    bytes[..4].copy_from_slice(&months.to_le_bytes());
-    bytes[4..8].copy_from_slice(&days.to_le_bytes());
-    bytes[8..].copy_from_slice(&nanos.to_le_bytes());
-    Ok(column.value(&bytes))
+    let least = i64::from(micros == i64::MIN);
+    let text = format!(
+        "{months} months {days} days {} microseconds {} microseconds",
+        micros + least,
+        -least
+    );
+    Ok(column.value(text.as_bytes()))
 }

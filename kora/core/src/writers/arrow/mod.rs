@@ -21,7 +21,7 @@ use nested::{nested_field, Store};
 use std::sync::Arc;
 
 /// Types whose values DuckDB casts from text while it inserts; a refused cast fails the statement.
-pub const CAST_ON_INSERT: &[&str] = &["JSON", "ENUM"];
+pub const CAST_ON_INSERT: &[&str] = &["JSON", "ENUM", "INTERVAL", "BIGNUM"];
 
 /// A value that its target column cannot hold exactly.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,9 +5,9 @@ use crate::canon::{Shape, StructureReader};
 use crate::cell::{Cell, Structure};
 use crate::error::Result;
 use crate::readers::arrow::kinds::DuckKind;
-use arrow_array::{ArrayRef, BooleanArray, FixedSizeListArray, LargeListArray, MapArray, StructArray, UnionArray};
+use arrow_array::{ArrayRef, FixedSizeListArray, Int8Array, LargeListArray, MapArray, StructArray};
 use arrow_buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
-use arrow_schema::{DataType, Field, Fields, UnionFields, UnionMode};
+use arrow_schema::{DataType, Field, Fields};
 use std::sync::Arc;
 
 type Fit<T> = std::result::Result<T, String>;
@@ -250,12 +250,12 @@ impl Store {
                     .collect::<Result<Vec<_>>>()?;
                 match data_type(&kind) {
                     DataType::Struct(fields) if matches!(kind, DuckKind::Union(_)) => {
-                        let DataType::Union(members, _) = fields[1].data_type().clone() else {
-                            return Err(internal(arrow_schema::ArrowError::SchemaError("no union".to_owned())));
+                        let DataType::Struct(members) = fields[1].data_type().clone() else {
+                            return Err(internal(arrow_schema::ArrowError::SchemaError("no members".to_owned())));
                         };
-                        let union = UnionArray::try_new(members, ScalarBuffer::from(alternatives), None, arrays);
-                        let present = BooleanArray::from(valid);
-                        let both: Vec<ArrayRef> = vec![Arc::new(present), Arc::new(union.map_err(internal)?)];
+                        let tags = Int8Array::new(ScalarBuffer::from(alternatives), nulls(valid));
+                        let members = StructArray::try_new(members, arrays, None).map_err(internal)?;
+                        let both: Vec<ArrayRef> = vec![Arc::new(tags), Arc::new(members)];
                         Arc::new(StructArray::try_new(fields, both, None).map_err(internal)?)
                     }
                     DataType::Struct(fields) => {
@@ -309,7 +309,8 @@ fn list_array(
     })
 }
 
-/// The Arrow type of a nested type. A union travels beside a flag, since Arrow's own has no NULL.
+/// The Arrow type of a nested type. A union travels as the place of its
+/// alternative beside a struct of all: an Arrow union has no NULL, and DuckDB takes one around NULL for NULL.
 fn data_type(kind: &DuckKind) -> DataType {
     let named = |fields: &[(String, DuckKind)]| -> Fields {
         fields
@@ -331,13 +332,10 @@ fn data_type(kind: &DuckKind) -> DataType {
             let entries = Fields::from(vec![key, nested_field("value", &pair.1)]);
             DataType::Map(Arc::new(Field::new("entries", DataType::Struct(entries), false)), false)
         }
-        DuckKind::Union(fields) => {
-            let members: UnionFields = (0_i8..).zip(named(fields).iter().cloned()).collect();
-            DataType::Struct(Fields::from(vec![
-                Field::new("present", DataType::Boolean, false),
-                Field::new("value", DataType::Union(members, UnionMode::Sparse), false),
-            ]))
-        }
+        DuckKind::Union(fields) => DataType::Struct(Fields::from(vec![
+            Field::new("tag", DataType::Int8, true),
+            Field::new("value", DataType::Struct(named(fields)), true),
+        ])),
     }
 }
 

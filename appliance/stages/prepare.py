@@ -13,7 +13,7 @@ from kora.errors import EngineError, InvalidRequest
 
 name = "prepare"
 
-_MADE_ALREADY = ("already exists", "multiple primary keys")
+_MADE_ALREADY = ("already exists", "multiple primary keys", "duplicate key name", "duplicate key on write")
 _DEFAULT_SCHEMAS = ("", "main", "public")
 """Where sources keep tables that go to the target's own default schema."""
 SCHEMA = "schema "
@@ -30,7 +30,9 @@ def run(migration: Migration) -> tuple[int, int]:
     """Creates what must stand before the data. Safe to repeat: what a killed run made is found and kept."""
     plan = migration.decided_plan
     engine = target_engine(plan.target.engine)
-    migration.target.preflight(_needed_bytes(migration), tuple(sorted({table.target.schema for table in plan.tables})))
+    schemas = tuple(sorted({table.target.schema for table in plan.tables}))
+    for note in migration.target.preflight(_needed_bytes(migration), schemas):
+        migration.journal.add_note(note)
     statements = engine.create_statements(plan)
     if not migration.journal.created():
         _refuse_occupied(migration, [statement.object for statement in statements])

@@ -4,11 +4,13 @@ pub mod csv;
 pub mod digests;
 pub mod errors;
 pub mod loader;
+pub mod mysql;
 pub mod postgres;
 pub mod rows;
 pub mod seals;
 pub mod sqlite;
 pub mod survey;
+pub mod tally;
 
 use pyo3::prelude::*;
 
@@ -23,10 +25,12 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     rows::register(module)?;
     sqlite::register(module)?;
     postgres::register(module)?;
+    mysql::register(module)?;
     csv::register(module)?;
     arrow::register(module)?;
     digests::register(module)?;
     survey::register(module)?;
+    tally::register(module)?;
     loader::register(module)?;
     seals::register(module)
 }

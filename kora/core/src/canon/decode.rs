@@ -212,6 +212,12 @@ fn read_temporal(tag: u8, payload: &[u8]) -> Option<Cell<'_>> {
             month: varint::take_signed(&mut rest)?.try_into().ok()?,
             day: varint::take_signed(&mut rest)?.try_into().ok()?,
         },
+        tag::IMPOSSIBLE_TIMESTAMP => Cell::ImpossibleTimestamp {
+            year: first.try_into().ok()?,
+            month: varint::take_signed(&mut rest)?.try_into().ok()?,
+            day: varint::take_signed(&mut rest)?.try_into().ok()?,
+            micros: varint::take_signed(&mut rest)?,
+        },
         _ => return None,
     })
 }
@@ -335,6 +341,15 @@ pub(crate) fn write_text(cell: &Cell<'_>, out: &mut String) -> bool {
         Cell::TemporalInfinity { negative, .. } => out.push_str(if negative { "-infinity" } else { "infinity" }),
         Cell::ImpossibleDate { year, month, day } => {
             let _ = write!(out, "{year:04}-{month:02}-{day:02}");
+        }
+        Cell::ImpossibleTimestamp {
+            year,
+            month,
+            day,
+            micros,
+        } => {
+            let _ = write!(out, "{year:04}-{month:02}-{day:02} ");
+            temporal::write_time(Ticks::from_micros(micros), out);
         }
         Cell::Interval { months, days, micros } => temporal::write_interval(months, days, micros, out),
         Cell::Structured { structure, body } => write_structure(structure, body, out),

@@ -58,7 +58,9 @@ class OpenSide:
 
 @dataclass(frozen=True, slots=True)
 class VerifyOptions:
-    """How to verify. `accept_loss` approves whole rules; `observe` receives the counters of each pass."""
+    """How to verify. `accept_loss` approves whole rules; `provable` asks for row trees, for which the target is read
+    once more; `observe` receives the counters of each pass.
+    """
 
     migration_key: _core.DigestKey
     run_id: str
@@ -67,6 +69,7 @@ class VerifyOptions:
     show_values: bool = False
     findings_limit: int = 100
     spill_directory: Path | None = None
+    provable: bool = False
     observe: Observer | None = None
     timings: tuple[Timing, ...] = field(default=())
 
@@ -95,9 +98,11 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         findings_limit=max(options.findings_limit, sum(item.count for item in declared.quarantined) + 1),
         show_values=options.show_values,
         spill_directory=options.spill_directory,
+        provable=options.provable,
         observe=options.observe,
     )
-    results = [_table_result(source, target, pair, compare_options, declared) for pair in mapping.tables]
+    profiles = {pair.pair: pair.profile() for pair in mapping.tables}
+    results = [_table_result(source, target, pair, compare_options, declared, profiles) for pair in mapping.tables]
     results += strangers
     quarantined, unfounded = _believed(_approve_quarantined(declared, options), results)
     results = [_cut(result, options.findings_limit) for result in results]
@@ -128,7 +133,6 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         started=started,
         ended=_now(),
     )
-    profiles = {pair.pair: pair.profile() for pair in mapping.tables}
     return Verified(result.model_copy(update={"verdict": decide_result(result).verdict}), profiles)
 
 
@@ -179,9 +183,17 @@ def _present(mapping: Mapping, source: OpenSide, target: OpenSide) -> Mapping:
 
 
 def _table_result(
-    source: OpenSide, target: OpenSide, mapping: TableMapping, options: Options, declared: Declared
+    source: OpenSide,
+    target: OpenSide,
+    mapping: TableMapping,
+    options: Options,
+    declared: Declared,
+    profiles: dict[str, str],
 ) -> TableResult:
-    """Compares one pair; a table that is absent or unreadable gets the outcome that says so."""
+    """Compares one pair; a table that is absent or unreadable gets the outcome that says so.
+
+    `profiles` receives the profile under which the rows were compared, its key included.
+    """
     names = {"source": str(mapping.source), "target": str(mapping.target)}
     source_table = next((table for table in source.catalog.tables if table.name == mapping.source), None)
     target_table = next((table for table in target.catalog.tables if table.name == mapping.target), None)
@@ -201,6 +213,7 @@ def _table_result(
         return TableResult(**names, outcome="not_comparable", not_comparable_columns=excluded)
     key, unique = shared_key(source_table, target_table, mapping.columns, mapping.key)
     complete = mapping.model_copy(update={"key": key, "unique": unique})
+    profiles[mapping.pair] = complete.profile()
     pair = Pair(source.database, target.database, source_table, target_table, complete)
     result = compare_table(pair, options)
     dropped = [
@@ -385,6 +398,7 @@ def verify_databases(
     out: Path | None,
     accept_loss: tuple[str, ...],
     show_values: bool,
+    provable: bool = False,
     settings: Settings,
     progress: Observer | None,
     prompt: Prompt | None = None,
@@ -402,6 +416,7 @@ def verify_databases(
         out: Folder for certificate, report and public key; `verifications/RUN` in the settings' home if None.
         accept_loss: Rules whose losses the operator accepts here and now.
         show_values: Whether findings hold values.
+        provable: Whether each table's rows are put under a Merkle tree, so that single ones can be proven later.
         settings: Where keys, state and spilled digests live, and how many findings are listed.
         progress: Called for each pass with its counters.
         prompt: Asks a person for a password; None where nobody is there.
@@ -424,6 +439,7 @@ def verify_databases(
             show_values=show_values,
             findings_limit=settings.findings_per_table,
             spill_directory=settings.make_spill_directory(),
+            provable=provable,
             observe=progress,
         )
         if meanwhile:

@@ -5,6 +5,7 @@ pub mod digests;
 pub mod errors;
 pub mod loader;
 pub mod postgres;
+pub mod proofs;
 pub mod rows;
 pub mod seals;
 pub mod sqlite;
@@ -28,5 +29,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     digests::register(module)?;
     survey::register(module)?;
     loader::register(module)?;
+    proofs::register(module)?;
     seals::register(module)
 }

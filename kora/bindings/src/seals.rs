@@ -6,16 +6,16 @@ use kora_core::seal;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::errors::IntoPython;
+use crate::errors::SealIntoPython;
 
 #[pyfunction]
 fn generate_signing_key(py: Python<'_>) -> PyResult<Bound<'_, PyBytes>> {
-    Ok(PyBytes::new(py, &seal::generate_signing_key().into_python()?))
+    Ok(PyBytes::new(py, &seal::generate_signing_key().sealed()?))
 }
 
 #[pyfunction]
 fn public_key<'py>(py: Python<'py>, signing_key: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-    Ok(PyBytes::new(py, &seal::public_key(signing_key).into_python()?))
+    Ok(PyBytes::new(py, &seal::public_key(signing_key).sealed()?))
 }
 
 #[pyfunction]
@@ -27,7 +27,7 @@ fn key_id(public: &[u8]) -> String {
 fn sign<'py>(py: Python<'py>, signing_key: &[u8], payload_type: &str, payload: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
     Ok(PyBytes::new(
         py,
-        &seal::sign(signing_key, payload_type, payload).into_python()?,
+        &seal::sign(signing_key, payload_type, payload).sealed()?,
     ))
 }
 
@@ -43,7 +43,7 @@ fn sha256(data: &[u8]) -> String {
 
 #[pyfunction]
 fn sha256_file(py: Python<'_>, path: PathBuf) -> PyResult<String> {
-    py.detach(|| seal::sha256_file(&path)).into_python()
+    py.detach(|| seal::sha256_file(&path)).sealed()
 }
 
 /// Adds this room's names to the module.

@@ -303,6 +303,9 @@ def sign(signing_key: bytes, payload_type: str, payload: bytes) -> bytes:
     """Ed25519 over the DSSE pre-authentication encoding."""
 
 def verify_signature(public: bytes, payload_type: str, payload: bytes, signature: bytes) -> bool: ...
+def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
+    """DSSE's encoding: what is signed."""
+
 def sha256(data: bytes) -> str: ...
 def sha256_file(path: str) -> str: ...
 
@@ -344,6 +347,11 @@ def check_row_proof(
 
     Gives `inclusion` or `absence`, source, target, how many equal rows, and the row's or the absent key's cells.
     Raises `NotAuthentic`, `MalformedInput`, `LimitExceeded`; `InvalidRequest` for an absence without a proof key."""
+
+def check_certificate(
+    data: bytes, what: str, keys: Sequence[bytes], threshold: int | None = None
+) -> tuple[str | None, int]:
+    """What `kora-check` finds: verdict and exit code. `kora.evidence.certificate.check` is an independent reader."""
 
 def log_key(origin: str, public: bytes) -> str:
     """A log's public key as C2SP writes it: name+hash+base64."""

@@ -7,8 +7,9 @@ use kora_core::error::{Error, Result};
 use kora_core::log_files::LogFolder;
 use kora_core::program::RowProgram;
 use kora_core::row_tree::{self, key_candidates, RowTreePass};
-use kora_seal::certificate::CertifiedTree;
+use kora_seal::certificate::{CertifiedTree, Checker};
 use kora_seal::encoding::digest_from_hex;
+use kora_seal::envelope::PublicKey;
 use kora_seal::note::NoteKey;
 use kora_seal::row_proof::{Evidence, RowProof};
 use kora_seal::tiles;
@@ -196,11 +197,29 @@ fn check_log_proof(data: &[u8], what: &str, file: &[u8], log_key: &str) -> PyRes
     Ok((state.origin, proof.index, state.size))
 }
 
+#[pyfunction]
+#[pyo3(signature = (data, what, keys, threshold=None))]
+fn check_certificate(
+    data: &[u8],
+    what: &str,
+    keys: Vec<Vec<u8>>,
+    threshold: Option<usize>,
+) -> PyResult<(Option<String>, u8)> {
+    let wrong = |_| to_python(Error::Usage("a public key has 32 bytes".into()));
+    let keys = keys
+        .into_iter()
+        .map(|key| key.try_into().map(PublicKey::new).map_err(wrong));
+    let checker = Checker::new(keys.collect::<PyResult<_>>()?, threshold).sealed()?;
+    let checked = checker.check(data, what).sealed()?;
+    Ok((checked.verdict, checked.exit_code))
+}
+
 /// Adds this room's names to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<RowTree>()?;
     module.add_function(wrap_pyfunction!(build_row_tree, module)?)?;
     module.add_function(wrap_pyfunction!(check_row_proof, module)?)?;
+    module.add_function(wrap_pyfunction!(check_certificate, module)?)?;
     module.add_function(wrap_pyfunction!(log_key, module)?)?;
     module.add_function(wrap_pyfunction!(log_create, module)?)?;
     module.add_function(wrap_pyfunction!(log_entry, module)?)?;

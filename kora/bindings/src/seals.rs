@@ -37,6 +37,11 @@ fn verify_signature(public: &[u8], payload_type: &str, payload: &[u8], signature
 }
 
 #[pyfunction]
+fn pre_authentication_encoding<'py>(py: Python<'py>, payload_type: &str, payload: &[u8]) -> Bound<'py, PyBytes> {
+    PyBytes::new(py, &seal::pre_authentication_encoding(payload_type, payload))
+}
+
+#[pyfunction]
 fn sha256(data: &[u8]) -> String {
     seal::sha256(data)
 }
@@ -53,6 +58,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(key_id, module)?)?;
     module.add_function(wrap_pyfunction!(sign, module)?)?;
     module.add_function(wrap_pyfunction!(verify_signature, module)?)?;
+    module.add_function(wrap_pyfunction!(pre_authentication_encoding, module)?)?;
     module.add_function(wrap_pyfunction!(sha256, module)?)?;
     module.add_function(wrap_pyfunction!(sha256_file, module)?)
 }

@@ -3,6 +3,9 @@
 //! A reader is told the verdict, the files that the statement is about and the row trees that it vouches for; all else
 //! in it is for people. `docs/formats/certificate.md` is the specification.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
 use crate::canonical::{parse, Value};
 use crate::encoding::digest_from_hex;
 use crate::envelope::{Envelope, PublicKey};
@@ -17,16 +20,28 @@ pub const FINGERPRINT_TYPE: &str = "application/vnd.sensei.fingerprint+json";
 /// What is said of data that hold no verdict.
 const NO_VERDICT_EXIT_CODE: u8 = 3;
 
-/// Verdict, the exit codes that may go with it, and how its claim begins.
+/// Verdict, the exit codes that may go with it, and its claim, word for word.
 const VERDICTS: [(&str, &[i128], &str); 4] = [
-    ("equivalent", &[0], "the stored data are equal under KCF-1;"),
+    (
+        "equivalent",
+        &[0],
+        "the stored data are equal under KCF-1; behaviour was not run",
+    ),
     (
         "equivalent_with_declared_loss",
         &[0, 5],
-        "the stored data are equal under KCF-1 but for the declared losses;",
+        "the stored data are equal under KCF-1 but for the declared losses; behaviour was not run",
     ),
-    ("different", &[1], "the stored data differ under KCF-1;"),
-    ("not_proven", &[3], "nothing is concluded:"),
+    (
+        "different",
+        &[1],
+        "the stored data differ under KCF-1; behaviour was not run",
+    ),
+    (
+        "not_proven",
+        &[3],
+        "nothing is concluded: part of the data could not be compared; behaviour was not run",
+    ),
 ];
 
 /// The tree over a certified table's rows, as the certificate states it.
@@ -47,8 +62,10 @@ pub struct CertifiedTree {
 /// A file that a statement is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
-    /// Its plain name.
+    /// Its plain name, to be shown.
     pub name: String,
+    /// Its name as a file system has it; None where no file can have it.
+    pub file: Option<OsString>,
     /// Its SHA-256, hex.
     pub sha256: String,
 }
@@ -157,7 +174,7 @@ fn read_verdict(predicate: &Value<'_>, what: &str) -> Result<(String, u8)> {
     let known = VERDICTS.iter().find(|(verdict, codes, claim)| {
         text("verdict") == verdict.as_bytes()
             && exit_code.is_some_and(|code| codes.contains(&code))
-            && text("claim").starts_with(claim.as_bytes())
+            && text("claim") == claim.as_bytes()
     });
     match (known, exit_code) {
         (Some((verdict, _, _)), Some(code)) => Ok(((*verdict).to_owned(), code as u8)),
@@ -170,14 +187,39 @@ fn read_verdict(predicate: &Value<'_>, what: &str) -> Result<(String, u8)> {
 
 fn read_subject(subject: &Value<'_>, what: &str) -> Result<Subject> {
     let wrong = || Error::NotAuthentic(format!("{what} names a file by what is not a plain file name"));
-    let text = |value: Option<&Value<'_>>| value.and_then(Value::as_text).map(<[u8]>::to_vec).ok_or_else(wrong);
-    let name = String::from_utf8(text(subject.get("name"))?).map_err(|_| wrong())?;
-    let digest = text(subject.get("digest").and_then(|digest| digest.get("sha256")))?;
-    if name.contains('/') || name.contains('\0') || matches!(name.as_str(), "" | "." | "..") {
+    let name = subject.get("name").and_then(Value::as_text).ok_or_else(wrong)?;
+    let digest = subject.get("digest").and_then(|digest| digest.get("sha256"));
+    let digest = digest.and_then(Value::as_text).ok_or_else(wrong)?;
+    if name.contains(&b'/') || matches!(name, b"" | b"." | b"..") {
         return Err(wrong());
     }
-    let sha256 = String::from_utf8(digest).map_err(|_| wrong())?;
-    Ok(Subject { name, sha256 })
+    Ok(Subject {
+        name: String::from_utf8_lossy(name).into_owned(),
+        file: file_name(name),
+        sha256: String::from_utf8_lossy(digest).into_owned(),
+    })
+}
+
+/// A file's name from a statement's text: there a byte that is not UTF-8 stands as the surrogate U+DC00 + byte.
+fn file_name(text: &[u8]) -> Option<OsString> {
+    let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text);
+    while let Some((first, behind)) = rest.split_first() {
+        rest = behind;
+        match (first, behind) {
+            (0, _) => return None,
+            (0xed, [second @ 0xa0..=0xbf, third, after @ ..]) => {
+                let code = 0xd000 | u16::from(second & 0x3f) << 6 | u16::from(third & 0x3f);
+                bytes.push(
+                    u8::try_from(code.checked_sub(0xdc00)?)
+                        .ok()
+                        .filter(|byte| *byte >= 0x80)?,
+                );
+                rest = after;
+            }
+            _ => bytes.push(*first),
+        }
+    }
+    Some(OsString::from_vec(bytes))
 }
 
 fn read_tree(table: &Value<'_>, what: &str) -> Result<Option<CertifiedTree>> {
@@ -198,4 +240,21 @@ fn read_tree(table: &Value<'_>, what: &str) -> Result<Option<CertifiedTree>> {
         root: digest("root")?,
         key_commitment: digest("key_commitment")?,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_named_by_its_own_bytes() {
+        assert_eq!(file_name("plan é.yaml".as_bytes()), Some("plan é.yaml".into()));
+        assert_eq!(
+            file_name(b"caf\xed\xb3\xa9"),
+            Some(OsString::from_vec(b"caf\xe9".to_vec()))
+        );
+        assert_eq!(file_name(b"\xed\xa0\xbd"), None);
+        assert_eq!(file_name(b"\xed\xb0\xa9"), None);
+        assert_eq!(file_name(b"a\0b"), None);
+    }
 }

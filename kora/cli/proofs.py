@@ -38,7 +38,7 @@ def prove(
     URL is one of the certified databases in its certified state; the table is read once. The proof shows this row and
     no other. It needs the key of the run in $SENSEI_HOME. In a table without a key, give each column's value.
 
-    \\b
+    \b
     Example:
       kora prove duckdb:///clinic.duckdb --table patient --key 4711 --cert evidence/certificate.json -o row.proof
     """
@@ -71,7 +71,7 @@ def check_proof(
 
     Exit 0: it holds, whatever the certificate's verdict is; 2: it does not.
 
-    \\b
+    \b
     Example:
       kora check-proof row.proof evidence/certificate.json --key evidence/signer.pub
     """

@@ -15,7 +15,7 @@ def log() -> None:
     Each file in it gets a small proof that ships beside it; `kora check CERT --key … --log-key log.pub` checks both
     without a network. A site's own log can be rewritten by whoever holds its key: keep printed checkpoints.
 
-    \\b
+    \b
     Example:
       kora log init /srv/log --origin clinic.example/log
       kora log append /srv/log evidence/certificate.json
@@ -31,7 +31,7 @@ def log() -> None:
 def init(folder: Path, origin: str, as_json: bool) -> int:
     """Begin an empty log in FOLDER. Its private key is $SENSEI_HOME/keys/log.pem.
 
-    \\b
+    \b
     Example:
       kora log init /srv/log --origin clinic.example/log
     """
@@ -52,7 +52,7 @@ def init(folder: Path, origin: str, as_json: bool) -> int:
 def append(folder: Path, files: tuple[Path, ...], as_json: bool) -> int:
     """Append certificates or fingerprints by their digests; each gets its FILE.tlog-proof beside it.
 
-    \\b
+    \b
     Example:
       kora log append /srv/log evidence/certificate.json
     """
@@ -73,7 +73,7 @@ def append(folder: Path, files: tuple[Path, ...], as_json: bool) -> int:
 def prove_entry(folder: Path, file: Path, output: Path | None, as_json: bool) -> int:
     """Write the proof that FILE stands in the log, under its newest checkpoint.
 
-    \\b
+    \b
     Example:
       kora log prove /srv/log evidence/certificate.json
     """
@@ -93,7 +93,7 @@ def prove_entry(folder: Path, file: Path, output: Path | None, as_json: bool) ->
 def check_log(folder: Path, log_key: Path, since: Path | None, as_json: bool) -> int:
     """Check a whole log: every entry, every tile, its signature, and that nothing was taken out since a checkpoint.
 
-    \\b
+    \b
     Example:
       kora log check /srv/log --log-key log.pub --since checkpoint-of-march
     """

@@ -45,9 +45,10 @@ impl Frontier {
     pub fn push_subtree(&mut self, height: u32, root: Hash) {
         let (mut height, mut root) = (height, root);
         self.size = self.size.saturating_add(1_u64.checked_shl(height).unwrap_or(u64::MAX));
-        while let Some((_, left)) = self.subtrees.pop_if(|(last, _)| *last == height) {
-            root = node_hash(&left, &root);
+        while let Some((_, left)) = self.subtrees.last().filter(|(last, _)| *last == height) {
+            root = node_hash(left, &root);
             height += 1;
+            self.subtrees.pop();
         }
         self.subtrees.push((height, root));
     }

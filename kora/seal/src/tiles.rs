@@ -145,12 +145,9 @@ impl<'s, S: TileStore> Log<'s, S> {
         let path = tile_path(Kind::Hashes(level), index);
         let total = level_size(self.size, level);
         let data = self.tile(&path, total, index, size_of::<Hash>())?;
-        let (hashes, rest) = data.as_chunks::<32>();
+        let hashes = split_hashes(&data).ok_or_else(|| damaged(&path))?;
         let wanted = width(total, index) as usize;
-        if !rest.is_empty() || hashes.len() < wanted {
-            return Err(damaged(&path));
-        }
-        Ok(hashes[..wanted].to_vec())
+        hashes.get(..wanted).map(<[_]>::to_vec).ok_or_else(|| damaged(&path))
     }
 
     /// The bytes of a tile: full, or as wide as this size has it; where that one is gone, the full one.
@@ -172,6 +169,12 @@ impl<'s, S: TileStore> Log<'s, S> {
         };
         partial.map_or_else(whole, Ok)
     }
+}
+
+/// A tile's bytes as hashes; None where the last one is cut.
+fn split_hashes(data: &[u8]) -> Option<Vec<Hash>> {
+    let pieces = data.chunks(size_of::<Hash>());
+    pieces.map(|piece| piece.try_into().ok()).collect()
 }
 
 /// Hashes of tile `index` on a level that has `total`.
@@ -320,7 +323,8 @@ fn completed(store: &impl TileStore, level: u32, before: u64, after: u64) -> Res
             let limit = TILE_WIDTH as usize * size_of::<Hash>();
             let data = store.read(&path, limit)?.ok_or_else(|| damaged(&path))?;
             let mut tree = Frontier::default();
-            data.as_chunks::<32>().0.iter().for_each(|hash| tree.push(*hash));
+            let hashes = split_hashes(&data).ok_or_else(|| damaged(&path))?;
+            hashes.into_iter().for_each(|hash| tree.push(hash));
             Ok(tree.root())
         })
         .collect()

@@ -1,7 +1,7 @@
 """The Rust core, as Python sees it. Long calls release the GIL; errors are `kora.errors` exceptions."""
 
-from collections.abc import Sequence
-from typing import Literal, Protocol, Self, TypeAlias, final
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, Protocol, Self, TypeAlias, final
 
 _Scalar: TypeAlias = None | bool | int | float | str | bytes
 _Side: TypeAlias = Literal["source", "target"]
@@ -38,11 +38,28 @@ class PostgresConnection:
     sslrootcert, sslcert, sslkey, connect_timeout, application_name, options: as libpq understands them."""
     def __new__(cls, settings: dict[str, str]) -> Self: ...
     def execute(self, sql: str) -> None: ...
-    def query(self, sql: str) -> list[tuple[str | None, ...]]:
-        """Simple-protocol query; every value as text."""
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """The rows of the last statement that has any. Booleans, integers, floats, bytea and one-dimensional arrays of
+        them and of texts come as such, every other value as its text."""
     @property
     def idle(self) -> bool:
         """Whether no stream of rows holds it."""
+    def close(self) -> None: ...
+
+@final
+class MysqlConnection:
+    """A reading session with MariaDB or MySQL. `settings`: host, port, socket (a path, instead of both), user, password,
+    database, ssl-mode, ssl-ca, ssl-cert, ssl-key: as MySQL's clients understand them; connect_timeout in seconds."""
+    def __new__(cls, settings: dict[str, str]) -> Self: ...
+    def execute(self, sql: str) -> None: ...
+    def query(self, sql: str) -> list[tuple[str | None, ...]]:
+        """A statement in the text protocol; every value as text."""
+    @property
+    def idle(self) -> bool:
+        """Whether no stream of rows holds it."""
+    @property
+    def server_version(self) -> str:
+        """As `10.11.6-MariaDB`; empty once it is closed."""
     def close(self) -> None: ...
 
 # --- rows ----------------------------------------------------------------------------------------------------------
@@ -63,8 +80,16 @@ def sqlite_rows(connection: SqliteConnection, sql: str, parameters: Sequence[_Sc
 def postgres_rows(connection: PostgresConnection, query: str, types: Sequence[str]) -> RowStream:
     """`query` is a SELECT; it is wrapped in COPY (…) TO STDOUT (FORMAT BINARY). `types`: pg_type names per column."""
 
+def mysql_rows(connection: MysqlConnection, query: str, types: Sequence[str]) -> RowStream:
+    """`query` is prepared and read in the binary protocol. `types`, one per column: `integer`, `decimal`, `float`,
+    `bit(N)`, `date`, `time`, `datetime`, `timestamp`, `bytes`, `uuid`, `text:CHARSET`, `json:CHARSET`, `enum:CHARSET`,
+    `marked enum:CHARSET`; empty for what the result set says. No types at all: every column as it says."""
+
 def arrow_rows(stream: _GivesArrow, types: Sequence[str]) -> RowStream:
     """`types`: DuckDB type names per column, for what Arrow does not say (JSON, UUID, TIMETZ, ENUM, BIT)."""
+
+def arrow_windows(streams: Iterable[_GivesArrow], types: Sequence[str]) -> RowStream:
+    """Several streams as one; each is asked for only when the one before it was read to its end, in that thread."""
 
 @final
 class CsvFile:
@@ -135,7 +160,7 @@ class TableDigest:
         """Σ row digest mod 2²⁵⁶, 32 bytes little-endian."""
     @property
     def root(self) -> bytes | None:
-        """BLAKE3 of the LtHash state, 32 bytes, where asked for."""
+        """BLAKE3 of the sorted row digests and their multiplicities, 32 bytes, where asked for."""
     @property
     def tallies(self) -> str:
         """JSON list, per compared column: {pair, read, disobeyed, policies: {rule: changed}}."""
@@ -147,11 +172,11 @@ def digest_rows(
     key: DigestKey,
     *,
     root_key: DigestKey | None = None,
-    unique: bool = False,
     spill_directory: str | None = None,
     progress: Progress | None = None,
 ) -> TableDigest:
-    """One pass. `root_key`: also the LtHash root under that key. `unique`: each row's multiplicity is 1 by right."""
+    """One pass. `root_key`: also the root under that key; row digests beyond 64 MiB then go to
+    `spill_directory` (the system's temporary folder if None)."""
 
 @final
 class Difference:
@@ -244,14 +269,14 @@ def survey_rows(stream: RowStream, *, progress: Progress | None = None) -> str:
 class Loader:
     """Turns a stream of source rows into batches in the target's own encoding.
 
-    `target_types`: pg_type names, DuckDB types or SQLite affinities, by `encoding`.
+    `target_types`: pg_type names, DuckDB types, SQLite affinities or MariaDB types, by `encoding`.
     `raw_digest` is over the source rows exactly as read, before any rule.
     """
     def __new__(
         cls,
         stream: RowStream,
         profile: str,
-        encoding: Literal["postgres_copy", "arrow", "sqlite"],
+        encoding: Literal["postgres_copy", "arrow", "sqlite", "mysql_load_data"],
         target_types: Sequence[str],
         key: DigestKey,
         *,
@@ -274,6 +299,9 @@ class Batch:
     @property
     def row_count(self) -> int: ...
     @property
+    def byte_count(self) -> int:
+        """Bytes of the encoded rows, about."""
+    @property
     def rejected(self) -> list[tuple[int, str, str, str]]:
         """Ordinal of the row in the stream, key text, column pair, reason."""
     def ordinals(self) -> list[int]: ...
@@ -282,11 +310,34 @@ class Batch:
     def postgres_copy(self, start: int = 0, stop: int | None = None, *, without: Sequence[int] = ...) -> memoryview:
         """A complete COPY BINARY stream of rows [start, stop) except `without`."""
     def arrow(self, start: int = 0, stop: int | None = None, *, without: Sequence[int] = ...) -> ArrowStream: ...
+    def mysql_load_data(self, start: int = 0, stop: int | None = None, *, without: Sequence[int] = ...) -> memoryview:
+        """The lines of rows [start, stop) except `without`, as LOAD DATA of MariaDB and MySQL reads them."""
+    def mysql_tuples(
+        self,
+        start: int = 0,
+        stop: int | None = None,
+        *,
+        without: Sequence[int] = ...,
+        converted: Sequence[int] = ...,
+    ) -> bytes:
+        """The same rows as the tuples behind INSERT … VALUES; the columns in `converted` are handed over as text."""
+    @property
+    def longest_line(self) -> int:
+        """Bytes of the longest line for LOAD DATA; 0 in another encoding."""
     def insert_sqlite(self, connection: SqliteConnection, insert_sql: str) -> list[tuple[int, str]]:
         """Inserts row by row; a refused row is left out and returned with the engine's reason."""
 
 def raw_digest(stream: RowStream, key: DigestKey, *, progress: Progress | None = None) -> tuple[int, bytes]:
     """Rows and Σ of raw row digests: what a checkpoint holds."""
+
+@final
+class RawTally:
+    """Digests rows exactly as read, before any rule, while somebody else consumes them."""
+    def __new__(cls, key: DigestKey) -> Self: ...
+    def watch(self, stream: RowStream) -> RowStream:
+        """The same rows; each is counted here when it is read."""
+    def total(self) -> tuple[int, bytes]:
+        """Rows so far and Σ of their raw digests: what `raw_digest` gives of the same rows."""
 
 # --- seals ---------------------------------------------------------------------------------------------------------
 

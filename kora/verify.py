@@ -33,6 +33,7 @@ from kora.comparison.result import (
     Timing,
     VerificationResult,
 )
+from kora.comparison.source_log import SourceWitness
 from kora.comparison.structure import structure_losses
 from kora.databases.address import parse_address
 from kora.databases.base import Database, Selection
@@ -41,6 +42,7 @@ from kora.databases.secrets import Prompt, resolve
 from kora.errors import InvalidRequest
 from kora.evidence.artifacts import Artifacts, write_artifacts
 from kora.evidence.signing import KeyStore
+from kora.evidence.transparency import log_certificate
 from kora.evidence.verdict import decide_result
 from kora.settings import Settings
 
@@ -101,11 +103,17 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         provable=options.provable,
         observe=options.observe,
     )
+    witness = SourceWitness(declared.source_log, options.migration_key) if declared.source_log else None
     profiles = {pair.pair: pair.profile() for pair in mapping.tables}
-    results = [_table_result(source, target, pair, compare_options, declared, profiles) for pair in mapping.tables]
+    results = [
+        _table_result(source, target, pair, compare_options, declared, witness, profiles) for pair in mapping.tables
+    ]
     results += strangers
     quarantined, unfounded = _believed(_approve_quarantined(declared, options), results)
     results = [_cut(result, options.findings_limit) for result in results]
+    logged, disobeyed = (
+        witness.judge(source.database, source.catalog, sha256=declared.source_log_sha256) if witness else (None, [])
+    )
     orphans = find_orphans(source.database, source.catalog)
     structure = structure_losses(
         source.catalog,
@@ -125,7 +133,8 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         losses=ledger,
         quarantined=quarantined,
         recounts=_recounts(results, declared),
-        not_checked=(*_not_checked(source, target, mapping, declared), *unfounded),
+        not_checked=(*_not_checked(source, target, mapping, declared), *unfounded, *disobeyed),
+        logged=logged,
         seconds=seconds,
         timings=(*options.timings, Timing(stage="verify", seconds=seconds, rows=rows)),
         key_id=options.migration_key.key_id,
@@ -188,6 +197,7 @@ def _table_result(
     mapping: TableMapping,
     options: Options,
     declared: Declared,
+    witness: SourceWitness | None,
     profiles: dict[str, str],
 ) -> TableResult:
     """Compares one pair; a table that is absent or unreadable gets the outcome that says so.
@@ -214,7 +224,8 @@ def _table_result(
     key, unique = shared_key(source_table, target_table, mapping.columns, mapping.key)
     complete = mapping.model_copy(update={"key": key, "unique": unique})
     profiles[mapping.pair] = complete.profile()
-    pair = Pair(source.database, target.database, source_table, target_table, complete)
+    tally = witness.tally(source_table, [column.source for column in complete.columns]) if witness else None
+    pair = Pair(source.database, target.database, source_table, target_table, complete, tally)
     result = compare_table(pair, options)
     dropped = [
         name for name in unmatched_columns(source_table, mapping) if (mapping.source, name) not in declared.dropped
@@ -393,6 +404,7 @@ def verify_databases(
     *,
     mapping_file: Path | None,
     plan_file: Path | None,
+    quarantine_file: Path | None = None,
     tables: tuple[str, ...],
     exclude: tuple[str, ...],
     out: Path | None,
@@ -411,6 +423,7 @@ def verify_databases(
         target: URL of the one that was moved to.
         mapping_file: A map; without one, and without a plan, names decide.
         plan_file: A plan of which only the mapping and the approvals are read.
+        quarantine_file: Rows that a load set aside; with a plan, else the file that a run left beside it.
         tables: Patterns of source tables to compare; all if empty. Narrowed on the target through the mapping.
         exclude: Patterns of tables left out on both sides.
         out: Folder for certificate, report and public key; `verifications/RUN` in the settings' home if None.
@@ -425,7 +438,7 @@ def verify_databases(
     Raises:
         SenseiError: Nothing could be compared; differences are never raised.
     """
-    declared = read_declared(mapping_file, plan_file)
+    declared = read_declared(mapping_file, plan_file, quarantine_file)
     run_id = f"verify-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{token_hex(3)}"
     keys = KeyStore(settings.home_directory)
     with ExitStack() as stack:
@@ -454,6 +467,7 @@ def verify_databases(
         plan_bytes=plan_file.read_bytes() if plan_file else None,
         profiles=verified.profiles,
     )
+    log_certificate(settings.transparency_log, artifacts.certificate, keys)
     return verified.result, artifacts
 
 
@@ -503,6 +517,7 @@ def _narrow(
         if table.name in chosen[1]
         or (table.name not in paired[1] and not selection.tables and without.includes(table.name))
     )
+    named = {str(name) for name in chosen[0]}
     gone = {table.name for table in left.catalog.tables} - {table.name for table in sources}
     catalog = replace(
         left.catalog,
@@ -513,5 +528,9 @@ def _narrow(
     return (
         replace(left, catalog=catalog),
         replace(right, catalog=replace(right.catalog, tables=targets)),
-        replace(declared, mapping=Mapping(tables=kept)),
+        replace(
+            declared,
+            mapping=Mapping(tables=kept),
+            quarantined=tuple(row for row in declared.quarantined if row.table in named),
+        ),
     )

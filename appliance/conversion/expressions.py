@@ -12,7 +12,13 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, SqlglotError
 
-SQLGLOT_DIALECTS = {"sqlite": "sqlite", "duckdb": "duckdb", "postgresql": "postgres", "csv": "duckdb"}
+SQLGLOT_DIALECTS = {
+    "sqlite": "sqlite",
+    "duckdb": "duckdb",
+    "postgresql": "postgres",
+    "mariadb": "mysql",
+    "csv": "duckdb",
+}
 _Found = TypeVar("_Found")
 _NOT_UNDERSTOOD = (exp.Command, exp.Placeholder, exp.Parameter)
 
@@ -87,6 +93,8 @@ def _converted(tree: exp.Expr, source: str, target: str, scope: Scope) -> exp.Ex
     tree = tree.transform(lambda node: _rename_column(node, scope))
     if source != target:
         tree = tree.transform(lambda node: _without_source_casts(node, source))
+    if source != target == "mariadb":
+        tree = tree.transform(_without_decimal_casts)
     return tree
 
 
@@ -164,6 +172,13 @@ def _without_source_casts(node: exp.Expr, source: str) -> exp.Expr:
     if source != "postgresql" or not isinstance(node, exp.Cast) or not isinstance(node.this, exp.Literal):
         return node
     return node.this if node.this.is_string and node.to.this in exp.DataType.TEXT_TYPES else node
+
+
+def _without_decimal_casts(node: exp.Expr) -> exp.Expr:
+    """`x::numeric` keeps every digit, but MariaDB's `CAST(x AS DECIMAL)` rounds to whole numbers."""
+    if isinstance(node, exp.Cast) and node.to.this == exp.DataType.Type.DECIMAL and not node.to.expressions:
+        return node.this
+    return node
 
 
 def _write(tree: exp.Expr, source: str, target: str) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from appliance.engines.rehearse import Execute
 from appliance.loading.base import TargetWriter
 from appliance.loading.duckdb import DuckDBWriter
+from appliance.loading.locks import advisory_lock, file_lock
 from appliance.loading.scratch import duckdb_scratch, postgresql_scratch, sqlite_scratch
 from appliance.loading.sqlite import SqliteWriter
 from kora.databases.address import Address
@@ -31,6 +32,10 @@ class Target(Protocol):
 
     address: Address
 
+    def lock(self) -> AbstractContextManager[None]:
+        """Held by one run at a time, by whatever name it knows this target. Raises `Busy`."""
+        ...
+
     def writer(self) -> TargetWriter:
         """A new writing session."""
         ...
@@ -47,8 +52,16 @@ class Target(Protocol):
         """A place on the real engine where DDL can be tried."""
         ...
 
-    def preflight(self, needed_bytes: int, schemas: tuple[str, ...]) -> None:
-        """Checks rights, in the database and in these schemas, and room. Raises with the exact GRANT or figure."""
+    def preflight(self, needed_bytes: int, schemas: tuple[str, ...]) -> tuple[str, ...]:
+        """Checks rights, in the database and in these schemas, and room. Raises with the exact GRANT or figure.
+
+        Returns:
+            What an operator should know, though it stops nothing.
+        """
+        ...
+
+    def sweep(self) -> None:
+        """Removes what the rehearsal of a killed run left on a server."""
         ...
 
     def remove_if_ours(self) -> str:
@@ -64,12 +77,17 @@ def open_target(address: Address, secret: Secret) -> Target:
     """
     if address.engine == "postgresql":
         return PostgresTarget(address, secret)
+    if address.engine == "mariadb":
+        from appliance.loading.mariadb_target import MariadbTarget
+
+        return MariadbTarget(address, secret)
     if address.engine == "duckdb" and address.path is not None:
         return DuckDBTarget(address, secret, Path(address.path))
     if address.engine == "sqlite" and address.path is not None:
         return SqliteTarget(address, secret, Path(address.path))
     raise InvalidRequest(
-        f"{address}: nothing can be migrated into {address.engine}", hint="targets are sqlite, duckdb and postgresql"
+        f"{address}: nothing can be migrated into {address.engine}",
+        hint="targets are sqlite, duckdb, postgresql and mariadb",
     )
 
 
@@ -79,6 +97,10 @@ class _FileTarget:
     def __init__(self, address: Address, secret: Secret, path: Path) -> None:
         self.address, self._secret, self._path = address, secret, path
 
+    def lock(self) -> AbstractContextManager[None]:
+        """A lock file beside the database."""
+        return file_lock(self._path, str(self.address))
+
     def exists(self) -> bool:
         """Whether the file is there and not empty."""
         return self._path.exists() and self._path.stat().st_size > 0
@@ -87,7 +109,7 @@ class _FileTarget:
         """The stored data."""
         return open_database(self.address, role="target", secret=self._secret)
 
-    def preflight(self, needed_bytes: int, schemas: tuple[str, ...]) -> None:
+    def preflight(self, needed_bytes: int, schemas: tuple[str, ...]) -> tuple[str, ...]:
         """The folder must be there, writable, and roomy enough."""
         del schemas
         folder = self._path.parent
@@ -106,6 +128,10 @@ class _FileTarget:
                 f"{folder}: {free >> 20} MiB free, about {needed_bytes >> 20} MiB needed",
                 hint="free some disk space, or choose a target on another disk",
             )
+        return ()
+
+    def sweep(self) -> None:
+        """A rehearsal in memory leaves nothing."""
 
     def remove_if_ours(self) -> str:
         """Deletes the file if nothing stands in it any more."""
@@ -159,20 +185,24 @@ class PostgresTarget:
 
     def _connect(self) -> "psycopg.Connection[tuple[Any, ...]]":
         """A writing session under the same settings as the reader's, password and TLS included."""
-        from psycopg import connect
+        from psycopg import Error, connect
         from psycopg.conninfo import make_conninfo
 
-        from kora.databases.postgresql.errors import translated
+        from kora.databases.postgresql.errors import by_state
         from kora.databases.postgresql.session import first_session
 
         settings, probe = first_session(self.address, self._secret)
         probe.close()
-        with translated(self.address.place):
-            # GSS and environment options would make this session differ from the reader's.
-            conninfo = make_conninfo(
-                "", gssencmode="disable", **{"options": "", **settings, "application_name": "sensei"}
-            )
+        # GSS and environment options would make this session differ from the reader's.
+        conninfo = make_conninfo("", gssencmode="disable", **{"options": "", **settings, "application_name": "sensei"})
+        try:
             return connect(conninfo)
+        except Error as error:
+            raise by_state(error.sqlstate or "", f"postgresql: {self.address.place}: {error}".strip()) from error
+
+    def lock(self) -> AbstractContextManager[None]:
+        """An advisory lock in the database."""
+        return advisory_lock(self._connect, str(self.address))
 
     def exists(self) -> bool:
         """A server that answers is there; whether it does, connecting tells."""
@@ -194,7 +224,7 @@ class PostgresTarget:
         with closing(self._connect()) as connection, postgresql_scratch(connection) as execute:
             yield execute
 
-    def preflight(self, needed_bytes: int, schemas: tuple[str, ...]) -> None:
+    def preflight(self, needed_bytes: int, schemas: tuple[str, ...]) -> tuple[str, ...]:
         """Asks the server for the rights that the load needs."""
         del needed_bytes  # A server does not tell its free space; a full disk is met when it comes, and resumed.
         connection = self._connect()
@@ -225,6 +255,10 @@ class PostgresTarget:
                     )
         finally:
             connection.close()
+        return ()
+
+    def sweep(self) -> None:
+        """A rehearsal is a transaction, which ends with its session."""
 
     def remove_if_ours(self) -> str:
         """A server's database is never ours."""

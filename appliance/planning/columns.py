@@ -11,7 +11,7 @@ from appliance.engines.base import Placement, TargetEngine
 from appliance.planning.decisions import Decisions
 from appliance.planning.model import ColumnPlan, GeneratedPlan, IdentityPlan, SequencePlan
 from appliance.planning.names import TargetNames
-from kora.catalog import Catalog, Column, Name, Sequence, Table
+from kora.catalog import Catalog, Column, Name, Sequence, Table, Type
 from kora.comparison.mapping import Loss, LossClass, Rule
 
 _LOSS_ORDER: tuple[LossClass, ...] = ("lossless", "widened", "narrowed_proven", "lossy_approved", "refused")
@@ -42,8 +42,9 @@ def plan_columns(context: Context, table: Table, surveys: dict[str, ColumnSurvey
     names = context.names.columns[table.name]
     placed: list[tuple[Column, Reading, Placement]] = []
     left_out: dict[str, str] = {}
+    keyed = _keyed(table)
     for column in (_through_domain(context, column) for column in table.columns):
-        survey = surveys.get(column.name, ColumnSurvey())
+        survey = replace(surveys.get(column.name, ColumnSurvey()), keyed=keyed.get(column.name, 0))
         reading = read_column(context.catalog.engine, column, survey)
         placement = _place(context, column, reading, survey)
         if placement.refused:
@@ -51,6 +52,7 @@ def plan_columns(context: Context, table: Table, surveys: dict[str, ColumnSurvey
             context.decisions.refuse("column", f"{table.name}.{column.name}", placement.refused, column.type.declared)
         else:
             placed.append((column, reading, placement))
+    placed = _fit_row(context, placed)
     booleans = frozenset(
         column.name for column, reading, _ in placed if reading.type.kind == "boolean" and column.type.dynamic
     )
@@ -60,6 +62,38 @@ def plan_columns(context: Context, table: Table, surveys: dict[str, ColumnSurvey
         for column, reading, placement in placed
     )
     return PlannedColumns(columns, left_out, scope)
+
+
+def _keyed(table: Table) -> dict[str, int]:
+    """Per column the number of columns in the widest key or reference that it stands in."""
+    keys = [key.columns for key in ([table.primary_key] if table.primary_key else []) + list(table.unique_keys)]
+    keys += [key.columns for key in table.foreign_keys]
+    keys += [tuple(part.column or "" for part in index.parts) for index in table.indexes if index.unique]
+    widest: dict[str, int] = {}
+    for columns in keys:
+        for name in columns:
+            widest[name] = max(widest.get(name, 0), len(columns))
+    return widest
+
+
+def _fit_row(
+    context: Context, placed: list[tuple[Column, Reading, Placement]]
+) -> list[tuple[Column, Reading, Placement]]:
+    """Moves the widest columns out of a row that would be too long, as far as the engine has another place for them."""
+    limit = context.engine.capabilities.row_bytes
+    order = sorted(range(len(placed)), key=lambda index: -placed[index][2].row_bytes)
+    total = sum(placement.row_bytes for _, _, placement in placed)
+    fitted = list(placed)
+    for index in order:
+        column, reading, placement = placed[index]
+        if limit is None or total <= limit:
+            break
+        if placement.off_row:
+            note = "; ".join(filter(None, (placement.note, "moved out of the row, which would be too long")))
+            total -= placement.row_bytes
+            moved = replace(placement, target_type=placement.off_row, wire_type=placement.off_row, note=note)
+            fitted[index] = (column, reading, moved)
+    return fitted
 
 
 def _through_domain(context: Context, column: Column) -> Column:
@@ -74,13 +108,29 @@ def _place(context: Context, column: Column, reading: Reading, survey: ColumnSur
     placement = context.engine.place(reading.type, survey)
     if reading.type.kind == "enum" and placement.wire_type == "enum":
         return _named_enum(context, column, placement)
+    if reading.type.kind == "array" and context.engine.capabilities.enums == "named":
+        return _array_of_enum(context, reading.type, placement)
     return placement
 
 
-def _named_enum(context: Context, column: Column, placement: Placement) -> Placement:
+def _enum_of(context: Context, enum_type: Type) -> Name | None:
+    """The target's name of the enumeration behind a type."""
     for enum, target in context.names.enums.items():
-        if enum.name == column.type.wire or enum.name == column.type.declared.split(".")[-1].strip('"'):
-            return Placement(context.engine.dialect.qualify(target), placement.wire_type)
+        if enum.name == enum_type.wire or enum.name == enum_type.declared.split(".")[-1].strip('"'):
+            return target
+    return None
+
+
+def _array_of_enum(context: Context, array: Type, placement: Placement) -> Placement:
+    """An array whose elements are of an enumeration of the catalog; any other as it was placed."""
+    target = _enum_of(context, array.elements[0]) if array.elements[0].kind == "enum" else None
+    return placement if target is None else Placement(f"{context.engine.dialect.qualify(target)}[]", "array<enum>")
+
+
+def _named_enum(context: Context, column: Column, placement: Placement) -> Placement:
+    target = _enum_of(context, column.type)
+    if target is not None:
+        return Placement(context.engine.dialect.qualify(target), placement.wire_type)
     return Placement("text", "text", Rule(rule="enum_label"), note="its enumeration has no name of its own")
 
 
@@ -93,9 +143,14 @@ def _column(
 ) -> ColumnPlan:
     reading, placement, survey = placed
     subject = f"{table.name}.{column.name}"
-    losses = list(reading.losses) + _nul_losses(context, placement, survey)
+    losses = [
+        *reading.losses,
+        *_nul_losses(context, placement, survey),
+        *_special_losses(context, placement, survey),
+        *_beyond(placement),
+    ]
     context.decisions.lose_values(subject, losses)
-    _collation(context, subject, column)
+    _collation(context, subject, column, placement)
     identity = _identity(context, table, column, survey)
     generated = _generated(context, subject, column, scope)
     nullable = _nullable(column, reading, survey)
@@ -141,8 +196,27 @@ def _nul_losses(context: Context, placement: Placement, survey: ColumnSurvey) ->
     return [Loss(rule="quarantined", subject="", count=survey.with_nul, reason=reason)]
 
 
-def _collation(context: Context, subject: str, column: Column) -> None:
+def _beyond(placement: Placement) -> list[Loss]:
+    """Values that the survey found and the target's type does not hold."""
+    if not placement.quarantined:
+        return []
+    reason = f"{placement.note}; their rows are quarantined"
+    return [Loss(rule="quarantined", subject="", count=placement.quarantined, reason=reason)]
+
+
+def _special_losses(context: Context, placement: Placement, survey: ColumnSurvey) -> list[Loss]:
+    """Rows with values that the target has no place for, where no text stands in for them."""
+    if context.engine.capabilities.special_values or not survey.special or placement.representation:
+        return []
+    what = f"{survey.special:,} values are NaN, infinite or -0.0"
+    reason = f"{what}, which {context.engine.name} cannot store; their rows are quarantined"
+    return [Loss(rule="quarantined", subject="", count=survey.special, reason=reason)]
+
+
+def _collation(context: Context, subject: str, column: Column, placement: Placement) -> None:
     collation = column.type.collation
+    if collation and placement.target_type.endswith(f" collate {collation}"):
+        return
     if not collation or collation.upper() in ("BINARY", "C", "DEFAULT", "POSIX", "UCS_BASIC"):
         return
     reason = f"compared and sorted under {collation} on the source, by code point on the target"
@@ -160,6 +234,8 @@ def _identity(context: Context, table: Table, column: Column, survey: ColumnSurv
     given_out = source.last_value if source and source.last_value is not None else counter.last_value
     last = _furthest(reached, given_out, increment)
     way = context.engine.capabilities.identity
+    if way == "auto_increment":
+        return _auto_increment(context, table, column, IdentityPlan(start=start, increment=increment, last_value=last))
     if way == "rowid":
         return _rowid_identity(context, table, column, last if last != reached else None)
     plan = IdentityPlan(always=bool(source and source.always), start=start, increment=increment, last_value=last)
@@ -176,6 +252,16 @@ def _furthest(reached: int | None, drawn: int | None, increment: int) -> int | N
     """How far a counter came: by what is stored, or by what it gave out and nobody kept."""
     known = [value for value in (reached, drawn) if value is not None]
     return (max if increment > 0 else min)(known) if known else None
+
+
+def _auto_increment(context: Context, table: Table, column: Column, plan: IdentityPlan) -> IdentityPlan | None:
+    """One column of a table, an integer that rises by ones; the others keep their values and are counted no more."""
+    counted = [item.name for item in table.columns if item.identity or sequence_of_default(item.default or "")]
+    if column.name == counted[0] and plan.increment == 1 and column.type.kind in ("integer", "dynamic"):
+        return plan
+    reason = f"{context.engine.name} counts up one integer column of a table, by ones"
+    context.decisions.refuse("identity", f"{table.name}.{column.name}", reason)
+    return None
 
 
 def _rowid_identity(context: Context, table: Table, column: Column, ahead: int | None) -> IdentityPlan | None:

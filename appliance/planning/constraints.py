@@ -39,12 +39,20 @@ def plan_primary_key(context: Context, facts: TableFacts) -> KeyPlan | None:
     if key is None:
         return None
     reason = _key_obstacle(context, facts, key)
+    keyless = [name for name in key.columns if not reason and _is_keyless(context, facts, name)]
+    if keyless:
+        reason = f"{keyless[0]} holds values that are too long for a key of {context.engine.name}"
     empty = [name for name in key.columns if facts.surveys.get(name, ColumnSurvey()).nulls]
     if empty and not reason:
         reason = (
             f"{empty[0]} holds NULL in {facts.surveys[empty[0]].nulls:,} rows, which no primary key of the target may"
         )
     return _key(context, facts, key, "primary key", reason)
+
+
+def _is_keyless(context: Context, facts: TableFacts, name: str) -> bool:
+    column = next(column for column in facts.planned.columns if column.source == name)
+    return column.wire_type in context.engine.capabilities.keyless_types
 
 
 def plan_unique_keys(context: Context, facts: TableFacts) -> tuple[KeyPlan, ...]:
@@ -229,8 +237,10 @@ def _foreign_key(context: Context, references: References, facts: TableFacts, ke
         on_delete=key.on_delete if capabilities.foreign_key_actions else "no_action",
         on_update=key.on_update if capabilities.foreign_key_actions else "no_action",
         match_full=key.match_full and context.engine.name == "postgresql",
-        deferrable=key.deferrable and capabilities.foreign_key_actions,
-        initially_deferred=key.initially_deferred and capabilities.foreign_key_actions,
+        deferrable=key.deferrable and capabilities.foreign_key_actions and capabilities.deferrable_foreign_keys,
+        initially_deferred=key.initially_deferred
+        and capabilities.foreign_key_actions
+        and capabilities.deferrable_foreign_keys,
         validated=not (orphans and capabilities.not_valid_foreign_keys),
         decision="refused" if reason else "carried",
         reason=reason,
@@ -279,7 +289,7 @@ def _unequal_types(facts: TableFacts, parent: TableFacts, key: ForeignKey) -> st
 
 def _family(target_type: str) -> str:
     """Types that compare alike: integers of any width, texts of any length."""
-    base = target_type.split("(", maxsplit=1)[0].lower()
-    if base in ("tinyint", "smallint", "integer", "bigint", "ubigint", "hugeint"):
+    base = target_type.partition(" collate ")[0].split("(", maxsplit=1)[0].lower()
+    if base in ("tinyint", "smallint", "mediumint", "int", "integer", "bigint", "ubigint", "hugeint"):
         return "integer"
     return "text" if base in ("text", "varchar", "character varying", "character") else base

@@ -25,7 +25,7 @@ from kora.comparison.mapping import (
 )
 
 PLAN_FORMAT = "sensei-plan-1"
-Engine: TypeAlias = Literal["sqlite", "duckdb", "postgresql", "csv"]
+Engine: TypeAlias = Literal["sqlite", "duckdb", "postgresql", "mariadb", "csv"]
 Decision: TypeAlias = Literal["carried", "refused"]
 
 

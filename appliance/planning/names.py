@@ -7,7 +7,7 @@ from appliance.conversion.identifiers import IdentifierPolicy, Namespace, fold, 
 from appliance.engines.base import TargetEngine
 from kora.catalog import Catalog, Name
 
-_DEFAULT_SCHEMAS = {"sqlite": "", "csv": "", "duckdb": "main", "postgresql": "public"}
+_DEFAULT_SCHEMAS = {"sqlite": "", "csv": "", "duckdb": "main", "postgresql": "public", "mariadb": ""}
 
 
 @dataclass(frozen=True, slots=True)

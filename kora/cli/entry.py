@@ -74,7 +74,7 @@ def entry_settings() -> "Settings":
     from kora.settings import Settings
 
     try:
-        settings = Settings()
+        settings = Settings.from_environment()
     except ValidationError as error:
         first = error.errors()[0]
         name = f"SENSEI_{'_'.join(str(part) for part in first['loc']).upper()}"

@@ -12,7 +12,9 @@ from kora.exit_codes import ExitCode
 @click.argument("url")
 @click.option("--table", required=True, metavar="TABLE", help="The table, by its name on either side.")
 @click.option("--key", "key", multiple=True, required=True, metavar="TEXT", help="The row's key; once for each column.")
-@click.option("--cert", "certificate", type=FILE, required=True, help="The certificate, made with --provable.")
+@click.option(
+    "--cert", "certificate", type=FILE, help="The certificate, made with --provable; else the newest in $SENSEI_HOME."
+)
 @click.option(
     "--side",
     type=click.Choice(["source", "target"]),
@@ -27,7 +29,7 @@ def prove(
     url: str,
     table: str,
     key: tuple[str, ...],
-    certificate: Path,
+    certificate: Path | None,
     side: str,
     auditor_key: Path | None,
     output: Path,
@@ -44,8 +46,9 @@ def prove(
     """
     settings = entry_settings()
     from kora.evidence.report_proofs import print_row_proof
-    from kora.evidence.row_proofs import ProofRequest, prove_row
+    from kora.evidence.row_proofs import ProofRequest, newest_certificate, prove_row
 
+    certificate = certificate or newest_certificate(settings.home_directory, url, table)
     request = ProofRequest(url, table, key, certificate, "source" if side == "source" else "target", auditor_key)
     proven = prove_row(request, output, settings, password_prompt())
     print_row_proof(proven, written=output, as_json=as_json)

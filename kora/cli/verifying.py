@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 @click.argument("target")
 @click.option("--map", "mapping_file", type=FILE, help="Which tables and columns pair up, and under which rules.")
 @click.option("--plan", "plan_file", type=FILE, help="A migration plan; its mapping, losses and approvals are read.")
+@click.option(
+    "--quarantine",
+    "quarantine_file",
+    type=FILE,
+    help="Rows that the load set aside (quarantine.jsonl); the one beside --plan is found by itself.",
+)
 @click.option("--tables", multiple=True, metavar="PATTERN", help="Only these tables (repeatable, shell patterns).")
 @click.option("--exclude", multiple=True, metavar="PATTERN", help="Not these tables (repeatable, shell patterns).")
 @click.option("--out", type=FILE, help="Folder for certificate, report, public key; else in $SENSEI_HOME.")
@@ -31,6 +37,7 @@ def verify(
     target: str,
     mapping_file: Path | None,
     plan_file: Path | None,
+    quarantine_file: Path | None,
     tables: tuple[str, ...],
     exclude: tuple[str, ...],
     out: Path | None,
@@ -61,6 +68,7 @@ def verify(
             target,
             mapping_file=mapping_file,
             plan_file=plan_file,
+            quarantine_file=quarantine_file,
             tables=tables,
             exclude=exclude,
             out=out,

@@ -146,14 +146,14 @@ def _distrusted(
 ) -> Iterator[Loss]:
     """Foreign keys that the target holds without vouching for its rows, although the source did or never could.
 
-    SQLite as a target vouches for none, whatever the rows are; its keys are judged by the orphans alone.
+    SQLite and MariaDB as a target vouch for none, whatever the rows are: their keys are judged by the orphans alone.
     """
-    if engines[1] == "sqlite":
+    if engines[1] in ("sqlite", "mariadb"):
         return
     for key in source.foreign_keys:
         candidates = _counterparts(key, source, target, pairs)
         distrusted = bool(candidates) and not any(candidate.validated for candidate in candidates)
-        if distrusted and (key.validated or engines[0] == "sqlite"):
+        if distrusted and (key.validated or engines[0] in ("sqlite", "mariadb")):
             subject = f"foreign key {foreign_key_subject(source.name, key)}"
             yield _loss("foreign_key", subject, "it stands NOT VALID: rows of today break it, new ones may not")
 

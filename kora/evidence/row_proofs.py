@@ -92,6 +92,28 @@ def prove_row(request: ProofRequest, output: Path, settings: Settings, prompt: P
     return proven
 
 
+def newest_certificate(home: Path, url: str, table: str) -> Path:
+    """The newest certificate under a home that vouches for a table of this database with a tree, by its claimed time.
+
+    Raises:
+        InvalidRequest: There is none; one that was written elsewhere (`--out`) must be named.
+    """
+    address = str(parse_address(url))
+    found: list[tuple[str, Path]] = []
+    for path in (*home.glob("verifications/*/certificate.json"), *home.glob("runs/*/certificate.json")):
+        statement = read(load(path), str(path)).statement
+        if statement is None or address not in (statement.predicate.source.url, statement.predicate.target.url):
+            continue
+        if any(item.tree and table in (item.source, item.target) for item in statement.predicate.tables):
+            found.append((statement.predicate.claimed_end, path))
+    if not found:
+        raise InvalidRequest(
+            f"no certificate in {home} vouches for {table} in {address} with a row tree",
+            hint="name it with --cert, or verify with --provable first",
+        )
+    return max(found)[1]
+
+
 def check_row_proof(path: Path, statement: Statement, proof_key_file: Path | None) -> RowProven:
     """What a proof file shows under a certificate that was checked.
 

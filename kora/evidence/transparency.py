@@ -88,6 +88,15 @@ def append_files(folder: Path, files: Sequence[Path], keys: KeyStore) -> list[Lo
     return logged
 
 
+def log_certificate(folder: Path | None, certificate: Path, keys: KeyStore) -> Logged | None:
+    """Append a certificate that was just written, where a log is configured; its proof then lies beside it.
+
+    Raises:
+        SenseiError: As `append_files`; the certificate stands, and `kora log append` can be tried again.
+    """
+    return append_files(folder, [certificate], keys)[0] if folder else None
+
+
 def prove_file(folder: Path, file: Path, output: Path) -> int:
     """Write the proof that a file stands in the log, under its checkpoint of now; gives the entry's number.
 

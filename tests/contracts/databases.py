@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 
 from kora._core import SqliteConnection
+from tests.mariadb_server import MariadbDatabase
 from tests.servers import Database as Server
 
 PEOPLE = [
@@ -92,6 +93,11 @@ def duckdb_sample(folder: Path) -> Sample:
 def postgresql_sample(server: Server) -> Sample:
     server.execute(*statements())
     return Sample("postgresql", server.url, "public", lambda statement: server.execute(statement))
+
+
+def mariadb_sample(server: MariadbDatabase) -> Sample:
+    server.execute("SET sql_mode = 'NO_BACKSLASH_ESCAPES'", *statements())
+    return Sample("mariadb", server.url, "", lambda statement: server.execute(statement))
 
 
 def csv_sample(folder: Path) -> Sample:

@@ -19,12 +19,13 @@ from tests.contracts.databases import (
     Sample,
     csv_sample,
     duckdb_sample,
+    mariadb_sample,
     postgresql_sample,
     sqlite_sample,
 )
 
 
-@pytest.fixture(params=["sqlite", "duckdb", "postgresql", "csv"])
+@pytest.fixture(params=["sqlite", "duckdb", "postgresql", "mariadb", "csv"])
 def sample(request: pytest.FixtureRequest, tmp_path: Path) -> Sample:
     match request.param:
         case "sqlite":
@@ -33,6 +34,8 @@ def sample(request: pytest.FixtureRequest, tmp_path: Path) -> Sample:
             return duckdb_sample(tmp_path)
         case "csv":
             return csv_sample(tmp_path)
+        case "mariadb":
+            return mariadb_sample(request.getfixturevalue("mariadb_database"))
         case _:
             return postgresql_sample(request.getfixturevalue("postgres_database"))
 
@@ -168,7 +171,7 @@ def test_a_small_query_runs_within_the_snapshot_and_a_wrong_one_harms_nothing(
     with pytest.raises(EngineError):
         database.scalar_query(f"SELECT nothing_of_this FROM {people}")
     assert database.scalar_query(
-        f"SELECT count(*), max(name), NULL, CAST(1.5 AS DOUBLE PRECISION) FROM {people} WHERE id = 1"
+        f"SELECT count(*), max(name), NULL, CAST(1.5 AS FLOAT) FROM {people} WHERE id = 1"
     ) == [(1, "Ada", None, 1.5)]
     with pytest.raises(SenseiError):
         database.scalar_query(f"DELETE FROM {people}")

@@ -64,6 +64,18 @@ def test_a_row_is_shown_with_the_certificate_alone(certified, capsys):
         assert other not in proof
 
 
+def test_the_newest_certificate_of_the_home_is_taken_where_none_is_named(certified, capsys):
+    old, new = (f"sqlite:///{certified / name}" for name in ("old.db", "new.db"))
+    asked = ["prove", new, "--table", "patient", "--key", "2", "-o", str(certified / "row.proof")]
+    assert run(asked) == 2
+    assert "--cert" in capsys.readouterr().err
+    assert run(["verify", old, new, "--provable"]) == 0
+    assert run(asked) == 0
+    (made,) = (certified / "sensei-home" / "verifications").glob("*/certificate.json")
+    checked = [str(certified / "row.proof"), str(made), "--key", str(made.with_name("signer.pub"))]
+    assert run(["check-proof", *checked]) == 0
+
+
 def test_the_source_proves_as_well_as_the_target(certified):
     assert prove(certified, "--key", "5", "--side", "source", side="old.db") == 0
     first = (certified / "row.proof").read_bytes()

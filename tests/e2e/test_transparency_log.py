@@ -1,14 +1,18 @@
 """`kora log` and `kora check --log-key`: certificates in a folder that only grows."""
 
+import fcntl
 import json
 import shutil
 from pathlib import Path
 
 import pytest
 
+from kora import _core
 from kora.cli import run
+from kora.errors import SenseiError
 from kora.evidence.artifacts import Artifacts, write_artifacts
 from kora.evidence.signing import KeyStore
+from tests.e2e.migrating import run_sensei
 from tests.unit.evidence import samples
 
 
@@ -55,9 +59,6 @@ def test_a_certificate_without_its_proof_or_with_anothers_is_refused(log, sensei
 def test_every_flipped_byte_of_a_log_proof_is_refused(log, sensei_home, tmp_path):
     files = certified(sensei_home, tmp_path / "evidence")
     append(log, files.certificate)
-    from kora import _core
-    from kora.errors import SenseiError
-
     key, data = (log / "log.pub").read_text(), files.certificate.read_bytes()
     proof = Path(f"{files.certificate}.tlog-proof").read_bytes()
     assert _core.check_log_proof(proof, "p", data, key) == ("clinic.example/log", 0, 1)
@@ -67,6 +68,23 @@ def test_every_flipped_byte_of_a_log_proof_is_refused(log, sensei_home, tmp_path
         with pytest.raises(SenseiError) as refusal:
             _core.check_log_proof(bytes(altered), "p", data, key)
         assert refusal.value.exit_code == 2
+
+
+def test_where_a_log_is_configured_every_certificate_is_appended(log, sensei_home, tmp_path, monkeypatch, capsys):
+    connection = _core.SqliteConnection(str(tmp_path / "a.db"), "create")
+    connection.executescript("CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1), (3);")
+    connection.close()
+    shutil.copy(tmp_path / "a.db", tmp_path / "b.db")
+    monkeypatch.setenv("SENSEI_TRANSPARENCY_LOG", str(log))
+    urls = [f"sqlite:///{tmp_path / name}" for name in ("a.db", "b.db")]
+    out = tmp_path / "evidence"
+    assert run(["verify", *urls, "--out", str(out)]) == 0
+    run_sensei("migrate", urls[0], f"duckdb:///{tmp_path / 'c.duckdb'}", "--yes", "--out", str(tmp_path / "moved"))
+    for number, folder in enumerate((out, tmp_path / "moved")):
+        capsys.readouterr()
+        files = Artifacts(folder / "certificate.json", folder / "report.html", folder / "signer.pub")
+        assert check(files, log / "log.pub") == 0
+        assert f"logged: entry {number} of {number + 1} in" in capsys.readouterr().out
 
 
 def test_a_file_is_entered_once(log, sensei_home, tmp_path, capsys):
@@ -112,8 +130,6 @@ def test_a_log_is_begun_once(log, capsys):
 
 
 def test_two_writers_do_not_meet(log, sensei_home, tmp_path, capsys):
-    import fcntl
-
     files = certified(sensei_home, tmp_path / "evidence")
     with (log / ".lock").open("ab") as held:
         fcntl.flock(held, fcntl.LOCK_EX)

@@ -4,12 +4,14 @@ pub mod csv;
 pub mod digests;
 pub mod errors;
 pub mod loader;
+pub mod mysql;
 pub mod postgres;
 pub mod proofs;
 pub mod rows;
 pub mod seals;
 pub mod sqlite;
 pub mod survey;
+pub mod tally;
 
 use pyo3::prelude::*;
 
@@ -24,10 +26,12 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     rows::register(module)?;
     sqlite::register(module)?;
     postgres::register(module)?;
+    mysql::register(module)?;
     csv::register(module)?;
     arrow::register(module)?;
     digests::register(module)?;
     survey::register(module)?;
+    tally::register(module)?;
     loader::register(module)?;
     proofs::register(module)?;
     seals::register(module)

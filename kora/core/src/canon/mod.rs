@@ -3,11 +3,19 @@
 //! Two values have the same bytes exactly when they are the same value; no delimiter, sentinel or text round trip is
 //! involved. Everything here appends to the caller's buffer and allocates only for numbers beyond 128 bits.
 
+mod builder;
 mod decode;
+mod network;
+mod structure;
+mod structure_text;
 pub(crate) mod varint;
 
+pub use builder::StructureBuilder;
 pub use decode::{decode_cells, decode_row, display, DecodedCell};
 pub(crate) use decode::{write_text, write_uuid};
+pub(crate) use network::{parse_network, write_network};
+pub use structure::{range, Dimension, Shape, StructureReader, MAX_STRUCTURE_BYTES, MAX_STRUCTURE_DEPTH};
+pub(crate) use structure_text::write_structure;
 
 use crate::cell::{Cell, Ticks};
 use crate::error::{Error, Result};
@@ -40,7 +48,21 @@ pub(crate) mod tag {
     pub const IMPOSSIBLE_DATE: u8 = 0x17;
     pub const JSON: u8 = 0x18;
     pub const JSON_VALUE: u8 = 0x19;
+    pub const IMPOSSIBLE_TIMESTAMP: u8 = 0x1a;
+    pub const LIST: u8 = 0x20;
+    pub const ARRAY: u8 = 0x21;
     pub const ENUM: u8 = 0x22;
+    pub const SET: u8 = 0x23;
+    pub const RANGE: u8 = 0x24;
+    pub const MULTIRANGE: u8 = 0x25;
+    pub const STRUCT: u8 = 0x26;
+    pub const MAP: u8 = 0x27;
+    pub const UNION: u8 = 0x28;
+    pub const INET: u8 = 0x30;
+    pub const CIDR: u8 = 0x31;
+    pub const MAC: u8 = 0x32;
+    pub const GEOMETRY: u8 = 0x33;
+    pub const MONEY: u8 = 0x34;
 }
 
 /// Appends the canonical bytes of one value.
@@ -77,6 +99,12 @@ fn encode_rare(cell: &Cell<'_>, out: &mut Vec<u8>) -> Result<()> {
         Cell::Time(ticks) => return put_ticks(tag::TIME, ticks, out),
         Cell::TimeTz { local, offset_seconds } => return put_time_tz(local, offset_seconds, out),
         Cell::ImpossibleDate { year, month, day } => return put_impossible(year, month, day, out),
+        Cell::ImpossibleTimestamp {
+            year,
+            month,
+            day,
+            micros,
+        } => return put_impossible_timestamp([year.into(), month.into(), day.into(), micros], out),
         Cell::Bit { bits, bytes } => return put_bits(bits, bytes, out),
         Cell::DecimalNan => out.extend_from_slice(&[tag::DECIMAL_NAN, 0]),
         Cell::DecimalInfinity { negative: false } => out.extend_from_slice(&[tag::DECIMAL_PLUS_INFINITY, 0]),
@@ -92,6 +120,10 @@ fn encode_rare(cell: &Cell<'_>, out: &mut Vec<u8>) -> Result<()> {
         }
         Cell::Json(text) => put_bytes(tag::JSON, text.as_bytes(), out),
         Cell::Enum(label) => put_bytes(tag::ENUM, label.as_bytes(), out),
+        Cell::Structured { structure, body } => put_bytes(structure::tag_of(structure), body, out),
+        Cell::Network { kind, prefix, address } => return network::put(kind, prefix, address, out),
+        Cell::Geometry { srid, wkb } => put_geometry(srid, wkb, out),
+        Cell::Money(units) => put_signed(tag::MONEY, &[units], out),
         // The others have been taken by `encode_cell`.
         _ => return encode_cell(cell, out),
     }
@@ -101,6 +133,22 @@ fn encode_rare(cell: &Cell<'_>, out: &mut Vec<u8>) -> Result<()> {
 /// Appends a JSON value's canonical text under its own tag: what `json_value` leaves behind.
 pub(crate) fn put_json_value(canonical: &str, out: &mut Vec<u8>) {
     put_bytes(tag::JSON_VALUE, canonical.as_bytes(), out);
+}
+
+/// Appends tag and length of a cell whose payload has at least `least` bytes, and gives the payload that belongs behind
+/// them; appends nothing to `out` for any other cell.
+pub(crate) fn put_long_head<'a>(cell: &Cell<'a>, least: usize, out: &mut Vec<u8>) -> Option<&'a [u8]> {
+    let (tag, payload) = match *cell {
+        Cell::Text(text) => (tag::TEXT, text.as_bytes()),
+        Cell::Json(text) => (tag::JSON, text.as_bytes()),
+        Cell::Bytes(bytes) => (tag::BYTES, bytes),
+        _ => return None,
+    };
+    (payload.len() >= least).then(|| {
+        out.push(tag);
+        varint::put(payload.len() as u64, out);
+        payload
+    })
 }
 
 /// Opens a row: room for its length. [`close_row`] takes the position that this gives.
@@ -201,6 +249,16 @@ fn put_impossible(year: i32, month: u8, day: u8, out: &mut Vec<u8>) -> Result<()
     Ok(())
 }
 
+/// A day that some calendar has after all is no such value: whether it is a timestamp or an instant nobody said.
+fn put_impossible_timestamp(parts: [i64; 4], out: &mut Vec<u8>) -> Result<()> {
+    let [year, month, day, _] = parts;
+    if temporal::days(year, month as u8, day as u8).is_some() {
+        return Err(Error::Usage(format!("{year}-{month}-{day} is a day of the calendar")));
+    }
+    put_signed(tag::IMPOSSIBLE_TIMESTAMP, &parts, out);
+    Ok(())
+}
+
 fn put_bits(bits: u32, bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
     let spare = bytes.len() * 8;
     let spare = spare.checked_sub(bits as usize).filter(|spare| *spare < 8);
@@ -215,6 +273,12 @@ fn put_bits(bits: u32, bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
     let end = varint::put_at(u64::from(bits), &mut head, 0);
     put_parts(tag::BIT, [&head[..end], bytes], out);
     Ok(())
+}
+
+fn put_geometry(srid: u32, wkb: &[u8], out: &mut Vec<u8>) {
+    let mut head = [0_u8; varint::MAX_VARINT_BYTES];
+    let end = varint::put_at(u64::from(srid), &mut head, 0);
+    put_parts(tag::GEOMETRY, [&head[..end], wkb], out);
 }
 
 fn put_broken_text(bytes: &[u8], charset: &str, out: &mut Vec<u8>) {

@@ -80,6 +80,21 @@ impl ArrowRows {
         })
     }
 
+    /// Whether every type can be decoded, asked before there is a stream.
+    ///
+    /// # Errors
+    /// `Unsupported` for the first that cannot; its column is named by its position.
+    pub fn check_types(types: &[String]) -> Result<()> {
+        let unknown = |(_, name): &(usize, &String)| DuckType::parse(name).is_none();
+        match types.iter().enumerate().find(unknown) {
+            None => Ok(()),
+            Some((position, type_name)) => Err(Error::Unsupported {
+                column: position.to_string(),
+                type_name: type_name.clone(),
+            }),
+        }
+    }
+
     /// The columns' names, as the producer wrote them.
     pub fn names(&self) -> &[String] {
         &self.names

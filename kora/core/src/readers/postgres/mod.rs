@@ -1,17 +1,18 @@
 //! Reads PostgreSQL: the wire, the login, and COPY BINARY.
 //!
 //! A [`Connection`] is opened with [`Settings`] in libpq's words; a [`CopyReader`] streams one query's rows from it.
-pub mod certificate;
 pub mod connection;
 pub mod copy;
 pub mod login;
+pub(crate) mod nested;
 pub mod numeric;
 pub mod reply;
 pub mod settings;
-pub mod tls;
 pub mod types;
+pub mod values;
 pub mod wire;
 
-pub use connection::Connection;
+pub use connection::{Answer, Connection, TextRow};
 pub use copy::CopyReader;
 pub use settings::Settings;
+pub use values::Value;

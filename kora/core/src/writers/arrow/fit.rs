@@ -75,9 +75,10 @@ fn temporal(kind: DuckType, cell: &Cell<'_>, column: &mut Buffers) -> Fit<usize>
             },
         ) => Ok(column.value(&if *negative { -i64::MAX } else { i64::MAX }.to_le_bytes())),
         (DuckType::Interval, Cell::Interval { months, days, micros }) => interval(*months, *days, *micros, column),
-        (DuckType::Date | DuckType::Timestamp(_), Cell::ImpossibleDate { .. }) => {
-            Err("a date that no calendar has".to_owned())
-        }
+        (
+            DuckType::Date | DuckType::Timestamp(_) | DuckType::TimestampTz,
+            Cell::ImpossibleDate { .. } | Cell::ImpossibleTimestamp { .. },
+        ) => Err("a date that no calendar has".to_owned()),
         _ => Err(wrong_kind(kind, cell)),
     }
 }

@@ -456,9 +456,7 @@ def verify_databases(
             observe=progress,
         )
         if meanwhile:
-            beside = Thread(target=meanwhile, name="meanwhile", daemon=True)
-            stack.callback(beside.join)
-            beside.start()
+            _do_beside(stack, meanwhile)
         verified = verify_sides(left, right, declared, options)
     artifacts = write_artifacts(
         verified.result,
@@ -469,6 +467,13 @@ def verify_databases(
     )
     log_certificate(settings.transparency_log, artifacts.certificate, keys)
     return verified.result, artifacts
+
+
+def _do_beside(stack: ExitStack, work: Callable[[], None]) -> None:
+    """Does something in a thread of its own, which is waited for at the end."""
+    beside = Thread(target=work, name="meanwhile", daemon=True)
+    stack.callback(beside.join)
+    beside.start()
 
 
 def _open_both(stack: ExitStack, source: str, target: str, prompt: Prompt | None) -> tuple[OpenSide, OpenSide]:

@@ -112,7 +112,13 @@ def plan(
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for certificate, report and public key.")
 @_selection
-@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Tables loaded at once.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Tables loaded at once; more than one counts only into PostgreSQL, from any source but SQLite.",
+)
 @click.option(
     "--identifiers",
     "identifier_policy",

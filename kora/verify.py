@@ -34,7 +34,7 @@ from kora.comparison.result import (
     VerificationResult,
 )
 from kora.comparison.source_log import SourceWitness
-from kora.comparison.structure import structure_losses
+from kora.comparison.structure import checks_by_number, structure_losses
 from kora.databases.address import parse_address
 from kora.databases.base import Database, Selection
 from kora.databases.registry import open_database
@@ -381,6 +381,10 @@ def _not_checked(source: OpenSide, target: OpenSide, mapping: Mapping, declared:
             for name in extra
             if name not in excluded
         ]
+    entries += [
+        NotChecked(what="check", name=str(name), count=count, detail="on both sides by number; the texts differ")
+        for name, count in checks_by_number(source.catalog, target.catalog, _present(mapping, source, target)).items()
+    ]
     entries += [NotChecked(what=what, name=name, detail=detail) for what, name, detail in declared.not_checked]
     entries.append(
         NotChecked(

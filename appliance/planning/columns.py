@@ -54,7 +54,7 @@ def plan_columns(context: Context, table: Table, surveys: dict[str, ColumnSurvey
             placed.append((column, reading, placement))
     placed = _fit_row(context, placed)
     booleans = frozenset(
-        column.name for column, reading, _ in placed if reading.type.kind == "boolean" and column.type.dynamic
+        column.name for column, reading, _ in placed if reading.type.kind == "boolean" and column.type.kind != "boolean"
     )
     scope = Scope(columns={name: names[name] for name in names if name not in left_out}, booleans=booleans)
     columns = tuple(
@@ -215,8 +215,11 @@ def _special_losses(context: Context, placement: Placement, survey: ColumnSurvey
 
 def _collation(context: Context, subject: str, column: Column, placement: Placement) -> None:
     collation = column.type.collation
-    if collation and placement.target_type.endswith(f" collate {collation}"):
+    byte_order = bool(collation) and collation.endswith(("_nopad_bin", "_0900_bin"))
+    if collation and (byte_order or placement.target_type.endswith(f" collate {collation}")):
         return
+    if collation in context.catalog.facts.get("ordinary_collations", "").split(","):
+        return  # nobody chose it; that order and equality are not compared stands under what was not checked
     if not collation or collation.upper() in ("BINARY", "C", "DEFAULT", "POSIX", "UCS_BASIC"):
         return
     reason = f"compared and sorted under {collation} on the source, by code point on the target"

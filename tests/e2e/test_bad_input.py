@@ -406,7 +406,10 @@ def test_recheck_tells_whether_the_source_has_changed(sensei, shop, tmp_path):
         connection.commit()
     changed = sensei.run("recheck", sensei.only_run, "--json")
     assert changed.code == 1
-    assert changed.body == {"changed": True, "tables": [{"table": "item", "rows_then": 20, "rows_now": 20}]}
+    assert changed.body == {
+        "changed": True,
+        "tables": [{"table": "item", "what": "rows", "rows_then": 20, "rows_now": 20}],
+    }
 
 
 def test_recheck_of_a_run_that_is_not_verified_is_refused(sensei, shop, tmp_path):

@@ -251,3 +251,19 @@ def test_duckdb_as_a_source_reaches_postgresql_and_sqlite(tmp_path, postgres_dat
     with closing(sqlite3.connect(tmp_path / "t.sqlite")) as connection:
         assert connection.execute("INSERT INTO t (v) VALUES ('n') RETURNING id").fetchone() == (7,)
         assert connection.execute("SELECT h FROM t WHERE id = 5").fetchone() == (str(2**127 - 1),)
+
+
+def test_a_table_that_cannot_be_read_stands_in_the_ledger_too(postgres_server: PostgresServer, tmp_path):
+    database = postgres_server.create_database()
+    name = f"reader_of_{database.settings['dbname']}"
+    database.execute(
+        f"CREATE ROLE {name} LOGIN PASSWORD 'p'",
+        "CREATE TABLE shown (id int PRIMARY KEY)",
+        "CREATE TABLE hidden (id int PRIMARY KEY)",
+        f"GRANT SELECT ON shown TO {name}",
+    )
+    reader = Database({**database.settings, "user": name, "password": "p"})
+    said = migrate(reader.url, file_url("duckdb", tmp_path / "t.duckdb"))
+    assert (said.code, said.verdict) == (3, "not_proven"), said.err
+    assert ("table", "table public.hidden") in said.losses
+    assert "GRANT SELECT" in next(loss["reason"] for loss in said.body["losses"] if loss["rule"] == "table")

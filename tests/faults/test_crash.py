@@ -19,10 +19,10 @@ from tests.faults.conftest import MakeTarget
 from tests.faults.sensei import KILLED, Finished, Sensei, Target
 
 ROOT = Path(__file__).parents[2]
-ENGINES = ("sqlite", "duckdb", "postgresql")
+ENGINES = ("sqlite", "duckdb", "postgresql", "mariadb")
 CHUNK_SIZE_BYTES = "65536"
 AT_ONCE = max(os.cpu_count() or 1, 2)
-RANDOM_KILLS = {"sqlite": 13, "duckdb": 13, "postgresql": 14}
+RANDOM_KILLS = {"sqlite": 13, "duckdb": 13, "postgresql": 14, "mariadb": 14}
 FINISHED = "journal.finish_cleanup.after_commit"
 """Behind this point the run is complete; only its last words are missing."""
 
@@ -87,9 +87,11 @@ LANES = [
     pytest.param("sqlite", False, id="sqlite-target"),
     pytest.param("duckdb", False, id="duckdb-target"),
     pytest.param("postgresql", False, id="postgresql-target"),
+    pytest.param("mariadb", False, id="mariadb-target"),
     # The journal is the same for all targets: on these its points are the long lane's.
     pytest.param("duckdb", True, id="duckdb", marks=pytest.mark.slow),
     pytest.param("postgresql", True, id="postgresql", marks=pytest.mark.slow),
+    pytest.param("mariadb", True, id="mariadb", marks=pytest.mark.slow),
 ]
 
 
@@ -204,7 +206,7 @@ def test_a_killed_discard_is_finished_by_another(engine, point, clinic, make_tar
     assert sensei.run(*migrate(clinic, target), fault="load.commit.after:12").code == KILLED
     assert sensei.run("discard", sensei.only_run, fault=point).code == KILLED
     assert sensei.run("discard", sensei.only_run).code == 0
-    assert target.exists() == (engine == "postgresql")
+    assert target.exists() == (engine in ("postgresql", "mariadb"))
     if target.exists():
         assert target.row_counts() == {}
         assert target.leftovers() == []

@@ -7,6 +7,7 @@ and what does not fit into memory spills to the system's temporary folder, never
 
 import functools
 import tempfile
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,7 +48,13 @@ def open_duckdb(address: Address, secret: Secret) -> "DuckDbDatabase":
     del secret
     path = existing_file(address)
     with translated(str(path)):
-        return DuckDbDatabase(path, _connect(path, _spill_directory().name))
+        with _OPENING:
+            spill_directory = _spill_directory().name
+        return DuckDbDatabase(path, _connect(path, spill_directory))
+
+
+_OPENING = threading.Lock()
+"""Two sides are opened at once: without it each would make a folder of its own, and the settings would differ."""
 
 
 @functools.cache

@@ -85,8 +85,7 @@ class DuckDBWriter:
 
     def _stage(self, unit: Unit) -> None:
         """A place within the transaction for a table that is filled by generations: its columns and its constraints,
-        but for foreign keys, so that a row which breaks one of them is refused as it comes in.
-        """
+        but for foreign keys, so that a row which breaks one of them is refused as it comes in."""
         if unit.generations:
             clauses = ", ".join([*self._staged_columns(unit), *self._staged_constraints(unit)])
             self._run(f"CREATE OR REPLACE TEMP TABLE {_STAGING} ({clauses})")

@@ -1,5 +1,10 @@
 """PostgreSQL's rare types on every target: proven by KORA, and read back with the engines' own clients."""
 
+import json
+import sqlite3
+from contextlib import closing
+
+import duckdb
 import pytest
 
 from tests.e2e.migrating import Said, file_url, migrate

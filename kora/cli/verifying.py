@@ -48,8 +48,8 @@ def verify(
 ) -> int:
     """Compare SOURCE with TARGET and certify the result.
 
-    Both are URLs: sqlite:///f.db, duckdb:///f.duckdb, postgresql://user@host/db, csv:///folder-or-zip. Without a map,
-    names match exactly, else by unique case-fold.
+    Both are URLs: sqlite:///f.db, duckdb:///f.duckdb, postgresql://user@host/db, csv:///folder-or-zip,
+    parquet:///folder. Without a map, names match exactly, else by unique case-fold.
 
     \b
     Example:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Set
 from dataclasses import replace
 
-from kora.catalog import Action, Catalog, Check, Column, ForeignKey, Index, Name, Table, Trigger
+from kora.catalog import Action, Catalog, Check, Column, DomainType, ForeignKey, Index, Name, Table, Trigger, Type
 from kora.comparison.checks import CheckedTable, compare_checks
 from kora.comparison.mapping import Loss, Mapping, TableMapping
 from kora.comparison.objects import ObjectNames
@@ -35,6 +35,7 @@ def structure_losses(
         left, right = _checked_pair(source, target, pair)
         losses += _table_losses(left.table, right.table, pairs)
         losses += _check_losses(left, right, _target_names(pair), declared)
+        losses += _inner_domain_losses(source, left.table, right.table, _target_names(pair))
         losses += _distrusted(left.table, right.table, pairs, (source.engine, target.engine))
     return [*losses, *_object_losses(source, target, ObjectNames.of(mapping, target))]
 
@@ -114,6 +115,26 @@ def domain_checks(catalog: Catalog, table: Table) -> list[tuple[Column, Check]]:
     ]
 
 
+def inner_domains(catalog: Catalog, structured: Type) -> list[DomainType]:
+    """Domains with rules of their own within a structured type."""
+    found = [domain for element in structured.elements for domain in inner_domains(catalog, element)]
+    inside = {element.domain for element in structured.elements}
+    return found + [
+        domain for domain in catalog.domains if str(domain.name) in inside and (domain.checks or not domain.nullable)
+    ]
+
+
+def _inner_domain_losses(catalog: Catalog, source: Table, target: Table, names: dict[str, str]) -> Iterator[Loss]:
+    kept = {column.name: column.type for column in target.columns}
+    for column in source.columns:
+        other = kept.get(names.get(column.name, ""))
+        if other is None or any(element.domain for element in other.elements):
+            continue
+        for domain in inner_domains(catalog, column.type):
+            reason = f"the rules of domain {domain.name} do not hold within the target's values"
+            yield _loss("domain", f"domain {source.name}.{column.name}", reason)
+
+
 def _with_domain_checks(catalog: Catalog, table: Table) -> Table:
     """A domain on one side and checks of the table on the other govern alike."""
     return replace(table, checks=(*table.checks, *(check for _, check in domain_checks(catalog, table))))
@@ -146,6 +167,10 @@ def _table_losses(source: Table, target: Table, pairs: dict[Name, TableMapping])
         yield from _foreign_key_losses(key, source, target, pairs)
     yield from _index_losses(source, target, names)
     yield from _column_losses(source, target, names)
+    there = {item.name.casefold() for item in target.exclusions}
+    for item in source.exclusions:
+        if item.name.casefold() not in there:
+            yield _loss("exclusion_constraint", f"exclusion constraint {source.name}.{item.name}")
     if source.partitioning and not target.partitioning:
         yield _loss("partitioning", f"partitioning {source.name}", "the target holds the rows in one table")
 
@@ -204,9 +229,10 @@ def _distrusted(
 ) -> Iterator[Loss]:
     """Foreign keys that the target holds without vouching for its rows, although the source did or never could.
 
-    SQLite and MariaDB as a target vouch for none, whatever the rows are: their keys are judged by the orphans alone.
+    SQLite and MariaDB as a target vouch for none, whatever the rows are, and Parquet files only record them: these are
+    judged by the orphans alone.
     """
-    if engines[1] in ("sqlite", "mariadb"):
+    if engines[1] in ("sqlite", "mariadb", "parquet"):
         return
     for key in source.foreign_keys:
         candidates = _counterparts(key, source, target, pairs)

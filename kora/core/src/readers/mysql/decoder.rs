@@ -353,7 +353,7 @@ mod tests {
             payload.extend(rest);
             let mut decoder = decoder(EVERY_KIND);
             let outcome = decoder.row(&payload, &mut |_: &[Cell<'_>]| Ok(Flow::Continue));
-            prop_assert!(matches!(outcome, Ok(_) | Err(Error::Protocol { .. })));
+            prop_assert!(matches!(outcome, Ok(_) | Err(Error::Protocol { .. })), "another error");
         }
 
         #[test]
@@ -367,7 +367,7 @@ mod tests {
             payload.extend(b"\x01z");
             payload.truncate(cut.min(payload.len() - 1));
             let outcome = decoder.row(&payload, &mut |_: &[Cell<'_>]| Ok(Flow::Continue));
-            prop_assert!(matches!(outcome, Err(Error::Protocol { .. })));
+            prop_assert!(matches!(outcome, Err(Error::Protocol { .. })), "a cut row passed");
         }
     }
 }

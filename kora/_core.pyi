@@ -354,5 +354,72 @@ def sign(signing_key: bytes, payload_type: str, payload: bytes) -> bytes:
     """Ed25519 over the DSSE pre-authentication encoding."""
 
 def verify_signature(public: bytes, payload_type: str, payload: bytes, signature: bytes) -> bool: ...
+def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
+    """DSSE's encoding: what is signed."""
+
 def sha256(data: bytes) -> str: ...
 def sha256_file(path: str) -> str: ...
+
+# --- proofs --------------------------------------------------------------------------------------------------------
+
+@final
+class RowTree:
+    """A table's rows under one RFC 6962 root: `docs/formats/row-proof.md`."""
+    @property
+    def size(self) -> int:
+        """Leaves: rows, equal ones once."""
+    @property
+    def root(self) -> bytes: ...
+    @property
+    def key_commitment(self) -> bytes:
+        """What a certificate says of the proof key."""
+    def proof_key(self) -> bytes:
+        """32 secret bytes with which an auditor checks that a row is absent."""
+    def prove(self, source: str, target: str) -> bytes:
+        """The proof file about the wanted key: its row, or that there is none."""
+
+def build_row_tree(
+    stream: RowStream,
+    profile: str,
+    side: _Side,
+    key: DigestKey,
+    *,
+    unique: bool = False,
+    wanted: Sequence[tuple[str, str]] | None = None,
+    spill_directory: str | None = None,
+    progress: Progress | None = None,
+) -> RowTree:
+    """`wanted`: kind and text of each key column (of every column, in a table without a unique key)."""
+
+def check_row_proof(
+    data: bytes, what: str, trees: Sequence[tuple[str, str, int, str, str]], proof_key: bytes | None = None
+) -> tuple[str, str, str, int, list[tuple[str, str | None]]]:
+    """`trees`: source, target, leaves, root and the proof key's commitment, both in hex.
+
+    Gives `inclusion` or `absence`, source, target, how many equal rows, and the row's or the absent key's cells.
+    Raises `NotAuthentic`, `MalformedInput`, `LimitExceeded`; `InvalidRequest` for an absence without a proof key."""
+
+def check_certificate(
+    data: bytes, what: str, keys: Sequence[bytes], threshold: int | None = None
+) -> tuple[str | None, int]:
+    """What `kora-check` finds: verdict and exit code. `kora.evidence.certificate.check` is an independent reader."""
+
+def log_key(origin: str, public: bytes) -> str:
+    """A log's public key as C2SP writes it: name+hash+base64."""
+
+def log_create(folder: str, origin: str, signing_key: bytes) -> None: ...
+def log_entry(file: bytes) -> bytes:
+    """The log entry of a file: one line with its SHA-256."""
+
+def log_append(folder: str, log_key: str, signing_key: bytes, entries: Sequence[bytes]) -> int:
+    """The first new entry's number. After an error the log is the one of its last checkpoint. One writer at a time."""
+
+def log_find(folder: str, log_key: str, entry: bytes) -> int | None: ...
+def log_prove(folder: str, log_key: str, index: int) -> bytes:
+    """A tlog-proof file's bytes."""
+
+def log_check(folder: str, log_key: str, retained: bytes | None = None) -> tuple[int, str]:
+    """Every entry, every tile, and that the log began as a retained checkpoint says. Entries and root in hex."""
+
+def check_log_proof(data: bytes, what: str, file: bytes, log_key: str) -> tuple[str, int, int]:
+    """The log's name, the entry's number and the log's size. Raises `NotAuthentic`, `MalformedInput`."""

@@ -37,7 +37,7 @@ class Capabilities:
     included_columns: bool
     schemas: bool
     enums: Literal["named", "inline", "none"]
-    identity: Literal["native", "sequence", "rowid", "auto_increment"]
+    identity: Literal["native", "sequence", "rowid", "auto_increment", "none"]
     sequences: bool
     stored_generated: bool
     virtual_generated: bool
@@ -49,8 +49,12 @@ class Capabilities:
     """Most digits of an exact decimal; None: as many as anybody needs."""
     deferrable_foreign_keys: bool = True
     unnamed_constraints_keep_names: bool = True
+    exclusion_constraints: bool = False
     encoding: Literal["postgres_copy", "arrow", "sqlite", "mysql_load_data"] = "arrow"
     """Which of the core's encodings loads it."""
+    indexes: bool = True
+    notes: tuple[str, ...] = ()
+    """What a person should know about every plan for it."""
     row_bytes: int | None = None
     """What the columns of one row may hold together; None: no such limit."""
     keyless_types: tuple[str, ...] = ()

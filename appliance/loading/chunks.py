@@ -12,6 +12,7 @@ _LARGE_ROW_BYTES = 16 << 10
 _BYTES_OF = {
     "sqlite": "coalesce(length(CAST({} AS BLOB)), 1)",
     "duckdb": "coalesce(strlen(CAST({} AS VARCHAR)), 1)",
+    "parquet": "coalesce(strlen(CAST({} AS VARCHAR)), 1)",
     "postgresql": "coalesce(octet_length(CAST({} AS text)), 1)",
 }
 
@@ -55,10 +56,12 @@ def row_size_bytes(database: Database, table: Table) -> int:
 
 
 def _stored_size_bytes(database: Database, table: Table) -> int:
-    """The average bytes of a row's strings from DuckDB's own statistics; 0 where there are none.
+    """The average bytes of a row's strings from DuckDB's own statistics, or of a row in Parquet files; 0 without these.
 
     DuckDB takes all strings of 2,048 rows into memory to show one of them, so large ones are not sampled.
     """
+    if database.dialect.engine == "parquet":
+        return (table.size_bytes or 0) // max(table.row_estimate or 0, 1)
     if database.dialect.engine != "duckdb":
         return 0
     name = database.dialect.qualify(table.name).replace("'", "''")

@@ -55,7 +55,13 @@ def _workers(migration: Migration) -> int:
         migration.source.dialect.engine not in _ONE_CONNECTION_SOURCES
         and migration.target.address.engine == "postgresql"
     )
-    return max(migration.run.request.workers, 1) if several else 1
+    wanted = max(migration.run.request.workers, 1)
+    if wanted > 1 and not several:
+        source, target = migration.source.dialect.engine, migration.target.address.engine
+        migration.journal.add_note(
+            f"--workers {wanted} was ignored: from {source} to {target} one table is loaded at a time"
+        )
+    return wanted if several else 1
 
 
 def _load_alone(migration: Migration, table: TablePlan) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import pytest
 
 from appliance.demo.clinic import build_clinic
-from tests.faults.sensei import DuckdbTarget, MariadbTarget, PostgresqlTarget, SqliteTarget, Target
+from tests.faults.sensei import DuckdbTarget, MariadbTarget, ParquetTarget, PostgresqlTarget, SqliteTarget, Target
 from tests.mariadb_server import MariadbServer
 from tests.servers import PostgresServer
 
@@ -34,6 +34,8 @@ def make_target(request: pytest.FixtureRequest, postgres_server: PostgresServer)
         if engine == "mariadb":
             server: MariadbServer = request.getfixturevalue("mariadb_server")
             return MariadbTarget(server.create_database())
+        if engine == "parquet":
+            return ParquetTarget(folder / "target")
         return SqliteTarget(folder / "target.db") if engine == "sqlite" else DuckdbTarget(folder / "target.duckdb")
 
     return make

@@ -270,6 +270,37 @@ class DuckdbTarget:
 
 
 @dataclass(frozen=True)
+class ParquetTarget:
+    """A folder of Parquet files."""
+
+    folder: Path
+
+    @property
+    def url(self) -> str:
+        """As the command line takes it."""
+        return f"parquet:///{self.folder}"
+
+    def exists(self) -> bool:
+        """Whether there is a folder."""
+        return self.folder.exists()
+
+    def row_counts(self) -> dict[str, int]:
+        """Rows of every table."""
+        with closing(duckdb.connect()) as connection:
+            return {
+                path.name: _count(
+                    connection.execute(f"SELECT count(*) FROM read_parquet('{path}/*.parquet')").fetchone()
+                )
+                for path in sorted(self.folder.iterdir())
+                if path.is_dir() and not path.name.startswith("_sensei")
+            }
+
+    def leftovers(self) -> list[str]:
+        """Work in progress; the record `_sensei.json` belongs to the export."""
+        return [str(path) for path in self.folder.rglob("*") if path.name == "_sensei" or path.suffix == ".partial"]
+
+
+@dataclass(frozen=True)
 class PostgresqlTarget:
     """A database on a server."""
 

@@ -113,7 +113,7 @@ fn scan(
 }
 
 /// Like [`scan`], with each row's canonical bytes and its key's; gives the tallies as JSON.
-fn scan_canonical(
+pub(crate) fn scan_canonical(
     reader: Box<dyn RowReader>,
     mut program: RowProgram,
     watch: &mut Watch,
@@ -170,7 +170,7 @@ fn side(name: &str) -> Result<Side> {
     }
 }
 
-fn parse(profile: &str, name: &str) -> PyResult<(Profile, Side)> {
+pub(crate) fn parse(profile: &str, name: &str) -> PyResult<(Profile, Side)> {
     Ok((Profile::from_json(profile).into_python()?, side(name).into_python()?))
 }
 

@@ -6,6 +6,7 @@ pub mod errors;
 pub mod loader;
 pub mod mysql;
 pub mod postgres;
+pub mod proofs;
 pub mod rows;
 pub mod seals;
 pub mod sqlite;
@@ -32,5 +33,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     survey::register(module)?;
     tally::register(module)?;
     loader::register(module)?;
+    proofs::register(module)?;
     seals::register(module)
 }

@@ -19,7 +19,6 @@ _FACTS = (
     "auto_increment_increment",
     "auto_increment_offset",
     "max_allowed_packet",
-    "sql_mode",
     "system_time_zone",
 )
 
@@ -46,5 +45,13 @@ def read_catalog(query: Query, server: Server, selection: Selection, outside: di
         routines=read_routines(query),
         sequences=read_sequences(query) if server.product == "MariaDB" else (),
         not_modelled=tuple(not_modelled),
-        facts={"product": server.product} | {name: str(query(f"SELECT @@GLOBAL.{name}")[0][0]) for name in _FACTS},
+        facts=_facts(query, server),
     )
+
+
+def _facts(query: Query, server: Server) -> dict[str, str]:
+    """Settings; and the collations that stand for a character set where nobody chose one."""
+    facts = {name: str(query(f"SELECT @@{name}")[0][0]) for name in _FACTS}
+    ordinary = {str(row[0]) for row in query("SELECT DEFAULT_COLLATE_NAME FROM information_schema.CHARACTER_SETS")}
+    ordinary.add(facts["collation_database"])
+    return {"product": server.product, **facts, "ordinary_collations": ",".join(sorted(ordinary))}

@@ -11,20 +11,23 @@ from kora.errors import InvalidRequest
 
 
 def sort_expression(table: Table, name: str) -> str:
-    """What a key column is ordered by. An ENUM sorts by its labels' order, compares as text: its number does both."""
-    return f"({quoted(name)} + 0)" if table.column(name).type.kind == "enum" else quoted(name)
+    """What a key column is ordered by. ENUM and SET sort by number and compare as text: their number does both."""
+    return f"({quoted(name)} + 0)" if _numbered(table, name) else quoted(name)
 
 
 def sort_wire(table: Table, name: str) -> str:
     """How the reader takes that expression."""
-    column_type = table.column(name).type
-    return "" if column_type.kind == "enum" else column_type.wire
+    return "" if _numbered(table, name) else table.column(name).type.wire
+
+
+def _numbered(table: Table, name: str) -> bool:
+    return table.column(name).type.kind in ("enum", "set")
 
 
 def bounds(table: Table, key: Sequence[str], values: KeyTuple) -> list[str]:
     """A key's values for comparisons with `sort_expression`."""
     return [
-        number(value) if table.column(name).type.kind == "enum" else literal(table.column(name).type, value)
+        number(value) if _numbered(table, name) else literal(table.column(name).type, value)
         for name, value in zip(key, values, strict=True)
     ]
 

@@ -8,6 +8,10 @@ from kora.catalog import Kind, Type
 _INTEGER_BITS = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "bigint": 64}
 _TEXTS = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext"})
 _BYTES = frozenset({"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"})
+_GEOMETRIES = frozenset(
+    {"geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon",
+     "geometrycollection", "geomcollection"}
+)  # fmt: skip
 _LABEL = re.compile(r"'((?:[^']|'')*)'")
 _BIT = re.compile(r"bit\((\d+)\)")
 _YEARS = (0, 2155)
@@ -60,7 +64,7 @@ def column_type(raw: RawType) -> Type:
         return Type("bit", declared, f"bit({bits})", length=bits, length_unit="bits", fixed=True)
     if name in _MOMENTS:
         return _moment(raw)
-    if name in _TEXTS or name == "enum":
+    if name in _TEXTS or name in ("enum", "set"):
         return _text(raw) if raw.charset in _DECODED_SETS else Type("unsupported", declared, name, charset=raw.charset)
     if name in _BYTES:
         sized = name in ("binary", "varbinary")
@@ -70,6 +74,10 @@ def column_type(raw: RawType) -> Type:
         )  # fmt: skip
     if name == "json":
         return Type("json", declared, "json:utf8mb4", charset="utf8mb4")
+    if name in _GEOMETRIES:
+        return Type("geometry", declared, "geometry")
+    if name in ("inet4", "inet6"):
+        return Type("inet", declared, "inet")
     return Type("uuid", declared, "uuid") if name == "uuid" else Type("unsupported", declared, name)
 
 
@@ -89,17 +97,28 @@ def _moment(raw: RawType) -> Type:
 
 
 def _text(raw: RawType) -> Type:
-    if raw.data_type == "enum":
+    if raw.data_type in ("enum", "set"):
         labels = tuple(label.replace("''", "'") for label in _LABEL.findall(raw.column_type))
+        if raw.data_type == "set":
+            return _set(raw, labels)
         wire = f"marked enum:{raw.charset}" if "" in labels else f"enum:{raw.charset}"
         return Type(
             "enum", raw.column_type, wire, labels=labels, charset=raw.charset, collation=raw.collation, sentinels=("0",)
         )
     if raw.json:
-        return Type("json", "json", f"json:{raw.charset}", charset=raw.charset, collation=raw.collation)
+        return Type("json", "json", f"json:{raw.charset}", charset=raw.charset)
     sized = raw.data_type in ("char", "varchar")
     return Type(
         "text", raw.column_type, f"text:{raw.charset}", length=raw.length if sized else None,
         length_unit="characters" if sized else None, fixed=raw.data_type == "char", charset=raw.charset,
         collation=raw.collation,
     )  # fmt: skip
+
+
+def _set(raw: RawType, labels: tuple[str, ...]) -> Type:
+    """A set with an empty label cannot be told from one without labels: its text is the same."""
+    if "" in labels:
+        return Type("unsupported", raw.column_type, "set", labels=labels)
+    return Type(
+        "set", raw.column_type, f"set:{raw.charset}", labels=labels, charset=raw.charset, collation=raw.collation
+    )

@@ -3,9 +3,10 @@
 use super::charsets::Charset;
 use super::reply::Fields;
 use super::types::{Column, ColumnKind, Physical};
-use super::values::{bits, decimal, duration, uuid, Moment};
+use super::values::{bits, decimal, duration, geometry, inet, set, uuid, Moment};
 use super::wire::protocol;
-use crate::cell::Cell;
+use crate::canon::StructureBuilder;
+use crate::cell::{Cell, Network, Structure};
 use crate::error::Result;
 use crate::rows::{Flow, RowSink};
 use std::ops::Range;
@@ -20,8 +21,9 @@ pub struct RowDecoder {
     cells: Vec<Cell<'static>>,
     /// A row's texts that had to be converted.
     texts: String,
-    /// A row's bit strings.
+    /// A row's bit strings, sets and addresses.
     bits: Vec<u8>,
+    sets: StructureBuilder,
     patches: Vec<(usize, Patch)>,
 }
 
@@ -31,6 +33,8 @@ enum Patch {
     Json(Range<usize>),
     Enum(Range<usize>),
     Bits(u32, Range<usize>),
+    Set(Range<usize>),
+    Inet(Range<usize>),
 }
 
 impl RowDecoder {
@@ -41,6 +45,7 @@ impl RowDecoder {
             columns,
             texts: String::new(),
             bits: Vec::new(),
+            sets: StructureBuilder::default(),
             patches: Vec::new(),
         }
     }
@@ -68,6 +73,7 @@ impl RowDecoder {
             fields,
             texts: &mut self.texts,
             bits: &mut self.bits,
+            sets: &mut self.sets,
             patches: &mut self.patches,
         };
         for (index, column) in self.columns.iter().enumerate() {
@@ -90,6 +96,15 @@ impl RowDecoder {
                     bits: *bits,
                     bytes: &self.bits[range.clone()],
                 },
+                Patch::Set(range) => Cell::Structured {
+                    structure: Structure::Set,
+                    body: &self.bits[range.clone()],
+                },
+                Patch::Inet(range) => Cell::Network {
+                    kind: Network::Inet,
+                    prefix: (range.len() * 8) as u8,
+                    address: &self.bits[range.clone()],
+                },
             };
         }
         let flow = sink.row(&cells)?;
@@ -110,6 +125,7 @@ struct Values<'a, 'm> {
     fields: Fields<'a>,
     texts: &'m mut String,
     bits: &'m mut Vec<u8>,
+    sets: &'m mut StructureBuilder,
     patches: &'m mut Vec<(usize, Patch)>,
 }
 
@@ -158,6 +174,14 @@ impl<'a> Values<'a, '_> {
                 _ => return Err(protocol("an enumeration's value without its mark")),
             },
             ColumnKind::Uuid => uuid(bytes)?,
+            ColumnKind::Geometry => geometry(bytes)?,
+            ColumnKind::Inet => {
+                let start = self.bits.len();
+                inet(bytes, self.bits)?;
+                self.patches.push((index, Patch::Inet(start..self.bits.len())));
+                Cell::Null // until the whole row is decoded
+            }
+            ColumnKind::Set(charset) => return self.set(index, charset, bytes),
             ColumnKind::Bit(length) => {
                 let start = self.bits.len();
                 bits(*length, bytes, self.bits)?;
@@ -166,6 +190,21 @@ impl<'a> Values<'a, '_> {
             }
             _ => return Err(protocol("a byte string where its type has none")),
         })
+    }
+
+    fn set(&mut self, index: usize, charset: &Charset, bytes: &'a [u8]) -> Result<Cell<'a>> {
+        let (text_start, start) = (self.texts.len(), self.bits.len());
+        let labels = match charset.borrowed(bytes) {
+            Some(text) => text,
+            None if charset.decode(bytes, self.texts) => &self.texts[text_start..],
+            None => {
+                self.texts.truncate(text_start);
+                return Ok(charset.broken(bytes));
+            }
+        };
+        set(labels, self.sets, self.bits)?;
+        self.patches.push((index, Patch::Set(start..self.bits.len())));
+        Ok(Cell::Null) // until the whole row is decoded
     }
 
     #[inline(always)]
@@ -238,6 +277,9 @@ mod tests {
         ("marked enum:utf16", 254),
         ("uuid", 254),
         ("text:gbk", 253),
+        ("set:latin1", 254),
+        ("inet", 254),
+        ("geometry", 255),
     ];
 
     #[test]
@@ -272,6 +314,32 @@ mod tests {
             Ok(Flow::Continue)
         };
         decoder.row(b"\x00\x00\x01\xff\x02a\x98", &mut sink).unwrap();
+    }
+
+    #[test]
+    fn sets_addresses_and_geometries_are_cells_of_their_own() {
+        let mut decoder = decoder(&[
+            ("set:latin1", 254),
+            ("set:latin1", 254),
+            ("inet", 254),
+            ("geometry", 255),
+        ]);
+        let mut sink = |cells: &[Cell<'_>]| {
+            let shown: Vec<_> = cells.iter().map(|cell| crate::canon::display(cell)).collect();
+            assert_eq!((shown[0].0, shown[1].0), ("set", "set"));
+            assert_ne!(shown[0].1, shown[1].1);
+            assert!(matches!(cells[2], Cell::Network { prefix: 128, .. }));
+            assert!(matches!(
+                cells[3],
+                Cell::Geometry {
+                    srid: 4326,
+                    wkb: [1, 2]
+                }
+            ));
+            Ok(Flow::Continue)
+        };
+        let payload = b"\x00\x00\x03a,\xe9\x00\x03::1\x06\xe6\x10\0\0\x01\x02";
+        decoder.row(payload, &mut sink).unwrap();
     }
 
     proptest! {

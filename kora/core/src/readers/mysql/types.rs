@@ -37,13 +37,19 @@ pub enum ColumnKind {
     Enum(Charset),
     /// ENUM whose label stands behind `1`, the invalid value being `0`: for one that has an empty label.
     MarkedEnum(Charset),
+    /// SET without an empty label.
+    Set(Charset),
     /// MariaDB's UUID, which is sent as text.
     Uuid,
+    /// MariaDB's INET4 and INET6, which are sent as text.
+    Inet,
+    /// A geometry: its SRID and well-known binary.
+    Geometry,
 }
 
 impl ColumnKind {
     /// By name: `integer`, `decimal`, `float`, `bit(8)`, `date`, `time`, `datetime`, `timestamp`, `bytes`, `uuid`,
-    /// `text:utf8mb4`, `json:utf8mb4`, `enum:latin1`, `marked enum:latin1`, or empty for what the result set says.
+    /// `inet`, `geometry`, `text:utf8mb4`, `json:utf8mb4`, `enum:latin1`, `marked enum:latin1`, `set:latin1`, or empty for what the result set says.
     pub fn from_name(name: &str) -> Option<Self> {
         if let Some((kind, charset)) = name.split_once(':') {
             let charset = Charset::from_name(charset)?;
@@ -52,6 +58,7 @@ impl ColumnKind {
                 "json" => Self::Json(charset),
                 "enum" => Self::Enum(charset),
                 "marked enum" => Self::MarkedEnum(charset),
+                "set" => Self::Set(charset),
                 _ => return None,
             });
         }
@@ -66,6 +73,8 @@ impl ColumnKind {
             "timestamp" => Self::Instant,
             "bytes" => Self::Bytes,
             "uuid" => Self::Uuid,
+            "inet" => Self::Inet,
+            "geometry" => Self::Geometry,
             _ => {
                 let bits = name.strip_prefix("bit(")?.strip_suffix(')')?.parse().ok()?;
                 return (1..=64).contains(&bits).then_some(Self::Bit(bits));
@@ -176,11 +185,14 @@ impl Column {
             ColumnKind::Timestamp => type_code == 12,
             ColumnKind::Instant => type_code == 7,
             ColumnKind::Time => type_code == 11,
+            ColumnKind::Geometry => type_code == 255,
             ColumnKind::Bytes
             | ColumnKind::Text(_)
             | ColumnKind::Json(_)
             | ColumnKind::Enum(_)
             | ColumnKind::MarkedEnum(_)
+            | ColumnKind::Set(_)
+            | ColumnKind::Inet
             | ColumnKind::Uuid => self.physical == Physical::String && !decimal && type_code != 16,
         }
     }
@@ -219,13 +231,13 @@ mod tests {
     #[test]
     fn names_that_are_not_known_have_no_kind() {
         for name in [
-            "geometry",
+            "vector",
             "text",
             "text:swe7",
             "bit(0)",
             "bit(65)",
             "bit",
-            "set:utf8mb4",
+            "list:utf8mb4",
         ] {
             assert!(ColumnKind::from_name(name).is_none(), "{name}");
         }

@@ -2,9 +2,11 @@
 
 use super::reply::Fields;
 use super::wire::protocol;
+use crate::canon::StructureBuilder;
 use crate::cell::{Cell, Ticks};
 use crate::error::Result;
 use crate::temporal::{days, DAY_MICROS};
+use std::net::IpAddr;
 
 /// Digits that always fit 128 bits.
 const SMALL_DIGITS: usize = 38;
@@ -167,6 +169,44 @@ pub fn uuid(bytes: &[u8]) -> Result<Cell<'static>> {
     match bytes.len() == 36 && digits.next().is_none() {
         true => Ok(Cell::Uuid(value)),
         false => Err(malformed()),
+    }
+}
+
+/// Appends the body of a set's cell. Labels stand between commas, which no label may hold.
+pub fn set(labels: &str, builder: &mut StructureBuilder, out: &mut Vec<u8>) -> Result<()> {
+    builder.clear();
+    builder.begin_set()?;
+    for label in labels.split(',').filter(|label| !label.is_empty()) {
+        builder.label(label)?;
+    }
+    builder.end()?;
+    if let Cell::Structured { body, .. } = builder.finish()? {
+        out.extend_from_slice(body);
+    }
+    Ok(())
+}
+
+/// Appends the 4 or 16 bytes of an address.
+pub fn inet(bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    let text = std::str::from_utf8(bytes).ok();
+    match text.and_then(|text| text.parse::<IpAddr>().ok()) {
+        Some(IpAddr::V4(address)) => out.extend_from_slice(&address.octets()),
+        Some(IpAddr::V6(address)) => out.extend_from_slice(&address.octets()),
+        None => return Err(protocol("an address that is none")),
+    }
+    Ok(())
+}
+
+/// A geometry: four bytes of SRID, then well-known binary, which both servers keep little-endian.
+pub fn geometry(bytes: &[u8]) -> Result<Cell<'_>> {
+    match bytes.split_first_chunk::<4>() {
+        Some((srid, wkb @ [1, ..])) => Ok(Cell::Geometry {
+            srid: u32::from_le_bytes(*srid),
+            wkb,
+        }),
+        _ => Err(protocol(
+            "a geometry that does not begin with an SRID and little-endian bytes",
+        )),
     }
 }
 

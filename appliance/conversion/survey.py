@@ -52,6 +52,11 @@ class ColumnSurvey:
     only so much."""
 
     @property
+    def odd_moments(self) -> bool:
+        """Whether a date or moment is infinite, before the year 1 or beyond 9999."""
+        return bool(self.infinite_moments or self.outside_moments)
+
+    @property
     def values(self) -> int:
         """Values that are not NULL."""
         return self.rows - self.nulls

@@ -26,7 +26,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
             (3, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)""",
     ),
     "composites": (
-        "CREATE TYPE point3 AS (x float8, y float8, \"z \"\"axis\"\"\" numeric)",
+        'CREATE TYPE point3 AS (x float8, y float8, "z ""axis""" numeric)',
         "CREATE TYPE address AS (street text, at point3, tags text[])",
         "CREATE DOMAIN home AS address CHECK ((value).street IS NOT NULL)",
         "CREATE TABLE composites (id int PRIMARY KEY, a address, l point3[], h home, p point, c circle, s lseg)",

@@ -1,7 +1,7 @@
 """The Rust core, as Python sees it. Long calls release the GIL; errors are `kora.errors` exceptions."""
 
-from collections.abc import Sequence
-from typing import Literal, Protocol, Self, TypeAlias, final
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, Protocol, Self, TypeAlias, final
 
 _Scalar: TypeAlias = None | bool | int | float | str | bytes
 _Side: TypeAlias = Literal["source", "target"]
@@ -38,8 +38,9 @@ class PostgresConnection:
     sslrootcert, sslcert, sslkey, connect_timeout, application_name, options: as libpq understands them."""
     def __new__(cls, settings: dict[str, str]) -> Self: ...
     def execute(self, sql: str) -> None: ...
-    def query(self, sql: str) -> list[tuple[str | None, ...]]:
-        """Simple-protocol query; every value as text."""
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """The rows of the last statement that has any. Booleans, integers, floats, bytea and one-dimensional arrays of
+        them and of texts come as such, every other value as its text."""
     @property
     def idle(self) -> bool:
         """Whether no stream of rows holds it."""
@@ -86,6 +87,9 @@ def mysql_rows(connection: MysqlConnection, query: str, types: Sequence[str]) ->
 
 def arrow_rows(stream: _GivesArrow, types: Sequence[str]) -> RowStream:
     """`types`: DuckDB type names per column, for what Arrow does not say (JSON, UUID, TIMETZ, ENUM, BIT)."""
+
+def arrow_windows(streams: Iterable[_GivesArrow], types: Sequence[str]) -> RowStream:
+    """Several streams as one; each is asked for only when the one before it was read to its end, in that thread."""
 
 @final
 class CsvFile:
@@ -156,7 +160,7 @@ class TableDigest:
         """Σ row digest mod 2²⁵⁶, 32 bytes little-endian."""
     @property
     def root(self) -> bytes | None:
-        """BLAKE3 of the LtHash state, 32 bytes, where asked for."""
+        """BLAKE3 of the sorted row digests and their multiplicities, 32 bytes, where asked for."""
     @property
     def tallies(self) -> str:
         """JSON list, per compared column: {pair, read, disobeyed, policies: {rule: changed}}."""
@@ -168,11 +172,11 @@ def digest_rows(
     key: DigestKey,
     *,
     root_key: DigestKey | None = None,
-    unique: bool = False,
     spill_directory: str | None = None,
     progress: Progress | None = None,
 ) -> TableDigest:
-    """One pass. `root_key`: also the LtHash root under that key. `unique`: each row's multiplicity is 1 by right."""
+    """One pass. `root_key`: also the root under that key; row digests beyond 64 MiB then go to
+    `spill_directory` (the system's temporary folder if None)."""
 
 @final
 class Difference:
@@ -295,6 +299,9 @@ class Batch:
     @property
     def row_count(self) -> int: ...
     @property
+    def byte_count(self) -> int:
+        """Bytes of the encoded rows, about."""
+    @property
     def rejected(self) -> list[tuple[int, str, str, str]]:
         """Ordinal of the row in the stream, key text, column pair, reason."""
     def ordinals(self) -> list[int]: ...
@@ -323,6 +330,15 @@ class Batch:
 def raw_digest(stream: RowStream, key: DigestKey, *, progress: Progress | None = None) -> tuple[int, bytes]:
     """Rows and Σ of raw row digests: what a checkpoint holds."""
 
+@final
+class RawTally:
+    """Digests rows exactly as read, before any rule, while somebody else consumes them."""
+    def __new__(cls, key: DigestKey) -> Self: ...
+    def watch(self, stream: RowStream) -> RowStream:
+        """The same rows; each is counted here when it is read."""
+    def total(self) -> tuple[int, bytes]:
+        """Rows so far and Σ of their raw digests: what `raw_digest` gives of the same rows."""
+
 # --- seals ---------------------------------------------------------------------------------------------------------
 
 def generate_signing_key() -> bytes:
@@ -338,5 +354,72 @@ def sign(signing_key: bytes, payload_type: str, payload: bytes) -> bytes:
     """Ed25519 over the DSSE pre-authentication encoding."""
 
 def verify_signature(public: bytes, payload_type: str, payload: bytes, signature: bytes) -> bool: ...
+def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
+    """DSSE's encoding: what is signed."""
+
 def sha256(data: bytes) -> str: ...
 def sha256_file(path: str) -> str: ...
+
+# --- proofs --------------------------------------------------------------------------------------------------------
+
+@final
+class RowTree:
+    """A table's rows under one RFC 6962 root: `docs/formats/row-proof.md`."""
+    @property
+    def size(self) -> int:
+        """Leaves: rows, equal ones once."""
+    @property
+    def root(self) -> bytes: ...
+    @property
+    def key_commitment(self) -> bytes:
+        """What a certificate says of the proof key."""
+    def proof_key(self) -> bytes:
+        """32 secret bytes with which an auditor checks that a row is absent."""
+    def prove(self, source: str, target: str) -> bytes:
+        """The proof file about the wanted key: its row, or that there is none."""
+
+def build_row_tree(
+    stream: RowStream,
+    profile: str,
+    side: _Side,
+    key: DigestKey,
+    *,
+    unique: bool = False,
+    wanted: Sequence[tuple[str, str]] | None = None,
+    spill_directory: str | None = None,
+    progress: Progress | None = None,
+) -> RowTree:
+    """`wanted`: kind and text of each key column (of every column, in a table without a unique key)."""
+
+def check_row_proof(
+    data: bytes, what: str, trees: Sequence[tuple[str, str, int, str, str]], proof_key: bytes | None = None
+) -> tuple[str, str, str, int, list[tuple[str, str | None]]]:
+    """`trees`: source, target, leaves, root and the proof key's commitment, both in hex.
+
+    Gives `inclusion` or `absence`, source, target, how many equal rows, and the row's or the absent key's cells.
+    Raises `NotAuthentic`, `MalformedInput`, `LimitExceeded`; `InvalidRequest` for an absence without a proof key."""
+
+def check_certificate(
+    data: bytes, what: str, keys: Sequence[bytes], threshold: int | None = None
+) -> tuple[str | None, int]:
+    """What `kora-check` finds: verdict and exit code. `kora.evidence.certificate.check` is an independent reader."""
+
+def log_key(origin: str, public: bytes) -> str:
+    """A log's public key as C2SP writes it: name+hash+base64."""
+
+def log_create(folder: str, origin: str, signing_key: bytes) -> None: ...
+def log_entry(file: bytes) -> bytes:
+    """The log entry of a file: one line with its SHA-256."""
+
+def log_append(folder: str, log_key: str, signing_key: bytes, entries: Sequence[bytes]) -> int:
+    """The first new entry's number. After an error the log is the one of its last checkpoint. One writer at a time."""
+
+def log_find(folder: str, log_key: str, entry: bytes) -> int | None: ...
+def log_prove(folder: str, log_key: str, index: int) -> bytes:
+    """A tlog-proof file's bytes."""
+
+def log_check(folder: str, log_key: str, retained: bytes | None = None) -> tuple[int, str]:
+    """Every entry, every tile, and that the log began as a retained checkpoint says. Entries and root in hex."""
+
+def check_log_proof(data: bytes, what: str, file: bytes, log_key: str) -> tuple[str, int, int]:
+    """The log's name, the entry's number and the log's size. Raises `NotAuthentic`, `MalformedInput`."""

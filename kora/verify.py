@@ -33,7 +33,8 @@ from kora.comparison.result import (
     Timing,
     VerificationResult,
 )
-from kora.comparison.structure import structure_losses
+from kora.comparison.source_log import SourceWitness
+from kora.comparison.structure import checks_by_number, structure_losses
 from kora.databases.address import parse_address
 from kora.databases.base import Database, Selection
 from kora.databases.registry import open_database
@@ -41,6 +42,7 @@ from kora.databases.secrets import Prompt, resolve
 from kora.errors import InvalidRequest
 from kora.evidence.artifacts import Artifacts, write_artifacts
 from kora.evidence.signing import KeyStore
+from kora.evidence.transparency import log_certificate
 from kora.evidence.verdict import decide_result
 from kora.settings import Settings
 
@@ -58,7 +60,9 @@ class OpenSide:
 
 @dataclass(frozen=True, slots=True)
 class VerifyOptions:
-    """How to verify. `accept_loss` approves whole rules; `observe` receives the counters of each pass."""
+    """How to verify. `accept_loss` approves whole rules; `provable` asks for row trees, for which the target is read
+    once more; `observe` receives the counters of each pass.
+    """
 
     migration_key: _core.DigestKey
     run_id: str
@@ -67,6 +71,7 @@ class VerifyOptions:
     show_values: bool = False
     findings_limit: int = 100
     spill_directory: Path | None = None
+    provable: bool = False
     observe: Observer | None = None
     timings: tuple[Timing, ...] = field(default=())
 
@@ -95,12 +100,20 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         findings_limit=max(options.findings_limit, sum(item.count for item in declared.quarantined) + 1),
         show_values=options.show_values,
         spill_directory=options.spill_directory,
+        provable=options.provable,
         observe=options.observe,
     )
-    results = [_table_result(source, target, pair, compare_options, declared) for pair in mapping.tables]
+    witness = SourceWitness(declared.source_log, options.migration_key) if declared.source_log else None
+    profiles = {pair.pair: pair.profile() for pair in mapping.tables}
+    results = [
+        _table_result(source, target, pair, compare_options, declared, witness, profiles) for pair in mapping.tables
+    ]
     results += strangers
     quarantined, unfounded = _believed(_approve_quarantined(declared, options), results)
     results = [_cut(result, options.findings_limit) for result in results]
+    logged, disobeyed = (
+        witness.judge(source.database, source.catalog, sha256=declared.source_log_sha256) if witness else (None, [])
+    )
     orphans = find_orphans(source.database, source.catalog)
     structure = structure_losses(
         source.catalog,
@@ -120,7 +133,8 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         losses=ledger,
         quarantined=quarantined,
         recounts=_recounts(results, declared),
-        not_checked=(*_not_checked(source, target, mapping, declared), *unfounded),
+        not_checked=(*_not_checked(source, target, mapping, declared), *unfounded, *disobeyed),
+        logged=logged,
         seconds=seconds,
         timings=(*options.timings, Timing(stage="verify", seconds=seconds, rows=rows)),
         key_id=options.migration_key.key_id,
@@ -128,7 +142,6 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         started=started,
         ended=_now(),
     )
-    profiles = {pair.pair: pair.profile() for pair in mapping.tables}
     return Verified(result.model_copy(update={"verdict": decide_result(result).verdict}), profiles)
 
 
@@ -179,9 +192,18 @@ def _present(mapping: Mapping, source: OpenSide, target: OpenSide) -> Mapping:
 
 
 def _table_result(
-    source: OpenSide, target: OpenSide, mapping: TableMapping, options: Options, declared: Declared
+    source: OpenSide,
+    target: OpenSide,
+    mapping: TableMapping,
+    options: Options,
+    declared: Declared,
+    witness: SourceWitness | None,
+    profiles: dict[str, str],
 ) -> TableResult:
-    """Compares one pair; a table that is absent or unreadable gets the outcome that says so."""
+    """Compares one pair; a table that is absent or unreadable gets the outcome that says so.
+
+    `profiles` receives the profile under which the rows were compared, its key included.
+    """
     names = {"source": str(mapping.source), "target": str(mapping.target)}
     source_table = next((table for table in source.catalog.tables if table.name == mapping.source), None)
     target_table = next((table for table in target.catalog.tables if table.name == mapping.target), None)
@@ -201,7 +223,9 @@ def _table_result(
         return TableResult(**names, outcome="not_comparable", not_comparable_columns=excluded)
     key, unique = shared_key(source_table, target_table, mapping.columns, mapping.key)
     complete = mapping.model_copy(update={"key": key, "unique": unique})
-    pair = Pair(source.database, target.database, source_table, target_table, complete)
+    profiles[mapping.pair] = complete.profile()
+    tally = witness.tally(source_table, [column.source for column in complete.columns]) if witness else None
+    pair = Pair(source.database, target.database, source_table, target_table, complete, tally)
     result = compare_table(pair, options)
     dropped = [
         name for name in unmatched_columns(source_table, mapping) if (mapping.source, name) not in declared.dropped
@@ -357,6 +381,10 @@ def _not_checked(source: OpenSide, target: OpenSide, mapping: Mapping, declared:
             for name in extra
             if name not in excluded
         ]
+    entries += [
+        NotChecked(what="check", name=str(name), count=count, detail="on both sides by number; the texts differ")
+        for name, count in checks_by_number(source.catalog, target.catalog, _present(mapping, source, target)).items()
+    ]
     entries += [NotChecked(what=what, name=name, detail=detail) for what, name, detail in declared.not_checked]
     entries.append(
         NotChecked(
@@ -380,11 +408,13 @@ def verify_databases(
     *,
     mapping_file: Path | None,
     plan_file: Path | None,
+    quarantine_file: Path | None = None,
     tables: tuple[str, ...],
     exclude: tuple[str, ...],
     out: Path | None,
     accept_loss: tuple[str, ...],
     show_values: bool,
+    provable: bool = False,
     settings: Settings,
     progress: Observer | None,
     prompt: Prompt | None = None,
@@ -397,11 +427,13 @@ def verify_databases(
         target: URL of the one that was moved to.
         mapping_file: A map; without one, and without a plan, names decide.
         plan_file: A plan of which only the mapping and the approvals are read.
+        quarantine_file: Rows that a load set aside; with a plan, else the file that a run left beside it.
         tables: Patterns of source tables to compare; all if empty. Narrowed on the target through the mapping.
         exclude: Patterns of tables left out on both sides.
         out: Folder for certificate, report and public key; `verifications/RUN` in the settings' home if None.
         accept_loss: Rules whose losses the operator accepts here and now.
         show_values: Whether findings hold values.
+        provable: Whether each table's rows are put under a Merkle tree, so that single ones can be proven later.
         settings: Where keys, state and spilled digests live, and how many findings are listed.
         progress: Called for each pass with its counters.
         prompt: Asks a person for a password; None where nobody is there.
@@ -410,7 +442,7 @@ def verify_databases(
     Raises:
         SenseiError: Nothing could be compared; differences are never raised.
     """
-    declared = read_declared(mapping_file, plan_file)
+    declared = read_declared(mapping_file, plan_file, quarantine_file)
     run_id = f"verify-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{token_hex(3)}"
     keys = KeyStore(settings.home_directory)
     with ExitStack() as stack:
@@ -424,12 +456,11 @@ def verify_databases(
             show_values=show_values,
             findings_limit=settings.findings_per_table,
             spill_directory=settings.make_spill_directory(),
+            provable=provable,
             observe=progress,
         )
         if meanwhile:
-            beside = Thread(target=meanwhile, name="meanwhile", daemon=True)
-            stack.callback(beside.join)
-            beside.start()
+            _do_beside(stack, meanwhile)
         verified = verify_sides(left, right, declared, options)
     artifacts = write_artifacts(
         verified.result,
@@ -438,7 +469,15 @@ def verify_databases(
         plan_bytes=plan_file.read_bytes() if plan_file else None,
         profiles=verified.profiles,
     )
+    log_certificate(settings.transparency_log, artifacts.certificate, keys)
     return verified.result, artifacts
+
+
+def _do_beside(stack: ExitStack, work: Callable[[], None]) -> None:
+    """Does something in a thread of its own, which is waited for at the end."""
+    beside = Thread(target=work, name="meanwhile", daemon=True)
+    stack.callback(beside.join)
+    beside.start()
 
 
 def _open_both(stack: ExitStack, source: str, target: str, prompt: Prompt | None) -> tuple[OpenSide, OpenSide]:
@@ -487,6 +526,7 @@ def _narrow(
         if table.name in chosen[1]
         or (table.name not in paired[1] and not selection.tables and without.includes(table.name))
     )
+    named = {str(name) for name in chosen[0]}
     gone = {table.name for table in left.catalog.tables} - {table.name for table in sources}
     catalog = replace(
         left.catalog,
@@ -497,5 +537,9 @@ def _narrow(
     return (
         replace(left, catalog=catalog),
         replace(right, catalog=replace(right.catalog, tables=targets)),
-        replace(declared, mapping=Mapping(tables=kept)),
+        replace(
+            declared,
+            mapping=Mapping(tables=kept),
+            quarantined=tuple(row for row in declared.quarantined if row.table in named),
+        ),
     )

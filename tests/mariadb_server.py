@@ -103,11 +103,15 @@ class MariadbServer:
 
     def __enter__(self) -> "MariadbServer":
         self.data.mkdir()
+        # Of its own: a server that starts deletes all temporary tables of the folder, also another server's.
+        temporary = self.folder / "tmp"
+        temporary.mkdir()
+        self._settings["tmpdir"] = str(temporary)
         certificate, key = self.authority.issue("server", "localhost", "DNS:localhost,IP:127.0.0.1")
         self._settings |= {"ssl_ca": str(self.authority.root), "ssl_cert": str(certificate), "ssl_key": str(key)}
         self._own_everything()
-        install = ["mariadb-install-db", "--no-defaults", f"--datadir={self.data}", "--skip-test-db",
-                   "--auth-root-authentication-method=normal", *self._as_user()]  # fmt: skip
+        install = ["mariadb-install-db", "--no-defaults", f"--datadir={self.data}", f"--tmpdir={temporary}",
+                   "--skip-test-db", "--auth-root-authentication-method=normal", *self._as_user()]  # fmt: skip
         done = subprocess.run(install, capture_output=True)
         if done.returncode:
             raise RuntimeError(f"mariadb-install-db failed:\n{done.stderr.decode(errors='replace')}")

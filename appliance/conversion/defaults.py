@@ -5,8 +5,9 @@ A default is part of behaviour, not of data: what cannot be carried is refused b
 
 import re
 
-from appliance.conversion.expressions import NotTranslated, Scope, translate_expression
+from appliance.conversion.expressions import NotTranslated, Scope, require_sql, translate_expression
 from appliance.conversion.reading import Reading
+from appliance.conversion.structures import is_kept_as_text
 from appliance.engines.base import Placement
 
 _MOMENTS = frozenset(
@@ -89,7 +90,10 @@ def translate_default(default: str, source: str, target: str, reading: Reading, 
     lowered = re.sub(r"::[a-z0-9_ \"()]+$", "", text, flags=re.IGNORECASE).strip().lower()
     if lowered == "null":
         return None
+    require_sql(target)
     kind = reading.type.kind
+    if is_kept_as_text(reading.target_representation or placement.representation):
+        raise NotTranslated(f"the target keeps {reading.type.declared or kind} as text, which this default is not")
     moment = _moment(lowered)
     if moment:
         return _now(moment, kind, source, target)

@@ -34,9 +34,13 @@ class ColumnSurvey:
     text_characters: int = 0
     text_bytes: int = 0
     zero_dates: int = 0
+    infinite_moments: int = 0
+    outside_moments: int = 0
+    """Before year 1 or after 9999, or a time outside a day."""
+    nan: int = 0
+    """Doubles that are no number."""
+    negative_zero: int = 0
     with_nul: int = 0
-    odd_moments: bool = False
-    """Whether a date or moment is infinite, before the year 1 or beyond 9999."""
     long_times: bool = False
     """Whether a time is below zero or beyond 24:00:00, as a duration may be."""
     numeric_text: int = 0
@@ -119,7 +123,8 @@ def _column(body: dict[str, Any], rows: int | None) -> ColumnSurvey:
     """One column of the core's JSON (docs/formats/survey.md) as the planner reads it."""
     numbers, text = body.get("numbers") or {}, body.get("text") or {}
     candidates = body.get("candidates") or []
-    digits = [numbers, (body.get("floats") or {}).get("decimals") or {}]
+    floats, moments = body.get("floats") or {}, (body.get("moments") or {}).values()
+    digits = [numbers, floats.get("decimals") or {}]
     digits += [candidate["numbers"] for candidate in candidates if candidate.get("numbers")]
     kinds = dict(body["kinds"])
     for kind, source in (("decimal nan", "nan"), ("decimal infinity", "infinite")):
@@ -137,8 +142,11 @@ def _column(body: dict[str, Any], rows: int | None) -> ColumnSurvey:
         text_characters=text.get("max_characters", 0),
         text_bytes=text.get("max_bytes", 0),
         zero_dates=body.get("zero_dates", 0),
+        infinite_moments=sum(entry.get("infinite", 0) for entry in moments),
+        outside_moments=sum(entry.get("outside", 0) for entry in moments),
+        nan=floats.get("nan", 0),
+        negative_zero=floats.get("negative_zero", 0),
         with_nul=text.get("with_nul", 0),
-        odd_moments=any(_is_odd(moments) for moments in (body.get("moments") or {}).values()),
         long_times=_is_long((body.get("moments") or {}).get("time") or {}),
         numeric_text=text.get("numeric", 0),
         special=_special(body),
@@ -155,12 +163,6 @@ def _special(body: dict[str, Any]) -> int:
     floats = body.get("floats") or {}
     infinite = sum(entry.get("infinite", 0) for entry in (body.get("moments") or {}).values())
     return sum(int(floats.get(name, 0)) for name in ("nan", "infinite", "negative_zero")) + int(infinite)
-
-
-def _is_odd(moments: dict[str, Any]) -> bool:
-    """Whether the ends of a range of moments are no dates of the years 1 to 9999."""
-    ends = [str(moments[end]) for end in ("min", "max") if moments.get(end)]
-    return bool(moments.get("infinite")) or any(end.endswith(" BC") or end.find("-") > 4 for end in ends)
 
 
 def _rule_text(candidate: dict[str, Any]) -> str:

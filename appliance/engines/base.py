@@ -37,7 +37,7 @@ class Capabilities:
     included_columns: bool
     schemas: bool
     enums: Literal["named", "inline", "none"]
-    identity: Literal["native", "sequence", "rowid", "auto_increment"]
+    identity: Literal["native", "sequence", "rowid", "auto_increment", "none"]
     sequences: bool
     stored_generated: bool
     virtual_generated: bool
@@ -51,8 +51,12 @@ class Capabilities:
     special_values: bool = True
     """Whether it stores NaN, infinities (floats and moments) and the sign of -0.0; else their rows are quarantined."""
     unnamed_constraints_keep_names: bool = True
+    exclusion_constraints: bool = False
     encoding: Literal["postgres_copy", "arrow", "sqlite", "mysql_load_data"] = "arrow"
     """Which of the core's encodings loads it."""
+    indexes: bool = True
+    notes: tuple[str, ...] = ()
+    """What a person should know about every plan for it."""
     row_bytes: int | None = None
     """What the columns of one row may hold together; None: no such limit."""
     keyless_types: tuple[str, ...] = ()
@@ -69,6 +73,8 @@ class Placement:
     loss_class: LossClass = "lossless"
     note: str = ""
     refused: str = ""
+    quarantined: int = 0
+    """Surveyed values that the target cannot take: their rows will be set aside. `note` says why."""
     row_bytes: int = 0
     """What it takes of the row, on an engine that limits that."""
     off_row: str = ""

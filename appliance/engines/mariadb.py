@@ -178,7 +178,7 @@ class MariadbTarget:
 
 def _prefix(target_type: str, share_bytes: int) -> str:
     """How much of a long column an index takes; an index that is not unique only finds faster."""
-    name, _, length = target_type.rstrip(")").partition("(")
+    name, _, length = target_type.partition(" collate ")[0].rstrip(")").partition("(")
     if name in _OFF_ROW:
         return f"({share_bytes // 4})"
     if name in _OFF_ROW_BYTES:

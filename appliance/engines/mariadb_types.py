@@ -3,6 +3,8 @@
 `target_type` is what CREATE TABLE says, `wire_type` what the core's encoder checks each value against.
 """
 
+from dataclasses import replace
+
 from appliance.conversion.survey import ColumnSurvey
 from appliance.engines.base import Placement, refused
 from appliance.engines.ddl import literal
@@ -20,6 +22,7 @@ _INTEGERS = (
 )  # fmt: skip
 _TEXT_BYTES = (("tinytext", 255), ("text", 65_535), ("mediumtext", (1 << 24) - 1))
 _LONGEST_LABEL = 255
+_SHARED_COLLATIONS = ("utf8mb4_general_ci", "utf8mb4_unicode_ci", "utf8mb4_unicode_520_ci", "utf8mb4_bin")
 
 
 _PLAIN = {
@@ -42,7 +45,7 @@ def place(logical: Type, survey: ColumnSurvey) -> Placement:
         case "float":
             return _same("float", 4) if logical.float_bits == 32 else _same("double", 8)
         case "text":
-            return _text(logical, survey)
+            return _collated(logical, _text(logical, survey))
         case "bytes":
             return _bytes(logical, survey)
         case "enum":
@@ -61,7 +64,7 @@ def _same(name: str, row_bytes: int) -> Placement:
 
 def _integer(logical: Type) -> Placement:
     """The source's own bounds where a type has them, else the smallest signed type that holds them."""
-    if logical.wire == "year":
+    if logical.declared.lower().startswith("year"):
         return _same("year", 1)
     low = logical.minimum if logical.minimum is not None else -(2**63)
     high = logical.maximum if logical.maximum is not None else 2**63 - 1
@@ -126,6 +129,13 @@ def _text(logical: Type, survey: ColumnSurvey) -> Placement:
     return Placement(name, name, row_bytes=4 * length + 2, off_row="longtext")
 
 
+def _collated(logical: Type, placement: Placement) -> Placement:
+    """With the column's own collation, where it comes from a server of the same family and every one has it."""
+    if logical.charset != "utf8mb4" or logical.collation not in _SHARED_COLLATIONS:
+        return placement
+    return replace(placement, target_type=f"{placement.target_type} collate {logical.collation}")
+
+
 def _keyed_text(length: int | None, survey: ColumnSurvey) -> Placement:
     """A key holds 3,072 bytes in all, and only of columns that stand in the row."""
     most = KEY_BYTES // survey.keyed // 4
@@ -141,7 +151,7 @@ def _keyed_text(length: int | None, survey: ColumnSurvey) -> Placement:
 
 
 def _bytes(logical: Type, survey: ColumnSurvey) -> Placement:
-    if logical.fixed and logical.length and logical.length <= _LONGEST_LABEL and logical.wire in ("binary", "char"):
+    if logical.fixed and logical.length and logical.length <= _LONGEST_LABEL:
         return _same(f"binary({logical.length})", logical.length)
     if survey.keyed:
         most = KEY_BYTES // survey.keyed
@@ -151,7 +161,7 @@ def _bytes(logical: Type, survey: ColumnSurvey) -> Placement:
             f"varbinary({wanted})", f"varbinary({wanted})", loss_class=loss,
             note="stands in a key", row_bytes=wanted + 2,
         )  # fmt: skip
-    if logical.length and logical.length <= LONGEST_VARCHAR and logical.wire in ("varbinary", "binary"):
+    if logical.length and logical.length <= LONGEST_VARCHAR:
         name = f"varbinary({logical.length})"
         return Placement(name, name, row_bytes=logical.length + 2, off_row="longblob")
     return _same("longblob", 12)
@@ -187,7 +197,7 @@ def _moment(logical: Type) -> Placement:
         return _same(f"time{suffix}", 6)
     if logical.kind == "timestamp":
         return _same(f"datetime{suffix}", 8)
-    if logical.wire == "timestamp":
+    if logical.declared.lower() == "timestamp" or logical.declared.lower().startswith("timestamp("):
         return _same(f"timestamp{suffix}", 7)
     name = f"datetime{suffix}"
     return Placement(name, name, Rule(rule="utc_clock"), note="kept in UTC, as TIMESTAMP ends in 2038", row_bytes=8)

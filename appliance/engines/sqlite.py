@@ -60,11 +60,8 @@ class SqliteTarget:
 
     def place(self, logical: Type, survey: ColumnSurvey) -> Placement:
         """How SQLite holds a logical type."""
-        if logical.kind in ("date", "timestamp", "instant") and survey.odd_moments:
-            rule = Rule(rule="moment_text", argument=logical.kind)
-            return Placement("TEXT", "TEXT", rule, note="infinities, years BC or of five digits: all as exact text")
         if logical.kind in _AS_TEXT:
-            return Placement("TEXT", "TEXT", _AS_TEXT[logical.kind])
+            return _as_text(logical, survey)
         if logical.kind == "boolean":
             return Placement("BOOLEAN", "NUMERIC", Rule(rule="bool01"))
         if logical.kind == "integer":
@@ -72,7 +69,7 @@ class SqliteTarget:
         if logical.kind == "decimal":
             return _decimal(logical, survey)
         if logical.kind == "float":
-            return Placement("REAL", "REAL")
+            return _float(survey)
         if logical.kind == "text":
             return Placement("TEXT", "TEXT")
         if logical.kind == "bytes":
@@ -142,6 +139,28 @@ def _counted_ahead(table: TablePlan) -> ColumnPlan | None:
         if column.identity and column.identity.last_value is not None and column.target_type == "INTEGER":
             return column
     return None
+
+
+def _as_text(logical: Type, survey: ColumnSurvey) -> Placement:
+    """Text in the one ISO spelling; where a value has none, all take the exact text, which infinities and BC have."""
+    infinite, outside = survey.infinite_moments, survey.outside_moments
+    found = [f"{infinite:,} infinite"] * bool(infinite)
+    found += [f"{outside:,} before year 1, after 9999 or outside a day"] * bool(outside)
+    if not found:
+        return Placement("TEXT", "TEXT", _AS_TEXT[logical.kind])
+    note = f"values without an ISO text: {', '.join(found)}; all are kept as exact text"
+    return Placement("TEXT", "TEXT", Rule(rule="moment_text", argument=logical.kind), note=note)
+
+
+def _float(survey: ColumnSurvey) -> Placement:
+    """A double. NaN would become NULL; −0.0 keeps its sign only in a column without affinity."""
+    notes = []
+    if survey.nan:
+        notes.append(f"{survey.nan:,} values are NaN, which SQLite stores as NULL")
+    if survey.negative_zero:
+        notes.append(f"{survey.negative_zero:,} values are -0.0, which only a BLOB column keeps")
+    name = "BLOB" if survey.negative_zero else "REAL"
+    return Placement(name, name, note="; ".join(notes), quarantined=survey.nan)
 
 
 def _integer(logical: Type) -> Placement:

@@ -2,6 +2,7 @@
 
 import json
 
+from appliance.engines.parquet import CLEAN, WORK
 from appliance.faults import reached
 from appliance.loading.base import CHECKPOINT_SCHEMA, CHECKPOINT_TABLE, Checkpoint, Refused, TargetWriter
 
@@ -18,7 +19,12 @@ def checkpoint_table(engine: str) -> str:
 
 
 def create_statements(engine: str) -> list[tuple[str, str, str]]:
-    """(object, statement, statement that drops it) for the checkpoint table, in order of creation."""
+    """(object, statement, statement that drops it) for the checkpoint table, in order of creation.
+
+    Parquet files carry their checkpoints themselves; there it is the folder for work in progress.
+    """
+    if engine == "parquet":
+        return [("folder _sensei", WORK, CLEAN)]
     table = checkpoint_table(engine)
     if engine == "mariadb":
         return [(table, _mariadb_table(table), f"DROP TABLE IF EXISTS {table}")]

@@ -165,6 +165,10 @@ def translate(error: pymysql.MySQLError, doing: str) -> SenseiError:
     code = number(error)
     said = str(error.args[1]) if len(error.args) > 1 else str(error)
     words = f"mariadb: {said or 'the connection is closed'}"
+    if "certificate" in words.lower() and code in _LOST:
+        return AccessDenied(
+            words, hint="name the authority that vouches for the server: ?ssl-ca=FILE&ssl-mode=VERIFY_CA"
+        )
     if code in _BUSY:
         return Busy(f"{words} (while: {_short(doing)})", hint=f"{_BUSY[code]}; mend it, then `sensei resume`")
     if code in _READ_ONLY:

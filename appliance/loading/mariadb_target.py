@@ -5,19 +5,27 @@ import secrets
 import ssl
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from typing import Any
+
+import pymysql
 
 from appliance.engines.rehearse import Execute
 from appliance.loading.base import TargetWriter
+from appliance.loading.locks import taken
 from appliance.loading.mariadb import NO_LOCAL_FILES, MariadbWriter
-from appliance.loading.mariadb_session import LoadingConnection, MariadbSession, Row
+from appliance.loading.mariadb_session import LoadingConnection, MariadbSession, Row, number
 from kora.databases.address import Address
 from kora.databases.base import Database
+from kora.databases.mariadb.session import connection_settings
 from kora.databases.registry import open_database
 from kora.databases.secrets import Secret
 from kora.errors import AccessDenied
 
 SCRATCH_PREFIX = "_sensei_scratch_"
-_CONNECT_SECONDS = 10
+_LOCK_PREFIX = "sensei."
+_LOCK_SECONDS = 3
+"""A killed run's session ends as soon as the server hears of it: so long another may take to be really there."""
+_LOGIN_REFUSED = 1045
 _NEEDED = (
     "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "REFERENCES", "INDEX", "ALTER", "CREATE VIEW",
     "SHOW VIEW",
@@ -31,26 +39,45 @@ class MariadbTarget:
     def __init__(self, address: Address, secret: Secret) -> None:
         self.address, self._secret = address, secret
 
-    def _connect(self, database: str | None = None) -> LoadingConnection:
-        address = self.address
-        host = address.host or "localhost"
+    def _connect(self) -> LoadingConnection:
+        """A session under the same login and TLS as the reader's; asks for a password once if the server insists."""
+        try:
+            return self._open(self._secret.reveal())
+        except pymysql.err.OperationalError as error:
+            asked = None if number(error) != _LOGIN_REFUSED or self._secret.reveal() else self._secret.demand()
+            if asked is None:
+                raise
+            return self._open(asked)
+
+    def _open(self, password: str | None) -> LoadingConnection:
+        settings = connection_settings(self.address, Secret(password))
         return LoadingConnection(
-            host=None if host.startswith("/") else host,
-            unix_socket=host if host.startswith("/") else None,
-            port=address.port or 3306,
-            user=address.user,
-            password=self._secret.reveal() or "",
-            database=database or address.database,
+            host=settings["host"],
+            unix_socket=settings.get("socket"),
+            port=int(settings["port"]),
+            user=settings["user"],
+            password=password or "",
+            database=settings["database"],
             charset="utf8mb4",
             autocommit=True,
             local_infile=True,
-            connect_timeout=_CONNECT_SECONDS,
-            ssl=_tls(address),
+            connect_timeout=int(settings["connect_timeout"]),
+            program_name="sensei",
+            **_tls(self.address),
         )
 
     def exists(self) -> bool:
         """A server that answers is there; whether it does, connecting tells."""
         return True
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """A named lock of the server, for this database, in a session of its own."""
+        with closing(MariadbSession(self._connect)) as session:
+            sql = f"SELECT get_lock(concat('{_LOCK_PREFIX}', left(sha2(database(), 256), 40)), {_LOCK_SECONDS})"
+            if session.query(sql)[0][0] != 1:
+                raise taken(str(self.address))
+            yield
 
     def writer(self) -> TargetWriter:
         """A new writing session."""
@@ -186,17 +213,17 @@ def _is_database(place: str, database: str) -> bool:
     return re.fullmatch(wanted, database) is not None
 
 
-def _tls(address: Address) -> ssl.SSLContext | None:
-    """TLS as the URL asks for it."""
+def _tls(address: Address) -> dict[str, Any]:
+    """The client's settings for TLS; where the URL says nothing, TLS is used if the server has it."""
     options = address.options
-    mode = options.get("ssl-mode", "PREFERRED").upper()
+    mode = options.get("ssl-mode", "VERIFY_CA" if "ssl-ca" in options else "PREFERRED")
     if mode == "DISABLED":
-        return None
+        return {"ssl_disabled": True}
+    if mode == "PREFERRED" and "ssl-cert" not in options:
+        return {}
     context = ssl.create_default_context(cafile=options.get("ssl-ca"))
     context.check_hostname = mode == "VERIFY_IDENTITY"
     context.verify_mode = ssl.CERT_REQUIRED if mode.startswith("VERIFY") else ssl.CERT_NONE
     if "ssl-cert" in options:
         context.load_cert_chain(options["ssl-cert"], options.get("ssl-key"))
-    if mode == "PREFERRED":
-        return None
-    return context
+    return {"ssl": context}

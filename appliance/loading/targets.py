@@ -14,10 +14,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from appliance.engines.rehearse import Execute
 from appliance.loading.base import TargetWriter
 from appliance.loading.duckdb import DuckDBWriter
-from appliance.loading.scratch import duckdb_scratch, postgresql_scratch, sqlite_scratch
+from appliance.loading.locks import advisory_lock, file_lock
+from appliance.loading.parquet import ParquetWriter
+from appliance.loading.scratch import duckdb_scratch, parquet_scratch, postgresql_scratch, sqlite_scratch
 from appliance.loading.sqlite import SqliteWriter
 from kora.databases.address import Address
 from kora.databases.base import Database
+from kora.databases.parquet.files import find_tables
+from kora.databases.parquet.manifest import MANIFEST_NAME
 from kora.databases.registry import open_database
 from kora.databases.secrets import Secret
 from kora.errors import AccessDenied, Busy, FileProblem, InvalidRequest
@@ -30,6 +34,10 @@ class Target(Protocol):
     """What the stages need of a target. `scratch` yields an executor whose work leaves nothing behind."""
 
     address: Address
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Held by one run at a time, by whatever name it knows this target. Raises `Busy`."""
+        ...
 
     def writer(self) -> TargetWriter:
         """A new writing session."""
@@ -80,10 +88,29 @@ def open_target(address: Address, secret: Secret) -> Target:
         return DuckDBTarget(address, secret, Path(address.path))
     if address.engine == "sqlite" and address.path is not None:
         return SqliteTarget(address, secret, Path(address.path))
+    if address.engine == "parquet" and address.path is not None:
+        return ParquetTarget(address, secret, Path(address.path))
     raise InvalidRequest(
         f"{address}: nothing can be migrated into {address.engine}",
-        hint="targets are sqlite, duckdb, postgresql and mariadb",
+        hint="targets are sqlite, duckdb, postgresql, mariadb and parquet",
     )
+
+
+def _require_writable(path: Path, folder: Path, needed_bytes: int) -> None:
+    """Raises unless `path`, which lies in `folder` or is it, can be written and so many bytes are free."""
+    if not folder.is_dir():
+        raise FileProblem(f"{folder}: no such folder", hint=f"mkdir -p {folder}")
+    writable = os.access(path if path.exists() else folder, os.W_OK) and os.access(folder, os.W_OK)
+    if not writable or os.statvfs(folder).f_flag & os.ST_RDONLY:
+        raise FileProblem(
+            f"{path}: the target is read-only for this user", hint="choose another target, or chmod u+w it"
+        )
+    free = shutil.disk_usage(folder).free
+    if free < needed_bytes:
+        raise Busy(
+            f"{folder}: {free >> 20} MiB free, about {needed_bytes >> 20} MiB needed",
+            hint="free some disk space, or choose a target on another disk",
+        )
 
 
 class _FileTarget:
@@ -91,6 +118,10 @@ class _FileTarget:
 
     def __init__(self, address: Address, secret: Secret, path: Path) -> None:
         self.address, self._secret, self._path = address, secret, path
+
+    def lock(self) -> AbstractContextManager[None]:
+        """A lock file beside the database."""
+        return file_lock(self._path, str(self.address))
 
     def exists(self) -> bool:
         """Whether the file is there and not empty."""
@@ -103,22 +134,9 @@ class _FileTarget:
     def preflight(self, needed_bytes: int, schemas: tuple[str, ...]) -> tuple[str, ...]:
         """The folder must be there, writable, and roomy enough."""
         del schemas
-        folder = self._path.parent
-        if not folder.is_dir():
-            raise FileProblem(f"{folder}: no such folder", hint=f"mkdir -p {folder}")
         if self._path.is_dir():
             raise FileProblem(f"{self._path}: is a folder, not a database file", hint="name a file in it")
-        writable = os.access(self._path if self._path.exists() else folder, os.W_OK) and os.access(folder, os.W_OK)
-        if not writable or os.statvfs(folder).f_flag & os.ST_RDONLY:
-            raise FileProblem(
-                f"{self._path}: the target is read-only for this user", hint="choose another target, or chmod u+w it"
-            )
-        free = shutil.disk_usage(folder).free
-        if free < needed_bytes:
-            raise Busy(
-                f"{folder}: {free >> 20} MiB free, about {needed_bytes >> 20} MiB needed",
-                hint="free some disk space, or choose a target on another disk",
-            )
+        _require_writable(self._path, self._path.parent, needed_bytes)
         return ()
 
     def sweep(self) -> None:
@@ -168,6 +186,50 @@ class SqliteTarget(_FileTarget):
         return sqlite_scratch()
 
 
+class ParquetTarget:
+    """A folder of Parquet files."""
+
+    def __init__(self, address: Address, secret: Secret, path: Path) -> None:
+        self.address, self._secret, self._path = address, secret, path
+
+    def exists(self) -> bool:
+        """Whether a table or the record of an export is there."""
+        if not self._path.is_dir():
+            return False
+        return (self._path / MANIFEST_NAME).exists() or bool(find_tables(self._path).tables)
+
+    def lock(self) -> AbstractContextManager[None]:
+        """A lock file beside the folder."""
+        return file_lock(self._path, str(self.address))
+
+    def writer(self) -> TargetWriter:
+        """The one writer."""
+        return ParquetWriter(self._path)
+
+    def reader(self) -> Database:
+        """The stored data."""
+        return open_database(self.address, role="target", secret=self._secret)
+
+    def scratch(self) -> AbstractContextManager[Execute]:
+        """A folder that is thrown away."""
+        return parquet_scratch()
+
+    def preflight(self, needed_bytes: int, schemas: tuple[str, ...]) -> tuple[str, ...]:
+        """The folder, or the one that it will be made in, must be writable and roomy enough."""
+        del schemas
+        if self._path.exists() and not self._path.is_dir():
+            raise FileProblem(f"{self._path}: is a file, not a folder", hint="name a folder for the Parquet files")
+        _require_writable(self._path, self._path if self._path.exists() else self._path.parent, needed_bytes)
+        return ()
+
+    def sweep(self) -> None:
+        """A rehearsal in a folder of its own leaves nothing."""
+
+    def remove_if_ours(self) -> str:
+        """Says whether the folder went with what the run made in it."""
+        return "" if self._path.exists() else f"{self._path} held nothing else and was deleted"
+
+
 class PostgresTarget:
     """A PostgreSQL database."""
 
@@ -176,20 +238,24 @@ class PostgresTarget:
 
     def _connect(self) -> "psycopg.Connection[tuple[Any, ...]]":
         """A writing session under the same settings as the reader's, password and TLS included."""
-        from psycopg import connect
+        from psycopg import Error, connect
         from psycopg.conninfo import make_conninfo
 
-        from kora.databases.postgresql.errors import translated
+        from kora.databases.postgresql.errors import by_state
         from kora.databases.postgresql.session import first_session
 
         settings, probe = first_session(self.address, self._secret)
         probe.close()
-        with translated(self.address.place):
-            # GSS and environment options would make this session differ from the reader's.
-            conninfo = make_conninfo(
-                "", gssencmode="disable", **{"options": "", **settings, "application_name": "sensei"}
-            )
+        # GSS and environment options would make this session differ from the reader's.
+        conninfo = make_conninfo("", gssencmode="disable", **{"options": "", **settings, "application_name": "sensei"})
+        try:
             return connect(conninfo)
+        except Error as error:
+            raise by_state(error.sqlstate or "", f"postgresql: {self.address.place}: {error}".strip()) from error
+
+    def lock(self) -> AbstractContextManager[None]:
+        """An advisory lock in the database."""
+        return advisory_lock(self._connect, str(self.address))
 
     def exists(self) -> bool:
         """A server that answers is there; whether it does, connecting tells."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from appliance.conversion.defaults import sequence_of_default, translate_default
 from appliance.conversion.expressions import NotTranslated, Scope, translate_expression
 from appliance.conversion.reading import Reading
+from appliance.conversion.structures import is_kept_as_text
 from appliance.conversion.survey import ColumnSurvey
 from appliance.conversion.types import read_column
 from appliance.engines.base import Placement, TargetEngine
@@ -13,6 +14,7 @@ from appliance.planning.model import ColumnPlan, GeneratedPlan, IdentityPlan, Se
 from appliance.planning.names import TargetNames
 from kora.catalog import Catalog, Column, Name, Sequence, Table, Type
 from kora.comparison.mapping import Loss, LossClass, Rule
+from kora.comparison.structure import inner_domains
 
 _LOSS_ORDER: tuple[LossClass, ...] = ("lossless", "widened", "narrowed_proven", "lossy_approved", "refused")
 
@@ -56,7 +58,13 @@ def plan_columns(context: Context, table: Table, surveys: dict[str, ColumnSurvey
     booleans = frozenset(
         column.name for column, reading, _ in placed if reading.type.kind == "boolean" and column.type.kind != "boolean"
     )
-    scope = Scope(columns={name: names[name] for name in names if name not in left_out}, booleans=booleans)
+    opaque = frozenset(
+        column.name.lower()
+        for column, reading, placement in placed
+        if is_kept_as_text(reading.target_representation or placement.representation)
+    )
+    kept = {name: names[name] for name in names if name not in left_out}
+    scope = Scope(columns=kept, booleans=booleans, opaque=opaque)
     columns = tuple(
         _column(context, table, column, (reading, placement, surveys.get(column.name, ColumnSurvey())), scope)
         for column, reading, placement in placed
@@ -143,9 +151,15 @@ def _column(
 ) -> ColumnPlan:
     reading, placement, survey = placed
     subject = f"{table.name}.{column.name}"
-    losses = [*reading.losses, *_nul_losses(context, placement, survey), *_special_losses(context, placement, survey)]
+    losses = [
+        *reading.losses,
+        *_nul_losses(context, placement, survey),
+        *_special_losses(context, placement, survey),
+        *_beyond(placement),
+    ]
     context.decisions.lose_values(subject, losses)
-    _collation(context, subject, column)
+    _collation(context, subject, column, placement)
+    _inner_domains(context, subject, column.type)
     identity = _identity(context, table, column, survey)
     generated = _generated(context, subject, column, scope)
     nullable = _nullable(column, reading, survey)
@@ -191,6 +205,14 @@ def _nul_losses(context: Context, placement: Placement, survey: ColumnSurvey) ->
     return [Loss(rule="quarantined", subject="", count=survey.with_nul, reason=reason)]
 
 
+def _beyond(placement: Placement) -> list[Loss]:
+    """Values that the survey found and the target's type does not hold."""
+    if not placement.quarantined:
+        return []
+    reason = f"{placement.note}; their rows are quarantined"
+    return [Loss(rule="quarantined", subject="", count=placement.quarantined, reason=reason)]
+
+
 def _special_losses(context: Context, placement: Placement, survey: ColumnSurvey) -> list[Loss]:
     """Rows with values that the target has no place for, where no text stands in for them."""
     if context.engine.capabilities.special_values or not survey.special or placement.representation:
@@ -200,14 +222,24 @@ def _special_losses(context: Context, placement: Placement, survey: ColumnSurvey
     return [Loss(rule="quarantined", subject="", count=survey.special, reason=reason)]
 
 
-def _collation(context: Context, subject: str, column: Column) -> None:
+def _collation(context: Context, subject: str, column: Column, placement: Placement) -> None:
     collation = column.type.collation
+    byte_order = bool(collation) and collation.endswith(("_nopad_bin", "_0900_bin"))
+    if collation and (byte_order or placement.target_type.endswith(f" collate {collation}")):
+        return
     if collation in context.catalog.facts.get("ordinary_collations", "").split(","):
         return  # nobody chose it; that order and equality are not compared stands under what was not checked
     if not collation or collation.upper() in ("BINARY", "C", "DEFAULT", "POSIX", "UCS_BASIC"):
         return
     reason = f"compared and sorted under {collation} on the source, by code point on the target"
     context.decisions.lose("collation", subject, 1, reason)
+
+
+def _inner_domains(context: Context, subject: str, structured: Type) -> None:
+    """The rules of domains within a structured type: the target's elements are of the base type."""
+    for domain in inner_domains(context.catalog, structured):
+        reason = f"the rules of domain {domain.name} do not hold within {structured.declared} on the target"
+        context.decisions.lose("domain", f"domain {subject}", 1, reason)
 
 
 def _identity(context: Context, table: Table, column: Column, survey: ColumnSurvey) -> IdentityPlan | None:
@@ -221,6 +253,8 @@ def _identity(context: Context, table: Table, column: Column, survey: ColumnSurv
     given_out = source.last_value if source and source.last_value is not None else counter.last_value
     last = _furthest(reached, given_out, increment)
     way = context.engine.capabilities.identity
+    if way == "none":
+        return None
     if way == "auto_increment":
         return _auto_increment(context, table, column, IdentityPlan(start=start, increment=increment, last_value=last))
     if way == "rowid":

@@ -11,7 +11,7 @@ from appliance.conversion.expressions import NotTranslated, Scope, translate_exp
 from appliance.conversion.survey import ColumnSurvey
 from appliance.planning.columns import Context, PlannedColumns
 from appliance.planning.decisions import foreign_key_subject
-from appliance.planning.model import CheckPlan, ForeignKeyPlan, IndexPartPlan, IndexPlan, KeyPlan
+from appliance.planning.model import CheckPlan, ExclusionPlan, ForeignKeyPlan, IndexPartPlan, IndexPlan, KeyPlan
 from kora.catalog import Check, ForeignKey, Index, Key, Name, Table
 from kora.comparison.structure import domain_checks
 
@@ -52,7 +52,7 @@ def plan_primary_key(context: Context, facts: TableFacts) -> KeyPlan | None:
 
 def _is_keyless(context: Context, facts: TableFacts, name: str) -> bool:
     column = next(column for column in facts.planned.columns if column.source == name)
-    return column.target_type in context.engine.capabilities.keyless_types
+    return column.wire_type in context.engine.capabilities.keyless_types
 
 
 def plan_unique_keys(context: Context, facts: TableFacts) -> tuple[KeyPlan, ...]:
@@ -126,6 +126,8 @@ def _index(context: Context, facts: TableFacts, index: Index) -> IndexPlan:
 
 def _index_obstacle(context: Context, index: Index) -> None:
     capabilities, name = context.engine.capabilities, context.engine.name
+    if not capabilities.indexes:
+        raise NotTranslated(f"{name} files have no indexes")
     if index.where and not capabilities.partial_indexes:
         raise NotTranslated(f"{name} has no partial indexes")
     if index.method.lower() not in _INDEX_METHODS:
@@ -180,6 +182,31 @@ def plan_checks(context: Context, facts: TableFacts) -> tuple[CheckPlan, ...]:
                 name=name, source=source, expression=check.expression, decision="refused", reason=str(refusal)
             )
             plans.append(refused)
+    return tuple(plans)
+
+
+def plan_exclusions(context: Context, facts: TableFacts) -> tuple[ExclusionPlan, ...]:
+    """Exclusion constraints: their text is carried as it is, so every column must keep its name."""
+    scope, target = facts.planned.scope.columns, context.names.relations[facts.table.name]
+    renamed = any(scope.get(column.name) != column.name for column in facts.table.columns)
+    plans = []
+    for item in facts.table.exclusions:
+        reason = ""
+        if not context.engine.capabilities.exclusion_constraints:
+            reason = f"{context.engine.name} has no exclusion constraints"
+        elif renamed:
+            reason = "its text names columns that are called otherwise, or are left out, on the target"
+        if reason:
+            context.decisions.refuse("exclusion constraint", f"{facts.table.name}.{item.name}", reason, item.definition)
+        plans.append(
+            ExclusionPlan(
+                name=context.names.take(target.schema, item.name),
+                source=item.name,
+                definition=item.definition,
+                decision="refused" if reason else "carried",
+                reason=reason,
+            )
+        )
     return tuple(plans)
 
 
@@ -289,7 +316,7 @@ def _unequal_types(facts: TableFacts, parent: TableFacts, key: ForeignKey) -> st
 
 def _family(target_type: str) -> str:
     """Types that compare alike: integers of any width, texts of any length."""
-    base = target_type.split("(", maxsplit=1)[0].lower()
+    base = target_type.partition(" collate ")[0].split("(", maxsplit=1)[0].lower()
     if base in ("tinyint", "smallint", "mediumint", "int", "integer", "bigint", "ubigint", "hugeint"):
         return "integer"
     return "text" if base in ("text", "varchar", "character varying", "character") else base

@@ -33,7 +33,7 @@ def take_fingerprint(
         url: Its URL without password.
         key: The migration's key. Only its id stands in the fingerprint.
         run_id: The migration's name.
-        spill_directory: Where digests of tables without a unique key are sorted when they outgrow memory.
+        spill_directory: Where row digests are sorted when they outgrow memory.
         progress: Told each table's name before it is read.
 
     Raises:
@@ -97,7 +97,6 @@ def _table_fingerprint(
             "source",
             key,
             root_key=key,
-            unique=mapping.unique,
             spill_directory=str(spill_directory) if spill_directory else None,
         )
         rows, root = digest.row_count, digest.root

@@ -36,6 +36,9 @@ class Reading(_Frozen):
     disobeyed: Count = 0
 
 
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
 class ColumnDifference(_Frozen):
     """One column in which two rows of the same key differ.
 
@@ -61,6 +64,21 @@ class Finding(_Frozen):
     target_sql: str = ""
 
 
+class RowTree(_Frozen):
+    """The Merkle tree over the target's rows in provable mode; `docs/formats/row-proof.md`.
+
+    Leaves ascend by the digest of their key (`keyed`) or, in a table without a unique one, of the row.
+    `target_columns` are the compared columns by their names there, in the profile's order.
+    """
+
+    size: Count
+    root: Sha256
+    sorted: Literal[True] = True
+    key_commitment: Sha256
+    keyed: bool
+    target_columns: tuple[str, ...]
+
+
 class TableResult(_Frozen):
     """One pair of tables. `source` or `target` is None where that side has no such table.
 
@@ -81,7 +99,8 @@ class TableResult(_Frozen):
     not_comparable_columns: tuple[NotComparableColumn, ...] = ()
     losses: tuple[Loss, ...] = ()
     readings: tuple[Reading, ...] = ()
-    root: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    root: Sha256 | None = None
+    tree: RowTree | None = None
     findings: tuple[Finding, ...] = ()
     findings_omitted: Count = 0
     seconds: float = 0.0
@@ -151,6 +170,19 @@ class DatabaseFacts(_Frozen):
     identity: dict[str, str] = Field(default_factory=dict)
 
 
+class LoggedSource(_Frozen):
+    """The source's fingerprint as it was logged before the load: its file's SHA-256, and whether KORA found the same.
+
+    `claimed_time` is the clock of whoever logged it (RFC 3339, UTC): claimed, not proven.
+    """
+
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    claimed_time: str
+    tables: Count
+    rows: Count
+    agrees: bool
+
+
 class Timing(_Frozen):
     """What one stage took."""
 
@@ -175,6 +207,7 @@ class VerificationResult(_Frozen):
     losses: tuple[Loss, ...] = ()
     quarantined: tuple[Quarantined, ...] = ()
     recounts: tuple[Recount, ...] = ()
+    logged: LoggedSource | None = None
     behavior: Literal["not_run"] = "not_run"
     not_checked: tuple[NotChecked, ...] = ()
     seconds: float = 0.0

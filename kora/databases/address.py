@@ -8,6 +8,7 @@
     mariadb://user@host:3306/db?ssl-mode=VERIFY_IDENTITY&ssl-ca=ca.pem, or mysql://
     mariadb://user@/db?socket=/run/mysqld/mysqld.sock
     csv:///folder, csv:///archive.zip, csv:///one.csv
+    parquet:///folder, parquet:///one.parquet
 
 A plain path whose suffix says what it is (`clinic.db`, `export.zip`) is accepted too. This room reads no environment
 and opens nothing; it looks at the file system only to tell a folder of CSV files from a typing error.
@@ -20,7 +21,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from kora.errors import InvalidRequest
 
-Engine: TypeAlias = Literal["sqlite", "duckdb", "postgresql", "mariadb", "csv"]
+Engine: TypeAlias = Literal["sqlite", "duckdb", "postgresql", "mariadb", "csv", "parquet"]
 
 _SCHEMES: dict[str, Engine] = {
     "sqlite": "sqlite",
@@ -30,6 +31,7 @@ _SCHEMES: dict[str, Engine] = {
     "mariadb": "mariadb",
     "mysql": "mariadb",
     "csv": "csv",
+    "parquet": "parquet",
 }
 _SUFFIXES: dict[str, Engine] = {
     ".db": "sqlite",
@@ -39,10 +41,12 @@ _SUFFIXES: dict[str, Engine] = {
     ".csv": "csv",
     ".tsv": "csv",
     ".zip": "csv",
+    ".parquet": "parquet",
 }
 _OPTIONS: dict[Engine, tuple[str, ...]] = {
     "sqlite": (),
     "duckdb": (),
+    "parquet": (),
     "csv": ("delimiter", "encoding", "header", "quote", "schema"),
     "postgresql": (
         "application_name", "connect_timeout", "options", "sslcert", "sslkey", "sslmode", "sslrootcert",
@@ -61,9 +65,9 @@ KEYRING = "keyring"
 class Address:
     """Where a database is. Compares without the password; `str` gives a URL without it, which parses to an equal one.
 
-    `path` belongs to files (sqlite, duckdb, csv), `host` to `database` to servers. A `host` that begins with `/` is the
-    folder of a Unix socket; None leaves the choice to the engine. `options` are what else the URL said, without
-    passwords.
+    `path` belongs to files (sqlite, duckdb, csv, parquet), `host` to `database` to servers. A `host` that begins with
+    `/` is the folder of a Unix socket; None leaves the choice to the engine. `options` are what else the URL said,
+    without passwords.
     """
 
     engine: Engine

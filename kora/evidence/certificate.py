@@ -16,7 +16,7 @@ from kora.comparison.fingerprint import Fingerprint
 from kora.comparison.result import VerificationResult
 from kora.errors import FileProblem, MalformedInput, NotAuthentic
 from kora.evidence.canonical import FILE_SIZE_LIMIT_BYTES, JsonValue, canonical_bytes, parse_canonical, parse_json
-from kora.evidence.envelope import Envelope, authenticate, read_envelope, seal
+from kora.evidence.envelope import Envelope, add_signatures, authenticate, read_envelope, seal
 from kora.evidence.files import read_bounded
 from kora.evidence.signing import PublicKey, SigningKey
 from kora.evidence.statement import (
@@ -105,24 +105,33 @@ def read(data: bytes, what: str, *, lenient: bool = False) -> Certificate:
     return Certificate(envelope, payload)
 
 
-def check(data: bytes, keys: Sequence[PublicKey], what: str, *, lenient: bool = False) -> Certificate:
-    """Read a file and make sure that each key given signed it, strictly also that nobody else did.
+def check(
+    data: bytes, keys: Sequence[PublicKey], what: str, *, lenient: bool = False, threshold: int | None = None
+) -> Certificate:
+    """Read a file and make sure that each key given signed it, or `threshold` of them; strictly also nobody else.
 
     Raises:
         NotAuthentic: It was altered, re-spelled, or signed by other keys, or by fewer than it demands.
         MalformedInput, LimitExceeded, InvalidRequest: As `read`, and if no key is given.
     """
     certificate = read(data, what, lenient=lenient)
-    authenticate(certificate.envelope, keys, what)
-    if (
-        certificate.statement
-        and len({key.key_id for key in keys}) < certificate.statement.predicate.signature_threshold
-    ):
+    signed = authenticate(certificate.envelope, keys, what, threshold=threshold)
+    if certificate.statement and signed < certificate.statement.predicate.signature_threshold:
         raise NotAuthentic(
             f"{what} demands {certificate.statement.predicate.signature_threshold} signers, and fewer were checked",
             hint="give each signer's public key with --key",
         )
     return certificate
+
+
+def cosign(data: bytes, signers: Sequence[SigningKey], what: str) -> bytes:
+    """The certificate or fingerprint with further signatures; what it says is read first and stays as it is.
+
+    Raises:
+        MalformedInput, NotAuthentic, LimitExceeded: As `read`.
+        InvalidRequest: It would carry too many signatures.
+    """
+    return add_signatures(read(data, what).envelope, signers)
 
 
 def check_subjects(statement: Statement, folder: Path) -> dict[str, bool]:

@@ -13,11 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from kora import _core
 from kora.comparison.mapping import Outcome, Side
 from kora.comparison.result import (
+    LoggedSource,
     NotChecked,
     NotComparableColumn,
     Quarantined,
     Reading,
     Recount,
+    RowTree,
     TableResult,
     Verdict,
     VerificationResult,
@@ -70,6 +72,7 @@ class CertifiedTable(_Frozen):
     losses: tuple[CertifiedLoss, ...]
     readings: tuple[Reading, ...]
     root: Sha256 | None
+    tree: RowTree | None = None
     milliseconds: Count
 
 
@@ -131,6 +134,7 @@ class Predicate(_Frozen):
     losses: tuple[CertifiedLoss, ...]
     quarantined: tuple[CertifiedQuarantine, ...]
     recounts: tuple[Recount, ...]
+    logged_source: LoggedSource | None = None
     behavior: Literal["not_run"]
     migration_key_id: str
     run_id: str
@@ -185,6 +189,7 @@ def predicate_of(result: VerificationResult, *, signature_threshold: int, challe
         losses=tuple(CertifiedLoss(**loss.model_dump()) for loss in result.losses),
         quarantined=_quarantine(result.quarantined),
         recounts=result.recounts,
+        logged_source=result.logged,
         behavior=result.behavior,
         migration_key_id=result.key_id,
         run_id=result.run_id,
@@ -209,7 +214,7 @@ def this_tool() -> Tool:
 
 
 def statement_schema() -> str:
-    """The JSON Schema of a statement, as `docs/formats/certificate.schema.json` holds it."""
+    """The JSON Schema of a statement, as `certificate.schema.json` beside this module holds it."""
     schema = Statement.model_json_schema(by_alias=True)
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

@@ -6,10 +6,12 @@ pub mod errors;
 pub mod loader;
 pub mod mysql;
 pub mod postgres;
+pub mod proofs;
 pub mod rows;
 pub mod seals;
 pub mod sqlite;
 pub mod survey;
+pub mod tally;
 
 use pyo3::prelude::*;
 
@@ -29,6 +31,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     arrow::register(module)?;
     digests::register(module)?;
     survey::register(module)?;
+    tally::register(module)?;
     loader::register(module)?;
+    proofs::register(module)?;
     seals::register(module)
 }

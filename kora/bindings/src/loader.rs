@@ -94,6 +94,11 @@ impl Batch {
     }
 
     #[getter]
+    fn byte_count(&self) -> usize {
+        self.inner.byte_count
+    }
+
+    #[getter]
     fn rejected(&self) -> Vec<(u64, &str, &str, &str)> {
         let rejected = self.inner.rejected.iter();
         rejected

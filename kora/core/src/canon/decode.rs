@@ -133,8 +133,8 @@ fn known_charset(name: &str) -> Option<&'static str> {
 
 /// Whether a structure's body is in canonical form and nested at most `depth` deep, itself counted.
 pub(super) fn is_structure(structure: Structure, body: &[u8], depth: usize) -> bool {
-    let mut take = |bytes: &[u8]| take_cell(bytes, depth.saturating_sub(1)).map(|(_, taken)| (bytes[0], taken));
-    depth > 0 && structure::is_canonical(structure, body, &mut take)
+    let take = |bytes: &[u8]| take_cell(bytes, depth.saturating_sub(1)).map(|(_, taken)| (bytes[0], taken));
+    depth > 0 && structure::is_canonical(structure, body, take)
 }
 
 fn is_canonical(content: &Content<'_>, bytes: &[u8], depth: usize) -> bool {

@@ -135,6 +135,22 @@ pub(crate) fn put_json_value(canonical: &str, out: &mut Vec<u8>) {
     put_bytes(tag::JSON_VALUE, canonical.as_bytes(), out);
 }
 
+/// Appends tag and length of a cell whose payload has at least `least` bytes, and gives the payload that belongs behind
+/// them; appends nothing to `out` for any other cell.
+pub(crate) fn put_long_head<'a>(cell: &Cell<'a>, least: usize, out: &mut Vec<u8>) -> Option<&'a [u8]> {
+    let (tag, payload) = match *cell {
+        Cell::Text(text) => (tag::TEXT, text.as_bytes()),
+        Cell::Json(text) => (tag::JSON, text.as_bytes()),
+        Cell::Bytes(bytes) => (tag::BYTES, bytes),
+        _ => return None,
+    };
+    (payload.len() >= least).then(|| {
+        out.push(tag);
+        varint::put(payload.len() as u64, out);
+        payload
+    })
+}
+
 /// Opens a row: room for its length. [`close_row`] takes the position that this gives.
 #[inline]
 pub fn open_row(out: &mut Vec<u8>) -> usize {

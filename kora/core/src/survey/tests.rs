@@ -1,5 +1,6 @@
 use super::*;
 use crate::cell::{Temporal, Ticks};
+use crate::temporal;
 use serde_json::Value;
 
 fn column(cells: &[Cell<'_>]) -> Value {
@@ -199,4 +200,46 @@ fn a_hopeless_candidate_is_dropped_and_a_nearly_good_one_is_kept() {
     let seen = column(&cells);
     assert_eq!(candidate(&seen, "bool_text", Some("Y,N")), Some((100, 30)));
     assert_eq!(candidate(&seen, "text_number", None), None);
+}
+
+#[test]
+fn moments_that_four_digit_years_and_a_day_do_not_hold_are_counted() {
+    let days = |year, month, day| temporal::days(year, month, day).unwrap();
+    let at = |days: i64| {
+        Cell::Timestamp(Ticks {
+            micros: days * temporal::DAY_MICROS,
+            nanos: 0,
+        })
+    };
+    let edges = [days(0, 12, 31), days(1, 1, 1), days(9999, 12, 31), days(10_000, 1, 1)];
+    let seen = column(&edges.map(Cell::Date));
+    assert_eq!(seen["moments"]["date"]["outside"], 2);
+    let seen = column(&edges.map(at));
+    assert_eq!(seen["moments"]["timestamp"]["outside"], 2);
+    let noon = |micros| Cell::Time(Ticks { micros, nanos: 0 });
+    let seen = column(&[
+        noon(0),
+        noon(temporal::DAY_MICROS - 1),
+        noon(temporal::DAY_MICROS),
+        noon(-1),
+    ]);
+    assert_eq!(seen["moments"]["time"]["outside"], 2);
+    assert!(column(&[Cell::Date(0)])["moments"]["date"].get("outside").is_none());
+}
+
+#[test]
+fn seconds_with_fractions_are_epochs_together_with_the_integers_beside_them() {
+    let obeyed = |cells: &[Cell<'_>]| {
+        let seen = column(cells);
+        let candidates = seen["candidates"].as_array().cloned().unwrap_or_default();
+        let found = candidates.into_iter().find(|line| line["argument"] == "s,fraction");
+        found.map(|line| (line["obeyed"].as_u64(), line["failed"].as_u64()))
+    };
+    let (fraction, whole) = (Cell::Float(1_700_000_000.25), Cell::Int(1_700_000_000));
+    assert_eq!(obeyed(&[whole, whole, fraction, whole]), Some((Some(4), Some(0))));
+    assert_eq!(obeyed(&[fraction, whole]), Some((Some(2), Some(0))));
+    let finer = Cell::Float(1_700_000_000.123_456_7);
+    assert_eq!(obeyed(&[fraction, finer]), Some((Some(1), Some(1))));
+    assert_eq!(obeyed(&[Cell::Float(0.99), Cell::Float(12.5)]), None);
+    assert_eq!(obeyed(&[whole, whole]), None);
 }

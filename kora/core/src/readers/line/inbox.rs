@@ -7,8 +7,10 @@ use std::io::ErrorKind;
 use std::ops::Range;
 use std::time::Duration;
 
-/// Where the buffer starts; it grows to the largest message and stays there.
+/// Where the buffer starts; it grows to the largest message, and shrinks again after a very large one.
 const BUFFER_BYTES: usize = 256 << 10;
+/// A buffer that grew to this size is given back once the row that needed it was read.
+const LARGE_BUFFER_BYTES: usize = 16 << 20;
 /// Rows after which a stream is a long one, in bytes: a short one ends sooner than it could be sped up.
 const LONG_STREAM_BYTES: usize = 1 << 20;
 /// What a long stream's reader waits for. A server sends 8 or 16 KiB at a time; to be woken for each costs more than
@@ -85,6 +87,19 @@ impl Inbox {
     #[inline]
     pub fn consume_to(&mut self, position: usize) {
         self.start = position;
+    }
+
+    /// Gives back what a large message made the buffer grow by, once it is consumed.
+    #[inline]
+    pub fn release(&mut self) {
+        if self.buffer.len() < LARGE_BUFFER_BYTES || self.end - self.start > BUFFER_BYTES {
+            return;
+        }
+        let mut buffer = vec![0; BUFFER_BYTES];
+        let waiting = self.end - self.start;
+        buffer[..waiting].copy_from_slice(&self.buffer[self.start..self.end]);
+        self.buffer = buffer;
+        (self.start, self.end) = (0, waiting);
     }
 
     /// Moves a run of waiting bytes forward over bytes that nobody needs; both positions count from the first waiting.

@@ -9,8 +9,10 @@ pub mod numeric;
 pub mod reply;
 pub mod settings;
 pub mod types;
+pub mod values;
 pub mod wire;
 
-pub use connection::Connection;
+pub use connection::{Answer, Connection, TextRow};
 pub use copy::CopyReader;
 pub use settings::Settings;
+pub use values::Value;

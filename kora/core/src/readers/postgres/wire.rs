@@ -83,6 +83,12 @@ impl Wire {
         self.inbox.consume_to(frame.body.end);
     }
 
+    /// Gives back what a large message made the buffer grow by, once it is consumed.
+    #[inline]
+    pub fn release(&mut self) {
+        self.inbox.release();
+    }
+
     /// Peeks and consumes; the body lies there until the next call.
     pub fn receive(&mut self) -> Result<Frame> {
         let frame = self.peek()?;

@@ -33,9 +33,13 @@ fn kinds(names: &[prop::sample::Index]) -> Vec<ColumnKind> {
     named.map(|name| ColumnKind::from_name(name).expect("listed")).collect()
 }
 
+fn scalars(kinds: &[ColumnKind]) -> Vec<FieldKind> {
+    kinds.iter().map(|kind| FieldKind::Scalar(*kind)).collect()
+}
+
 /// What the rows are, in a form that can be kept; None after an error.
 fn rows(kinds: &[ColumnKind], pieces: &[&[u8]]) -> Option<Vec<String>> {
-    let (mut decoder, mut carry, mut seen) = (Decoder::new(kinds.to_vec()), Vec::new(), Vec::new());
+    let (mut decoder, mut carry, mut seen) = (Decoder::new(scalars(kinds)), Vec::new(), Vec::new());
     for piece in pieces {
         carry.extend_from_slice(piece);
         let mut sink = |cells: &[Cell<'_>]| {

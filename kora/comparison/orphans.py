@@ -15,8 +15,8 @@ def find_orphans(database: Database, catalog: Catalog) -> tuple[Orphans, ...]:
     """Every foreign key with at least one orphan, with the first keys.
 
     A validated foreign key of an engine that enforces it (PostgreSQL, DuckDB) has none and is not scanned; SQLite
-    and MariaDB enforce only where a session asked for it, so there each is. A parent table that does not exist makes each
-    referencing row an orphan.
+    and MariaDB enforce only where a session asked for it, so there each is. A parent table that does not exist makes
+    each referencing row an orphan.
     """
     found = []
     for table in catalog.tables:

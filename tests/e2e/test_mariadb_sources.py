@@ -52,11 +52,15 @@ def test_values_that_no_other_engine_has_are_declared_by_name(
 ) -> None:
     mariadb_database.execute(
         "SET sql_mode = 'ALLOW_INVALID_DATES', time_zone = '+00:00'",
-        "CREATE TABLE odd (id int PRIMARY KEY, paid tinyint(1), level tinyint(1), born date, made datetime, long_time time,"
-        " short_time time, mood enum('x','y'), marks set('a','b'), big bigint unsigned, note varchar(20) charset latin1)",
+        "CREATE TABLE odd (id int PRIMARY KEY, paid tinyint(1), level tinyint(1), born date, made datetime,"
+        " long_time time,"
+        " short_time time, mood enum('x','y'), marks set('a','b'), big bigint unsigned,"
+        " note varchar(20) charset latin1)",
         "INSERT INTO odd VALUES"
-        " (1, 1, 3, '0000-00-00', '2020-02-29 10:00:00', '-838:59:59', '23:59:59', 'x', 'b,a', 18446744073709551615, 'é'),"
-        " (2, 0, 0, '2020-02-29', '2020-02-31 10:00:00', '838:59:59', '00:00:00', 'y', '', 0, ''),"
+        " (1, 1, 3, '0000-00-00', '2020-02-29 10:00:00', '-838:59:59', '23:59:59',"
+        " 'x', 'b,a', 18446744073709551615, 'é'),"
+        " (2, 0, 0, '2020-02-29', '2020-02-31 10:00:00', '838:59:59', '00:00:00',"
+        " 'y', '', 0, ''),"
         " (3, NULL, NULL, NULL, NULL, NULL, NULL, 'nope', NULL, NULL, NULL)",
     )
     said = migrate(mariadb_database.url, file_url("duckdb", tmp_path / "odd.duckdb"))

@@ -38,7 +38,8 @@ def test_a_catalog_holds_what_a_database_is_made_of(mariadb_database: MariadbDat
     mariadb_database.execute(
         "CREATE TABLE parent (a int, b varchar(9), PRIMARY KEY (b, a), UNIQUE KEY u (a)) COMMENT 'a parent'",
         "CREATE TABLE child (id int unsigned AUTO_INCREMENT PRIMARY KEY, a int DEFAULT 5,"
-        " t varchar(20) DEFAULT 'it''s', twice int AS (n * 2) STORED, secret int INVISIBLE, n int NOT NULL CHECK (n > 0),"
+        " t varchar(20) DEFAULT 'it''s', twice int AS (n * 2) STORED, secret int INVISIBLE,"
+        " n int NOT NULL CHECK (n > 0),"
         " upd timestamp NOT NULL DEFAULT current_timestamp() ON UPDATE current_timestamp(),"
         " KEY down (a, t DESC), KEY pre (t(4)), FULLTEXT KEY words (t),"
         " CONSTRAINT fk FOREIGN KEY (a) REFERENCES parent (a) ON DELETE SET NULL ON UPDATE CASCADE)",
@@ -138,7 +139,8 @@ COLLATED = ["a", "B", "ä", "c ", "Ć", "d\te", "é", "F", "g%", "h_", "I\\", "j
 @pytest.mark.parametrize(
     "declared",
     ["varchar(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
-     "varchar(9) CHARACTER SET latin1 COLLATE latin1_german2_ci", "varchar(9) COLLATE utf8mb4_unicode_ci", "varchar(9) CHARACTER SET utf16", "varbinary(20)"],
+     "varchar(9) CHARACTER SET latin1 COLLATE latin1_german2_ci",
+     "varchar(9) COLLATE utf8mb4_unicode_ci", "varchar(9) CHARACTER SET utf16", "varbinary(20)"],
 )  # fmt: skip
 @pytest.mark.parametrize("size", [1, 4])
 def test_ranges_over_texts_lose_and_double_no_row_whatever_the_collation(

@@ -98,6 +98,15 @@ fn cell<'a>(kind: &str, value: &'a Value, bytes: &'a mut Vec<u8>) -> Cell<'a> {
                 day: at(2) as u8,
             }
         }
+        "impossible_timestamp" => {
+            let at = |index: usize| value[index].as_i64().unwrap();
+            Cell::ImpossibleTimestamp {
+                year: at(0) as i32,
+                month: at(1) as u8,
+                day: at(2) as u8,
+                micros: at(3),
+            }
+        }
         "json" => Cell::Json(text()),
         "enum" => Cell::Enum(text()),
         "money" => Cell::Money(value.as_i64().unwrap()),

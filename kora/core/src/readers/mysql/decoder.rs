@@ -353,8 +353,8 @@ mod tests {
             payload.extend(rest);
             let mut decoder = decoder(EVERY_KIND);
             let outcome = decoder.row(&payload, &mut |_: &[Cell<'_>]| Ok(Flow::Continue));
-            let is_typed = matches!(outcome, Ok(_) | Err(Error::Protocol { .. }));
-            prop_assert!(is_typed);
+            let fair = matches!(outcome, Ok(_) | Err(Error::Protocol { .. }));
+            prop_assert!(fair, "{:?}", outcome);
         }
 
         #[test]
@@ -368,8 +368,8 @@ mod tests {
             payload.extend(b"\x01z");
             payload.truncate(cut.min(payload.len() - 1));
             let outcome = decoder.row(&payload, &mut |_: &[Cell<'_>]| Ok(Flow::Continue));
-            let is_refused = matches!(outcome, Err(Error::Protocol { .. }));
-            prop_assert!(is_refused);
+            let refused = matches!(outcome, Err(Error::Protocol { .. }));
+            prop_assert!(refused, "{:?}", outcome);
         }
     }
 }

@@ -27,6 +27,8 @@ pub enum Purpose {
     SetElement,
     /// The root over an LtHash state.
     SetRoot,
+    /// Checksums and places in the symbols of a carried sketch.
+    Sketch,
     /// The public name of a key; and with a profile, of a comparison.
     Name,
 }
@@ -39,6 +41,7 @@ impl Purpose {
             Self::RawRow => b"kora-1 raw row",
             Self::SetElement => b"kora-1 set element",
             Self::SetRoot => b"kora-1 set root",
+            Self::Sketch => b"kora-1 carried sketch",
             Self::Name => b"kora-1 name",
         }
     }
@@ -105,6 +108,7 @@ mod tests {
             Purpose::RawRow,
             Purpose::SetElement,
             Purpose::SetRoot,
+            Purpose::Sketch,
             Purpose::Name,
         ];
         let mut derived: Vec<Digest> = purposes

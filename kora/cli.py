@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kora.errors import InvalidRequest, SenseiError
+from kora.commands import carried
+from kora.commands.entry import entry_settings as entry_settings
+from kora.commands.entry import terminal_prompt
+from kora.errors import SenseiError
 from kora.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from kora.databases.secrets import Prompt
-    from kora.evidence.carried import Role
     from kora.evidence.report_terminal import TerminalProgress
-    from kora.settings import Settings
 
 _FILE = click.Path(path_type=Path)
 _GC_THRESHOLD = 100_000
@@ -107,7 +107,7 @@ def verify(
             show_values=show_values,
             settings=settings,
             progress=progress.watch if progress else None,
-            prompt=_prompt(),
+            prompt=terminal_prompt(),
             meanwhile=_load_reports,
         )
     finally:
@@ -159,6 +159,7 @@ def check(certificate: Path, keys: tuple[Path, ...], lenient: bool, as_json: boo
 
     public_keys = [read_public_key(key) for key in keys]
     checked = certificates.check(certificates.load(certificate), public_keys, str(certificate), lenient=lenient)
+    certificates.check_sections(checked, certificate)
     present = certificates.check_subjects(checked.statement, certificate.parent) if checked.statement else {}
     key_ids = [key.key_id for key in public_keys]
     if as_json:
@@ -211,42 +212,8 @@ def keygen(as_json: bool) -> int:
     return int(ExitCode.EQUIVALENT)
 
 
-@cli.command()
-@click.argument("url")
-@click.option(
-    "--tier", type=click.IntRange(0, 0), default=0, show_default=True, help="0: a count and a root per table."
-)
-@click.option("-o", "--output", type=_FILE, required=True, help="The .kfp file to write, signed.")
-@click.option(
-    "--role",
-    type=click.Choice(["source", "target", "unassigned"]),
-    default="unassigned",
-    show_default=True,
-    help="Which side of a migration it is: the signer's assertion.",
-)
-@click.option("--run", "run_id", metavar="RUN", help="The migration whose key is used; without it a new one is drawn.")
-@click.option("--json", "as_json", is_flag=True, help="The fingerprint itself, as JSON.")
-def fingerprint(url: str, tier: int, output: Path, role: "Role", run_id: str | None, as_json: bool) -> int:
-    """Write one side of a comparison as a small signed file, without values.
-
-    \b
-    Example:
-      kora fingerprint sqlite:///clinic.db --tier 0 -o clinic.kfp
-    """
-    settings = entry_settings()
-    from kora.evidence import report_terminal as report
-    from kora.evidence.carried import write_fingerprint
-
-    progress = report.TerminalProgress()
-    try:
-        made = write_fingerprint(url, output, role=role, run_id=run_id, settings=settings, progress=progress)
-    finally:
-        progress.close()
-    if as_json:
-        report.print_json(made.model_dump(mode="json"))
-    else:
-        report.print_fingerprint(made, output)
-    return int(ExitCode.EQUIVALENT)
+for _command in (carried.fingerprint, carried.compare, carried.locate):
+    cli.add_command(_command)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -292,32 +259,6 @@ def _report(message: str, hint: str, exit_code: int) -> int:
 
     print_error(message, hint)
     return int(exit_code)
-
-
-def _prompt() -> "Prompt | None":
-    """Asks for a password on the terminal, without an echo; None where nobody sits at one."""
-    if not sys.stdin.isatty():
-        return None
-    return lambda question: str(click.prompt(question, hide_input=True, err=True, prompt_suffix=""))
-
-
-def entry_settings() -> "Settings":
-    """The settings of this process, its logs configured; an impossible value in the environment is named."""
-    from pydantic import ValidationError
-
-    from kora.logs import configure_logs
-    from kora.settings import Settings
-
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = f"SENSEI_{'_'.join(str(part) for part in first['loc']).upper()}"
-        raise InvalidRequest(
-            f"{name} has a value that cannot be: {first['msg']}", hint=f"unset {name} or mend it"
-        ) from error
-    configure_logs(settings.log_file, settings.log_level)
-    return settings
 
 
 if __name__ == "__main__":

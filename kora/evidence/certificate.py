@@ -13,11 +13,12 @@ from pydantic import BaseModel, ValidationError
 
 from kora import _core
 from kora.comparison.fingerprint import Fingerprint
+from kora.comparison.fingerprint_body import OpenFingerprint
 from kora.comparison.result import VerificationResult
 from kora.errors import FileProblem, MalformedInput, NotAuthentic
 from kora.evidence.canonical import FILE_SIZE_LIMIT_BYTES, JsonValue, canonical_bytes, parse_canonical, parse_json
 from kora.evidence.envelope import Envelope, authenticate, read_envelope, seal
-from kora.evidence.files import read_bounded
+from kora.evidence.files import read_bounded, read_line_bounded
 from kora.evidence.signing import PublicKey, SigningKey
 from kora.evidence.statement import (
     CLAIMS,
@@ -125,6 +126,17 @@ def check(data: bytes, keys: Sequence[PublicKey], what: str, *, lenient: bool = 
     return certificate
 
 
+def check_sections(certificate: Certificate, path: Path) -> None:
+    """Hold the sections of a fingerprint file against what was signed of them; nothing for other files.
+
+    Raises:
+        NotAuthentic, MalformedInput: The file holds other sections, or more.
+        FileProblem: It cannot be read.
+    """
+    if certificate.fingerprint is not None:
+        OpenFingerprint(certificate.fingerprint, path, len(load(path))).check_body()
+
+
 def check_subjects(statement: Statement, folder: Path) -> dict[str, bool]:
     """Compare the files named by a certificate with those beside it: name → whether the file is there.
 
@@ -147,9 +159,16 @@ def check_subjects(statement: Statement, folder: Path) -> dict[str, bool]:
 
 
 def load(path: Path) -> bytes:
-    """A certificate's or fingerprint's bytes. Raises `FileProblem`, `LimitExceeded`."""
+    """A certificate's bytes; of a fingerprint file the signed line, behind which its sections stand.
+
+    Raises:
+        FileProblem, LimitExceeded: It cannot be read, or is larger than such a file ever is.
+    """
     if path.is_dir():
         raise FileProblem(f"{path} is a folder", hint=f"name the file: {path / 'certificate.json'}")
+    line = read_line_bounded(path, FILE_SIZE_LIMIT_BYTES)
+    if f'"payloadType":"{FINGERPRINT_PAYLOAD_TYPE}"'.encode() in line:
+        return line
     return read_bounded(path, FILE_SIZE_LIMIT_BYTES)
 
 

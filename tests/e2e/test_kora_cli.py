@@ -15,7 +15,7 @@ from kora.evidence.signing import KeyStore
 from tests.unit.evidence import samples
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("verify", "check", "show", "keygen", "fingerprint")
+COMMANDS = ("verify", "check", "show", "keygen", "fingerprint", "compare", "locate")
 
 
 @pytest.fixture

@@ -138,6 +138,7 @@ fn side(name: &str) -> Result<Side> {
     }
 }
 
+/// A profile and a side from their texts.
 pub fn parse(profile: &str, name: &str) -> PyResult<(Profile, Side)> {
     Ok((Profile::from_json(profile).into_python()?, side(name).into_python()?))
 }

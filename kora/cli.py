@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kora.commands import carried
-from kora.commands.entry import entry_settings as entry_settings
+from kora.commands import carried, entry
 from kora.commands.entry import terminal_prompt
 from kora.errors import SenseiError
 from kora.exit_codes import ExitCode
@@ -22,6 +21,7 @@ from kora.exit_codes import ExitCode
 if TYPE_CHECKING:
     from kora.evidence.report_terminal import TerminalProgress
 
+entry_settings = entry.entry_settings
 _FILE = click.Path(path_type=Path)
 _GC_THRESHOLD = 100_000
 """Objects between two collections: what a command makes in Python mostly lives to its end, and rows live in Rust."""

@@ -13,7 +13,7 @@ from kora.errors import FileProblem, LimitExceeded, MalformedInput, NotAuthentic
 
 SECTION_LIMIT_BYTES = 80 << 20
 """Of a section that is held in memory: all but lists of rows. The largest sketch has 64 MiB."""
-CATALOG_LIMIT_BYTES = 256 << 20
+CATALOG_LIMIT_BYTES = 64 << 20
 _PIECE_BYTES = 1 << 20
 
 
@@ -92,8 +92,14 @@ class OpenFingerprint:
 
 
 def pack_catalog(catalog: Catalog) -> bytes:
-    """A catalog as compressed JSON."""
-    return zlib.compress(_CATALOG.dump_json(catalog), 9)
+    """A catalog as compressed JSON. Raises `LimitExceeded` where it would not be read back."""
+    text = _CATALOG.dump_json(catalog, exclude_defaults=True)
+    if len(text) > CATALOG_LIMIT_BYTES:
+        raise LimitExceeded(
+            f"the catalog has {len(text):,} bytes; a fingerprint holds {CATALOG_LIMIT_BYTES:,}",
+            hint="take the tables in parts: --tables PATTERN",
+        )
+    return zlib.compress(text, 9)
 
 
 def unpack_catalog(data: bytes, what: str) -> Catalog:

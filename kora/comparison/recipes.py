@@ -13,6 +13,7 @@ from kora.comparison.fingerprint import FingerprintTable
 from kora.comparison.mapping import ColumnMapping, Mapping, Side, TableMapping
 from kora.comparison.matching import match_catalogs, match_tables
 from kora.databases.base import readable_type
+from kora.errors import MalformedInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,18 @@ def recipes_of_map(mapping: Mapping, own: Catalog, side: Side) -> list[Recipe]:
             for table in own.tables]  # fmt: skip
 
 
+def key_positions(profile: str, columns: int) -> list[int]:
+    """Positions of a profile's key columns, of so many columns. Raises `MalformedInput`: a file may hold anything."""
+    try:
+        body = json.loads(profile)
+    except (ValueError, RecursionError) as error:
+        raise MalformedInput("a profile is not JSON", hint="take the file from its maker again") from error
+    key = body.get("key") if isinstance(body, dict) else None
+    if not isinstance(key, list) or not all(type(place) is int and 0 <= place < columns for place in key):
+        raise MalformedInput("a profile's key is none of its columns", hint="take the file from its maker again")
+    return key
+
+
 def _recipe_under(entry: FingerprintTable, there: Table, here: Table) -> Recipe:
     names = {pair.source: pair.target for pair in match_tables(there, here).columns}
     by_fold = {column.name.casefold(): column.name for column in here.columns}
@@ -99,7 +112,7 @@ def _recipe_of(mapping: TableMapping, table: Table, side: Side) -> Recipe:
 def _recipe(table: Table, columns: Sequence[str], profile: str, lacking: tuple[str, ...]) -> Recipe:
     """Rows are digested only where every column of the profile is there and can be read."""
     unreadable = _unreadable(table, columns)
-    key = {columns[position] for position in json.loads(profile)["key"] if position < len(columns)}
+    key = {columns[position] for position in key_positions(profile, len(columns))}
     stable = set(table.stable_key)
     return Recipe(
         table=table,

@@ -32,12 +32,13 @@ class FingerprintRequest:
     """What a person asks of a fingerprint. `buckets`: table → buckets that tier 3 lists; those tables only.
 
     `key_file` holds the migration's key; `new_key_file` is drawn now. Without either, `run_id` names a key that is
-    kept here, or a new one is drawn and kept.
+    kept here, or a new one is drawn and kept. `symbols` sizes the sketches where `expect_differences` does not.
     """
 
     role: Role = "unassigned"
     tier: Tier = 0
     expect_differences: int | None = None
+    symbols: int | None = None
     run_id: str | None = None
     key_file: Path | None = None
     new_key_file: Path | None = None
@@ -177,7 +178,7 @@ def _migration_key(
 def _symbols(request: FingerprintRequest) -> int:
     """An altered row is two elements."""
     if request.expect_differences is None:
-        return _core.CARRIED_SYMBOLS
+        return request.symbols or _core.CARRIED_SYMBOLS
     if request.tier < 2:
         raise InvalidRequest("--expect-differences sizes the sketch of tier 2", hint="add --tier 2")
     return _core.symbols_for(2 * request.expect_differences)

@@ -24,6 +24,7 @@ from kora.evidence.verdict import decide
 from kora.settings import Settings
 
 _BUCKETS_IN_A_HINT = 400
+_SYMBOL_BYTES = 56
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def compare_with_database(
     request = FingerprintRequest(
         role=role,
         tier=carried.fingerprint.tier,
-        expect_differences=None,
+        symbols=_symbols_of(carried),
         key_file=options.key_file,
         tables=carried.fingerprint.selection,
     )
@@ -104,6 +105,12 @@ def compare_opened(source: OpenFingerprint, target: OpenFingerprint, options: Co
     )
 
 
+def _symbols_of(carried: OpenFingerprint) -> int:
+    """As many symbols as the file's longest sketch can have: those that it has not are left out of the comparison."""
+    longest = max((table.sketch.length for table in carried.fingerprint.tables if table.sketch), default=0)
+    return max(_core.CARRIED_SYMBOLS, min(longest // _SYMBOL_BYTES, _core.CARRIED_SYMBOLS_LIMIT))
+
+
 def _known_keys(options: CompareOptions, settings: Settings) -> list[PublicKey]:
     """The keys given, and this machine's own."""
     store = KeyStore(settings.home_directory)
@@ -117,6 +124,11 @@ def _refuse_unfit(source: OpenFingerprint, target: OpenFingerprint) -> None:
         raise InvalidRequest(
             f"{source.path} and {target.path} are the same fingerprint: it says nothing to compare it with itself",
             hint="give one file of each side",
+        )
+    if left.role == right.role != "unassigned":
+        raise InvalidRequest(
+            f"{source.path} and {target.path} were both made as {left.role}: their signers do not say two sides",
+            hint="make the other side's file with --role " + ("target" if left.role == "source" else "source"),
         )
     if left.role == "target" or right.role == "source":
         raise InvalidRequest(

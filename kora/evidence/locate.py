@@ -1,6 +1,5 @@
 """`kora locate`: from the differing digests of a comparison to the keys of rows, with one scan of one side."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,6 +11,7 @@ from kora.catalog import Table
 from kora.comparison.carried_diff import CarriedDiff, CarriedSide, CarriedTable, RowDigests
 from kora.comparison.fingerprint_scan import ScanProgress
 from kora.comparison.mapping import Outcome, Side
+from kora.comparison.recipes import key_positions
 from kora.databases.address import parse_address
 from kora.databases.base import Database
 from kora.databases.secrets import Prompt
@@ -173,7 +173,7 @@ def _copies(rows: RowDigests) -> int:
 
 def _key_text(row: _core.Row, columns: Sequence[str], profile: str) -> str:
     """`name=value, …` of the key's columns as stored; a row without a key is called by its digest."""
-    positions = json.loads(profile)["key"]
+    positions = key_positions(profile, len(columns))
     if not positions:
         return f"row {row.digest.hex()[:16]}"
     stored = ((columns[position], row.stored[position][1]) for position in positions)

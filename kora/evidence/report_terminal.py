@@ -305,7 +305,14 @@ def _without_verdict(console: Console, certificate: Certificate) -> None:
     if certificate.fingerprint:
         made = certificate.fingerprint
         print_pairs(
-            console, {"Fingerprint of": made.url, "Tables": str(len(made.tables)), "Migration key": made.key_id}
+            console,
+            {
+                "Fingerprint of": made.url,
+                "Role": made.role,
+                "Tier": str(made.tier),
+                "Tables": str(len(made.tables)),
+                "Migration key": made.key_id,
+            },
         )
     console.print(Text(f"  {words.visible(kind)}: it holds no verdict, so nothing is proven by it"))
 

@@ -192,7 +192,7 @@ impl Symbols {
             let Some((side, element, mark)) = rest[place].single(place, key) else {
                 continue;
             };
-            if !seen.insert((side == Side::Source, element)) || found.len() >= rest.len() {
+            if !seen.insert(element) || found.len() >= rest.len() {
                 return Err(malformed(
                     "a row comes out of it twice, or more rows than it has symbols",
                 ));

@@ -247,7 +247,7 @@ def _arm_faults() -> None:
     from appliance.faults import arm
     from appliance.settings import FaultSettings
 
-    settings = FaultSettings()
+    settings = FaultSettings.from_environment()
     if settings.fault or settings.fault_trace:
         arm(settings.fault, settings.fault_trace)
 

@@ -31,6 +31,8 @@ class Migration:
     catalog: Catalog | None = None
     surveys: dict[str, str] = field(default_factory=dict)
     """Source table (as text) → the survey's JSON."""
+    raw_totals: dict[str, tuple[tuple[str, ...], tuple[int, bytes]]] = field(default_factory=dict)
+    """Source table (as text) → the columns that the survey read, their rows and Σ of raw row digests."""
     orphans: tuple[Orphans, ...] = ()
     plan: Plan | None = None
     checkpoints: dict[tuple[str, int], Checkpoint] = field(default_factory=dict)

@@ -11,8 +11,9 @@ from types import TracebackType
 from rich.console import Console
 from rich.table import Table
 
+from appliance.changes import Changed
 from appliance.history import RunState
-from appliance.pipeline import Changed, Outcome
+from appliance.pipeline import Outcome
 from appliance.planning.assess import Assessment
 from appliance.planning.model import Plan
 from appliance.progress import Event
@@ -133,16 +134,36 @@ def print_assessment(assessment: Assessment, *, as_json: bool) -> None:
 def print_recheck(run: str, changed: Sequence[Changed], *, as_json: bool) -> int:
     """Whether the source still is what was migrated; 1 if not."""
     if as_json:
-        tables = [{"table": item.table, "rows_then": item.rows_then, "rows_now": item.rows_now} for item in changed]
+        tables = [
+            {"table": item.table, "what": item.what, "rows_then": item.rows_then, "rows_now": item.rows_now}
+            for item in changed
+        ]
         report_terminal.print_json({"changed": bool(changed), "tables": tables})
     elif not changed:
         _stdout().print(f"the source is what run {run} migrated: nothing has changed")
     else:
         console = _stdout()
         for item in changed:
-            console.print(f"changed: {visible(item.table)} ({item.rows_then:,} rows then, {item.rows_now:,} now)")
+            console.print(f"changed: {visible(item.table)} ({_change(item)})")
         console.print("the target lacks these changes: migrate anew before cutover")
     return int(ExitCode.DIFFERENT if changed else ExitCode.EQUIVALENT)
+
+
+def _change(item: Changed) -> str:
+    """What became of a table, in words."""
+    counts = f"{item.rows_then:,} rows then" if item.rows_then is not None else ""
+    counts += f", {item.rows_now:,} now" if item.rows_now is not None and counts else ""
+    match item.what:
+        case "rows":
+            return counts
+        case "columns":
+            return f"its columns are others; {counts}"
+        case "gone":
+            return f"it is no longer there{f'; {counts}' if counts else ''}"
+        case "new":
+            return "it is new" if item.rows_now is None else f"it is new, with {item.rows_now:,} rows"
+        case "unreadable":
+            return f"it can no longer be read; {counts}"
 
 
 def print_runs(states: Sequence[RunState], *, as_json: bool) -> None:

@@ -6,6 +6,7 @@ taken, the plan of the run is kept, and `load` finds by the target's checkpoints
 
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -13,26 +14,27 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
+from appliance.changes import Changed, changes
 from appliance.conversion.survey import read_surveys
 from appliance.engines.registry import target_engine
 from appliance.faults import reached
 from appliance.journal import Journal, stage
 from appliance.loading.checkpoints import forget
-from appliance.loading.targets import open_target
+from appliance.loading.targets import Target, open_target
 from appliance.migration import Migration
 from appliance.planning.assess import Assessment, assess
 from appliance.planning.files import load_plan, save_plan
 from appliance.planning.model import Plan
 from appliance.progress import Event, Listener
-from appliance.run import Request, Run, create_run, open_run, target_lock
-from appliance.stages import discover, finalize, load, plan, prepare, profile, verify
-from kora._core import DigestKey, Progress, raw_digest, set_digest
+from appliance.run import Request, Run, create_run, open_run
+from appliance.stages import discover, finalize, load, plan, prepare, profile, source_log, verify
+from kora._core import DigestKey, Progress, set_digest
 from kora.comparison.result import VerificationResult
 from kora.databases.address import Address, parse_address
-from kora.databases.base import Selection
+from kora.databases.base import Database, Selection
 from kora.databases.registry import open_database
-from kora.databases.secrets import Prompt, Role, Secret, resolve
-from kora.errors import InvalidRequest
+from kora.databases.secrets import Prompt, Role, resolve
+from kora.errors import InvalidRequest, SenseiError, Stopped
 from kora.evidence.artifacts import Artifacts, write_artifacts
 from kora.evidence.files import write_atomically
 from kora.evidence.signing import KeyStore
@@ -44,6 +46,7 @@ PLAN_ONLY = "plan"
 """The id of what is no run: it leaves nothing behind."""
 
 _PROFILES_NAME = "verified-profiles.json"
+_RESUME = re.compile(r"`sensei resume(?: RUN)?`")
 
 logger = logging.getLogger("appliance.pipeline")
 
@@ -58,7 +61,7 @@ class Stage(Protocol):
         ...
 
 
-_AFTER_PLAN: tuple[Stage, ...] = (prepare, load, finalize)
+_AFTER_PLAN: tuple[Stage, ...] = (prepare, source_log, load, finalize)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +101,12 @@ def migrate(request: Request, plan_file: Path | None, environment: Environment) 
         SenseiError: Something stopped it. What was committed stays; `resume` goes on from there.
     """
     given = load_plan(plan_file) if plan_file else None
-    home = environment.settings.home_directory
-    with target_lock(home, request.target):
-        run = create_run(home, request)
+    target = _target(request, environment)
+    with target.lock():
+        run = create_run(environment.settings.home_directory, request)
         if given is not None:
             save_plan(given, run.plan_path)
-        return _carry_out(run, environment, resumed=False)
+        return _carry_out(run, target, environment, resumed=False)
 
 
 def make_plan(request: Request, file: Path, ddl: Path | None, environment: Environment) -> Plan:
@@ -114,7 +117,7 @@ def make_plan(request: Request, file: Path, ddl: Path | None, environment: Envir
     """
     with TemporaryDirectory(prefix="sensei-plan-") as folder:
         run = Run(PLAN_ONLY, Path(folder), request)
-        with _opened(run, environment, resumed=False) as migration:
+        with _opened(run, _target(request, environment), environment, resumed=False) as migration:
             for each in (discover, profile):
                 _run_stage(migration, each)
             environment.listener(Event("stage", plan.name))
@@ -131,8 +134,7 @@ def assess_source(request: Request, environment: Environment) -> Assessment:
 
     `request.target` is not looked at.
     """
-    address = _address(Run(PLAN_ONLY, Path(), request), "source", environment)
-    with closing(open_database(address, role="source", secret=_secret(address, "source", environment))) as source:
+    with closing(_source(request, environment)) as source:
         selection = Selection(tables=request.tables, exclude=request.exclude, schemas=request.schemas)
         catalog = source.catalog(selection)
         surveys = {}
@@ -147,17 +149,17 @@ def assess_source(request: Request, environment: Environment) -> Assessment:
 
 def resume(run_id: str, environment: Environment) -> Outcome:
     """Goes on with a run that was stopped or killed, from a new snapshot of its source."""
-    home = environment.settings.home_directory
-    run = open_run(home, run_id)
-    with target_lock(home, run.request.target):
-        return _carry_out(run, environment, resumed=True)
+    run = open_run(environment.settings.home_directory, run_id)
+    target = _target(run.request, environment)
+    with target.lock():
+        return _carry_out(run, target, environment, resumed=True)
 
 
-def _carry_out(run: Run, environment: Environment, *, resumed: bool) -> Outcome:
+def _carry_out(run: Run, target: Target, environment: Environment, *, resumed: bool) -> Outcome:
     configure_logs(run.folder / "log.jsonl", environment.settings.log_level)
     token = current_run_id.set(run.id)
     try:
-        with _opened(run, environment, resumed=resumed) as migration:
+        with _naming(run), _opened(run, target, environment, resumed=resumed) as migration:
             if _journal_says_cleaned(migration.journal):
                 return _finish(migration, *_stored_result(run))
             _run_stages(migration, environment)
@@ -174,18 +176,27 @@ def _carry_out(run: Run, environment: Environment, *, resumed: bool) -> Outcome:
 
 
 @contextmanager
-def _opened(run: Run, environment: Environment, *, resumed: bool) -> Iterator[Migration]:
+def _naming(run: Run) -> Iterator[None]:
+    """What stops a run says how just this one goes on: who raises the error often does not know which it is."""
+    try:
+        yield
+    except SenseiError as error:
+        error.hint = _RESUME.sub(f"`sensei resume {run.id}`", error.hint)
+        raise
+    except KeyboardInterrupt as error:
+        raise Stopped(
+            "stopped before it was done", hint=f"nothing is lost: `sensei resume {run.id}` goes on"
+        ) from error
+
+
+@contextmanager
+def _opened(run: Run, target: Target, environment: Environment, *, resumed: bool) -> Iterator[Migration]:
     """The run's journal, source and target, closed at the end whatever happens."""
     with ExitStack() as stack:
         journal = stack.enter_context(closing(Journal(run.journal_path)))
         if journal.fact("discarded"):
             raise InvalidRequest(f"run {run.id} was discarded", hint="start a new one with `sensei migrate`")
-        source_address = _address(run, "source", environment)
-        source = stack.enter_context(
-            closing(open_database(source_address, role="source", secret=_secret(source_address, "source", environment)))
-        )
-        target_address = _address(run, "target", environment)
-        target = open_target(target_address, _secret(target_address, "target", environment))
+        source = stack.enter_context(closing(_source(run.request, environment)))
         store = KeyStore(environment.settings.home_directory)
         key = DigestKey.random() if run.id == PLAN_ONLY else DigestKey(store.migration_key(run.id))
         yield Migration(
@@ -200,13 +211,14 @@ def _opened(run: Run, environment: Environment, *, resumed: bool) -> Iterator[Mi
         )
 
 
-def _address(run: Run, role: Role, environment: Environment) -> Address:
-    given = (environment.addresses or {}).get(role)
-    return given or parse_address(run.request.source if role == "source" else run.request.target)
+def _source(request: Request, environment: Environment) -> Database:
+    address = (environment.addresses or {}).get("source") or parse_address(request.source)
+    return open_database(address, role="source", secret=resolve(address, "source", environment.prompt))
 
 
-def _secret(address: Address, role: Role, environment: Environment) -> Secret:
-    return resolve(address, role, environment.prompt)
+def _target(request: Request, environment: Environment) -> Target:
+    address = (environment.addresses or {}).get("target") or parse_address(request.target)
+    return open_target(address, resolve(address, "target", environment.prompt))
 
 
 def _run_stages(migration: Migration, environment: Environment) -> None:
@@ -237,7 +249,12 @@ def _finish(migration: Migration, result: VerificationResult, profiles: dict[str
     run, keys = migration.run, KeyStore(migration.settings.home_directory)
     migration.listener(Event("stage", "certify"))
     artifacts = write_artifacts(
-        result, run.out, keys.signing_key(), plan_bytes=run.plan_path.read_bytes(), profiles=profiles
+        result,
+        run.out,
+        keys.signing_key(),
+        plan_bytes=run.plan_path.read_bytes(),
+        profiles=profiles,
+        source_log_bytes=run.source_log_path.read_bytes() if result.logged else None,
     )
     reached("certify.after")
     migration.journal.start_stage("cleanup")
@@ -275,40 +292,23 @@ def _store_digests(migration: Migration) -> None:
     migration.journal.set_fact("raw_digests", summed)
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """A table whose rows are not those that were migrated."""
-
-    table: str
-    rows_then: int
-    rows_now: int
-
-
 def recheck(run_id: str, environment: Environment) -> list[Changed]:
     """Compares the source as it is now with what the run read.
 
     Returns:
-        The tables that changed since; empty if none.
+        The tables that changed since, in rows or in structure; empty if none.
 
     Raises:
         InvalidRequest: The run has not read everything yet.
     """
     run = open_run(environment.settings.home_directory, run_id)
-    with _opened(run, environment, resumed=True) as migration:
-        known = migration.journal.fact("raw_digests")
+    with _naming(run), closing(Journal(run.journal_path)) as journal:
+        known = journal.fact("raw_digests")
         if not isinstance(known, dict):
-            raise InvalidRequest(f"run {run.id} has not been verified yet", hint=f"`sensei resume {run.id}` first")
-        migration.plan = load_plan(run.plan_path)
-        discover.run(migration)
-        changed = []
-        for table in migration.plan.tables:
-            columns = [column.source for column in table.columns if column.loaded and not column.not_comparable]
-            stream = migration.source.rows(migration.known_catalog.table(table.source), columns)
-            rows, digest = raw_digest(stream, migration.migration_key)
-            then_rows, then_digest = known[str(table.source)]
-            if [rows, digest.hex()] != [then_rows, then_digest]:
-                changed.append(Changed(str(table.source), then_rows, rows))
-        return changed
+            raise InvalidRequest(f"run {run.id} has not been verified yet", hint="`sensei resume` first")
+        key = DigestKey(KeyStore(environment.settings.home_directory).migration_key(run.id))
+        with closing(_source(run.request, environment)) as source:
+            return changes(source, run.request, load_plan(run.plan_path), journal, key)
 
 
 def discard(run_id: str, environment: Environment) -> list[str]:
@@ -317,11 +317,9 @@ def discard(run_id: str, environment: Environment) -> list[str]:
     Returns:
         What was removed, in words.
     """
-    home = environment.settings.home_directory
-    run = open_run(home, run_id)
-    with target_lock(home, run.request.target), closing(Journal(run.journal_path)) as journal:
-        address = _address(run, "target", environment)
-        target = open_target(address, _secret(address, "target", environment))
+    run = open_run(environment.settings.home_directory, run_id)
+    target = _target(run.request, environment)
+    with target.lock(), closing(Journal(run.journal_path)) as journal:
         removed = []
         # What was planned but never made may bear the name of somebody else's object.
         ours = prepare.made_objects(journal) | {str(journal.fact("making"))}
@@ -332,7 +330,7 @@ def discard(run_id: str, environment: Environment) -> list[str]:
                     reached("discard.before")
                     writer.execute(drop)
                     removed.append(name)
-                forget(writer, address.engine, run.id)
+                forget(writer, target.address.engine, run.id)
             last = "" if journal.fact("target_stood") else target.remove_if_ours()
             removed += [last] if last else []
         journal.set_fact("discarded", True)

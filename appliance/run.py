@@ -1,29 +1,25 @@
-"""A run: its folder, its lock, and what must be known to go on with it after a crash.
+"""A run: its folder, and what must be known to go on with it after a crash.
 
 $SENSEI_HOME/runs/<id>/run.json      what was asked for; no password
                        journal.db    see `appliance.journal`
                        plan.yaml     the plan that is carried out
+                       source-log.json  the source's fingerprint, written before the load
                        quarantine.jsonl  refused rows with their values, 0600
                        log.jsonl     structured log
                        result.json   what the verification found, once it was done
 $SENSEI_HOME/keys/migrations/<id>.key    K_mig, 0600; see `kora.evidence.signing`
 """
 
-import fcntl
 import json
-import os
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from kora.errors import Busy, InvalidRequest
+from kora.errors import InvalidRequest
 from kora.evidence.files import cannot_write, make_directory
 
 
@@ -64,6 +60,11 @@ class Run:
     def plan_path(self) -> Path:
         """Where the plan that is carried out lies."""
         return self.folder / "plan.yaml"
+
+    @property
+    def source_log_path(self) -> Path:
+        """Where the source's fingerprint is written before the load."""
+        return self.folder / "source-log.json"
 
     @property
     def quarantine_path(self) -> Path:
@@ -112,29 +113,3 @@ def list_runs(home: Path) -> list[Run]:
         body = json.loads(path.read_text())
         runs.append(Run(body["id"], path.parent, Request.model_validate(body["request"]), body["created"]))
     return runs
-
-
-@contextmanager
-def target_lock(home: Path, target: str) -> Iterator[None]:
-    """One run per target at a time. The lock dies with the process that holds it.
-
-    Raises:
-        Busy: Another process migrates into the same target.
-    """
-    folder = home / "locks"
-    path = folder / f"{sha256(target.encode()).hexdigest()[:16]}.lock"
-    try:
-        for directory in (home, folder):
-            make_directory(directory, mode=0o700)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise cannot_write(path, error, "check $SENSEI_HOME: it must be writable") from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(handle)
-        raise Busy(f"another run is writing to {target}", hint="wait for it to end, or see `sensei runs`") from error
-    try:
-        yield
-    finally:
-        os.close(handle)

@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from kora.settings import EnvironmentSettings
 
 
-class FaultSettings(BaseSettings):
+class FaultSettings(EnvironmentSettings):
     """Where a crash test kills the process. Each field is read from `SENSEI_<NAME>`."""
-
-    model_config = SettingsConfigDict(env_prefix="SENSEI_", frozen=True, extra="ignore")
 
     fault: str = ""
     """`point` or `point:n`, see `appliance.faults`; empty for none."""

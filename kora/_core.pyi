@@ -1,7 +1,7 @@
 """The Rust core, as Python sees it. Long calls release the GIL; errors are `kora.errors` exceptions."""
 
 from collections.abc import Sequence
-from typing import Literal, Protocol, Self, TypeAlias, final
+from typing import Any, Literal, Protocol, Self, TypeAlias, final
 
 _Scalar: TypeAlias = None | bool | int | float | str | bytes
 _Side: TypeAlias = Literal["source", "target"]
@@ -38,8 +38,9 @@ class PostgresConnection:
     sslrootcert, sslcert, sslkey, connect_timeout, application_name, options: as libpq understands them."""
     def __new__(cls, settings: dict[str, str]) -> Self: ...
     def execute(self, sql: str) -> None: ...
-    def query(self, sql: str) -> list[tuple[str | None, ...]]:
-        """Simple-protocol query; every value as text."""
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """The rows of the last statement that has any. Booleans, integers, floats, bytea and one-dimensional arrays of
+        them and of texts come as such, every other value as its text."""
     @property
     def idle(self) -> bool:
         """Whether no stream of rows holds it."""
@@ -135,7 +136,7 @@ class TableDigest:
         """Σ row digest mod 2²⁵⁶, 32 bytes little-endian."""
     @property
     def root(self) -> bytes | None:
-        """BLAKE3 of the LtHash state, 32 bytes, where asked for."""
+        """BLAKE3 of the sorted row digests and their multiplicities, 32 bytes, where asked for."""
     @property
     def tallies(self) -> str:
         """JSON list, per compared column: {pair, read, disobeyed, policies: {rule: changed}}."""
@@ -147,11 +148,11 @@ def digest_rows(
     key: DigestKey,
     *,
     root_key: DigestKey | None = None,
-    unique: bool = False,
     spill_directory: str | None = None,
     progress: Progress | None = None,
 ) -> TableDigest:
-    """One pass. `root_key`: also the LtHash root under that key. `unique`: each row's multiplicity is 1 by right."""
+    """One pass. `root_key`: also the root under that key; row digests beyond 64 MiB then go to
+    `spill_directory` (the system's temporary folder if None)."""
 
 @final
 class Difference:
@@ -361,6 +362,15 @@ class Batch:
 
 def raw_digest(stream: RowStream, key: DigestKey, *, progress: Progress | None = None) -> tuple[int, bytes]:
     """Rows and Σ of raw row digests: what a checkpoint holds."""
+
+@final
+class RawTally:
+    """Digests rows exactly as read, before any rule, while somebody else consumes them."""
+    def __new__(cls, key: DigestKey) -> Self: ...
+    def watch(self, stream: RowStream) -> RowStream:
+        """The same rows; each is counted here when it is read."""
+    def total(self) -> tuple[int, bytes]:
+        """Rows so far and Σ of their raw digests: what `raw_digest` gives of the same rows."""
 
 # --- seals ---------------------------------------------------------------------------------------------------------
 

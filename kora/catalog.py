@@ -11,7 +11,10 @@ from typing import Literal, TypeAlias
 
 Kind: TypeAlias = Literal[
     "boolean", "integer", "decimal", "float", "text", "bytes", "uuid", "bit", "date", "time", "timetz",
-    "timestamp", "instant", "interval", "json", "enum", "dynamic", "unsupported",
+    "timestamp", "instant", "interval", "json", "enum",
+    "list", "array", "range", "multirange", "struct", "map", "union", "set",
+    "inet", "cidr", "macaddr", "geometry", "money",
+    "dynamic", "unsupported",
 ]  # fmt: skip
 Action: TypeAlias = Literal["no_action", "restrict", "cascade", "set_null", "set_default"]
 
@@ -60,6 +63,11 @@ class Type:
     dynamic: bool = False
     domain: str | None = None
     """The CREATE DOMAIN that this type came through."""
+    elements: tuple["Type", ...] = ()
+    """What a structured value holds: the element of a list, array, range or multirange; a struct's fields and a
+    union's alternatives in order; a map's key and value. A set has `labels` instead."""
+    names: tuple[str, ...] = ()
+    """The names of a struct's fields or a union's alternatives, one for each of `elements`."""
 
 
 @dataclass(frozen=True, slots=True)

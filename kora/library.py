@@ -160,4 +160,4 @@ def _path(path: AnyPath | None) -> Path | None:
 def _settings() -> "Settings":
     from kora.settings import Settings
 
-    return Settings()
+    return Settings.from_environment()

@@ -36,6 +36,7 @@ from kora.comparison.result import (
     Timing,
     VerificationResult,
 )
+from kora.comparison.source_log import SourceWitness
 from kora.comparison.structure import structure_losses
 from kora.databases.address import parse_address
 from kora.databases.base import Database, Selection
@@ -100,10 +101,14 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         spill_directory=options.spill_directory,
         observe=options.observe,
     )
-    results = [_table_result(source, target, pair, compare_options, declared) for pair in mapping.tables]
+    witness = SourceWitness(declared.source_log, options.migration_key) if declared.source_log else None
+    results = [_table_result(source, target, pair, compare_options, declared, witness) for pair in mapping.tables]
     results += strangers
     quarantined, unfounded = _believed(_approve_quarantined(declared, options), results)
     results = [_cut(result, options.findings_limit) for result in results]
+    logged, disobeyed = (
+        witness.judge(source.database, source.catalog, sha256=declared.source_log_sha256) if witness else (None, [])
+    )
     orphans = find_orphans(source.database, source.catalog)
     structure = structure_losses(
         source.catalog,
@@ -123,7 +128,8 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         losses=ledger,
         quarantined=quarantined,
         recounts=_recounts(results, declared),
-        not_checked=(*_not_checked(source, target, mapping, declared), *unfounded),
+        not_checked=(*_not_checked(source, target, mapping, declared), *unfounded, *disobeyed),
+        logged=logged,
         seconds=seconds,
         timings=(*options.timings, Timing(stage="verify", seconds=seconds, rows=rows)),
         key_id=options.migration_key.key_id,
@@ -182,7 +188,12 @@ def _present(mapping: Mapping, source: OpenSide, target: OpenSide) -> Mapping:
 
 
 def _table_result(
-    source: OpenSide, target: OpenSide, mapping: TableMapping, options: Options, declared: Declared
+    source: OpenSide,
+    target: OpenSide,
+    mapping: TableMapping,
+    options: Options,
+    declared: Declared,
+    witness: SourceWitness | None,
 ) -> TableResult:
     """Compares one pair; a table that is absent or unreadable gets the outcome that says so."""
     names = {"source": str(mapping.source), "target": str(mapping.target)}
@@ -204,7 +215,8 @@ def _table_result(
         return TableResult(**names, outcome="not_comparable", not_comparable_columns=excluded)
     key, unique = shared_key(source_table, target_table, mapping.columns, mapping.key)
     complete = mapping.model_copy(update={"key": key, "unique": unique})
-    pair = Pair(source.database, target.database, source_table, target_table, complete)
+    tally = witness.tally(source_table, [column.source for column in complete.columns]) if witness else None
+    pair = Pair(source.database, target.database, source_table, target_table, complete, tally)
     result = compare_table(pair, options)
     dropped = [
         name for name in unmatched_columns(source_table, mapping) if (mapping.source, name) not in declared.dropped
@@ -383,6 +395,7 @@ def verify_databases(
     *,
     mapping_file: Path | None,
     plan_file: Path | None,
+    quarantine_file: Path | None = None,
     tables: tuple[str, ...],
     exclude: tuple[str, ...],
     out: Path | None,
@@ -400,6 +413,7 @@ def verify_databases(
         target: URL of the one that was moved to.
         mapping_file: A map; without one, and without a plan, names decide.
         plan_file: A plan of which only the mapping and the approvals are read.
+        quarantine_file: Rows that a load set aside; with a plan, else the file that a run left beside it.
         tables: Patterns of source tables to compare; all if empty. Narrowed on the target through the mapping.
         exclude: Patterns of tables left out on both sides.
         out: Folder for certificate, report and public key; `verifications/RUN` in the settings' home if None.
@@ -413,7 +427,7 @@ def verify_databases(
     Raises:
         SenseiError: Nothing could be compared; differences are never raised.
     """
-    declared = read_declared(mapping_file, plan_file)
+    declared = read_declared(mapping_file, plan_file, quarantine_file)
     run_id = f"verify-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{token_hex(3)}"
     keys = KeyStore(settings.home_directory)
     with ExitStack() as stack:
@@ -490,6 +504,7 @@ def _narrow(
         if table.name in chosen[1]
         or (table.name not in paired[1] and not selection.tables and without.includes(table.name))
     )
+    named = {str(name) for name in chosen[0]}
     gone = {table.name for table in left.catalog.tables} - {table.name for table in sources}
     catalog = replace(
         left.catalog,
@@ -500,7 +515,11 @@ def _narrow(
     return (
         replace(left, catalog=catalog),
         replace(right, catalog=replace(right.catalog, tables=targets)),
-        replace(declared, mapping=Mapping(tables=kept)),
+        replace(
+            declared,
+            mapping=Mapping(tables=kept),
+            quarantined=tuple(row for row in declared.quarantined if row.table in named),
+        ),
     )
 
 

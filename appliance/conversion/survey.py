@@ -34,7 +34,15 @@ class ColumnSurvey:
     text_characters: int = 0
     text_bytes: int = 0
     zero_dates: int = 0
+    infinite_moments: int = 0
+    outside_moments: int = 0
+    """Before year 1 or after 9999, or a time outside a day."""
+    nan: int = 0
+    """Doubles that are no number."""
+    negative_zero: int = 0
     with_nul: int = 0
+    odd_moments: bool = False
+    """Whether a date or moment is infinite, before the year 1 or beyond 9999."""
     numeric_text: int = 0
     """Text values that read as a number in any spelling."""
 
@@ -110,7 +118,8 @@ def _column(body: dict[str, Any], rows: int | None) -> ColumnSurvey:
     """One column of the core's JSON (docs/formats/survey.md) as the planner reads it."""
     numbers, text = body.get("numbers") or {}, body.get("text") or {}
     candidates = body.get("candidates") or []
-    digits = [numbers, (body.get("floats") or {}).get("decimals") or {}]
+    floats, moments = body.get("floats") or {}, (body.get("moments") or {}).values()
+    digits = [numbers, floats.get("decimals") or {}]
     digits += [candidate["numbers"] for candidate in candidates if candidate.get("numbers")]
     kinds = dict(body["kinds"])
     for kind, source in (("decimal nan", "nan"), ("decimal infinity", "infinite")):
@@ -128,9 +137,20 @@ def _column(body: dict[str, Any], rows: int | None) -> ColumnSurvey:
         text_characters=text.get("max_characters", 0),
         text_bytes=text.get("max_bytes", 0),
         zero_dates=body.get("zero_dates", 0),
+        infinite_moments=sum(entry.get("infinite", 0) for entry in moments),
+        outside_moments=sum(entry.get("outside", 0) for entry in moments),
+        nan=floats.get("nan", 0),
+        negative_zero=floats.get("negative_zero", 0),
         with_nul=text.get("with_nul", 0),
+        odd_moments=any(_is_odd(moments) for moments in (body.get("moments") or {}).values()),
         numeric_text=text.get("numeric", 0),
     )
+
+
+def _is_odd(moments: dict[str, Any]) -> bool:
+    """Whether the ends of a range of moments are no dates of the years 1 to 9999."""
+    ends = [str(moments[end]) for end in ("min", "max") if moments.get(end)]
+    return bool(moments.get("infinite")) or any(end.endswith(" BC") or end.find("-") > 4 for end in ends)
 
 
 def _rule_text(candidate: dict[str, Any]) -> str:

@@ -62,6 +62,8 @@ class Placement:
     loss_class: LossClass = "lossless"
     note: str = ""
     refused: str = ""
+    quarantined: int = 0
+    """Surveyed values that the target cannot take: their rows will be set aside. `note` says why."""
 
 
 @dataclass(frozen=True, slots=True)

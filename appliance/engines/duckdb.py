@@ -1,5 +1,6 @@
 """DuckDB as a target. It adds neither CHECK nor FOREIGN KEY later, so every constraint stands in CREATE TABLE."""
 
+from appliance.conversion.structures import text_note, text_rule
 from appliance.conversion.survey import ColumnSurvey
 from appliance.engines import ddl
 from appliance.engines.base import Capabilities, Placement, Statement, refused
@@ -79,6 +80,12 @@ class DuckDbTarget:
             return _same("TIMESTAMP_NS" if (logical.fraction_digits or 6) > 6 else "TIMESTAMP")
         if logical.kind == "enum":
             return _same("ENUM(" + ", ".join(ddl.literal(label) for label in logical.labels) + ")")
+        if logical.kind == "money":
+            name = f"DECIMAL(19,{logical.scale or 0})"
+            return Placement(name, name, Rule(rule="money", argument=str(logical.scale or 0)))
+        rule = text_rule(logical)
+        if rule:
+            return Placement("VARCHAR", "VARCHAR", rule, note=text_note(logical))
         return refused(f"DuckDB has no type for {logical.declared or logical.kind}")
 
     def create_table(self, plan: Plan, table: TablePlan) -> Statement:

@@ -1,5 +1,6 @@
 """PostgreSQL as a target: keys, checks, indexes and foreign keys come after the data, orphans leave one NOT VALID."""
 
+from appliance.conversion.structures import text_note, text_rule
 from appliance.conversion.survey import ColumnSurvey
 from appliance.engines import ddl
 from appliance.engines.base import Capabilities, Placement, Statement, refused
@@ -24,7 +25,23 @@ _PLAIN = {
     "timetz": ("time with time zone", "timetz"),
     "interval": ("interval", "interval"),
     "bit": ("bit varying", "varbit"),
+    "inet": ("inet", "inet"),
+    "cidr": ("cidr", "cidr"),
 }
+_RANGES = {
+    "int4range": "range<int4>",
+    "int8range": "range<int8>",
+    "numrange": "range<numeric>",
+    "daterange": "range<date>",
+    "tsrange": "range<timestamp>",
+    "tstzrange": "range<timestamptz>",
+}
+_BUILT_IN = (
+    _RANGES
+    | {name.replace("range", "multirange"): f"multi{wire}" for name, wire in _RANGES.items()}
+    | {name: name for name in ("point", "line", "lseg", "box", "circle")}
+)
+"""Types of values made of values that every server has, with their wire forms."""
 
 
 class PostgresTarget:
@@ -67,6 +84,8 @@ class PostgresTarget:
 
     def place(self, logical: Type, survey: ColumnSurvey) -> Placement:
         """How PostgreSQL holds a logical type."""
+        if logical.kind == "bytes" and logical.wire == "char":
+            return Placement('"char"', "char")
         if logical.kind in _PLAIN:
             return Placement(*_PLAIN[logical.kind])
         if logical.kind == "integer":
@@ -84,7 +103,26 @@ class PostgresTarget:
             return Placement("jsonb", "jsonb") if logical.wire == "jsonb" else Placement("json", "json")
         if logical.kind == "enum":
             return Placement("", "enum")
-        return refused(f"PostgreSQL has no type for {logical.declared or logical.kind}")
+        return self._rare(logical)
+
+    def _rare(self, logical: Type) -> Placement:
+        """Kinds that PostgreSQL alone has, and values made of values: as itself, else as text that reads back."""
+        if logical.kind == "macaddr":
+            name = "macaddr8" if logical.length == 8 else "macaddr"
+            return Placement(name, name)
+        if logical.kind == "money":
+            note = "counts of the smallest unit: the server's lc_monetary must give it as many digits as the source's"
+            return Placement("money", "money", note=note)
+        if logical.declared in _BUILT_IN and logical.kind in ("range", "multirange", "struct"):
+            return Placement(logical.declared, _BUILT_IN[logical.declared])
+        if logical.kind in ("list", "array") and logical.elements[0].kind not in ("list", "array", "enum"):
+            element = self.place(logical.elements[0], ColumnSurvey())
+            if not element.refused and element.representation is None:
+                return Placement(f"{element.target_type}[]", f"array<{element.wire_type}>")
+        rule = text_rule(logical)
+        if rule is None:
+            return refused(f"PostgreSQL has no type for {logical.declared or logical.kind}")
+        return Placement("text", "text", rule, note=text_note(logical))
 
     def create_table(self, plan: Plan, table: TablePlan) -> Statement:
         """CREATE TABLE with columns alone; constraints follow the data."""
@@ -235,6 +273,10 @@ def _decimal(logical: Type) -> Placement:
 def _text(logical: Type, survey: ColumnSurvey) -> Placement:
     """VARCHAR(n) only where the survey proves that every value fits; CHAR(n) only from an engine that pads alike."""
     length = logical.length
+    if logical.wire == "xml":
+        return Placement("xml", "xml")
+    if logical.wire == "citext":
+        return Placement("text", "text", note="citext compares without case, text with it")
     if not length or logical.length_unit == "bytes" or length > LONGEST_VARCHAR:
         return Placement("text", "text")
     if survey.text_characters > length:

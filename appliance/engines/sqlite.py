@@ -4,6 +4,7 @@ A column's declared name decides its affinity, and an affinity may change what i
 keeps the loaded values are used (NUMERIC keeps the exact number; TEXT keeps all text; BLOB keeps everything).
 """
 
+from appliance.conversion.structures import text_note, text_rule
 from appliance.conversion.survey import ColumnSurvey
 from appliance.engines import ddl
 from appliance.engines.base import Capabilities, Placement, Statement, refused
@@ -59,8 +60,11 @@ class SqliteTarget:
 
     def place(self, logical: Type, survey: ColumnSurvey) -> Placement:
         """How SQLite holds a logical type."""
+        if logical.kind in ("date", "timestamp", "instant") and survey.odd_moments:
+            rule = Rule(rule="moment_text", argument=logical.kind)
+            return Placement("TEXT", "TEXT", rule, note="infinities, years BC or of five digits: all as exact text")
         if logical.kind in _AS_TEXT:
-            return Placement("TEXT", "TEXT", _AS_TEXT[logical.kind])
+            return _as_text(logical, survey)
         if logical.kind == "boolean":
             return Placement("BOOLEAN", "NUMERIC", Rule(rule="bool01"))
         if logical.kind == "integer":
@@ -68,11 +72,14 @@ class SqliteTarget:
         if logical.kind == "decimal":
             return _decimal(logical, survey)
         if logical.kind == "float":
-            return Placement("REAL", "REAL")
+            return _float(survey)
         if logical.kind == "text":
             return Placement("TEXT", "TEXT")
         if logical.kind == "bytes":
             return Placement("BLOB", "BLOB")
+        exact = text_rule(logical)
+        if exact:
+            return Placement("TEXT", "TEXT", exact, note=text_note(logical))
         return refused(f"SQLite has no storage class from which {logical.declared or logical.kind} reads back")
 
     def create_table(self, plan: Plan, table: TablePlan) -> Statement:
@@ -135,6 +142,26 @@ def _counted_ahead(table: TablePlan) -> ColumnPlan | None:
         if column.identity and column.identity.last_value is not None and column.target_type == "INTEGER":
             return column
     return None
+
+
+def _as_text(logical: Type, survey: ColumnSurvey) -> Placement:
+    """Text in one spelling. Infinities, and years that four digits do not hold, have none."""
+    infinite, outside = survey.infinite_moments, survey.outside_moments
+    found = [f"{infinite:,} infinite"] * bool(infinite)
+    found += [f"{outside:,} before year 1, after 9999 or outside a day"] * bool(outside)
+    note = f"values without an ISO text: {', '.join(found)}" if found else ""
+    return Placement("TEXT", "TEXT", _AS_TEXT[logical.kind], note=note, quarantined=infinite + outside)
+
+
+def _float(survey: ColumnSurvey) -> Placement:
+    """A double. NaN would become NULL; −0.0 keeps its sign only in a column without affinity."""
+    notes = []
+    if survey.nan:
+        notes.append(f"{survey.nan:,} values are NaN, which SQLite stores as NULL")
+    if survey.negative_zero:
+        notes.append(f"{survey.negative_zero:,} values are -0.0, which only a BLOB column keeps")
+    name = "BLOB" if survey.negative_zero else "REAL"
+    return Placement(name, name, note="; ".join(notes), quarantined=survey.nan)
 
 
 def _integer(logical: Type) -> Placement:

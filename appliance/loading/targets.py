@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from appliance.engines.rehearse import Execute
 from appliance.loading.base import TargetWriter
 from appliance.loading.duckdb import DuckDBWriter
+from appliance.loading.locks import advisory_lock, file_lock
 from appliance.loading.scratch import duckdb_scratch, postgresql_scratch, sqlite_scratch
 from appliance.loading.sqlite import SqliteWriter
 from kora.databases.address import Address
@@ -30,6 +31,10 @@ class Target(Protocol):
     """What the stages need of a target. `scratch` yields an executor whose work leaves nothing behind."""
 
     address: Address
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Held by one run at a time, by whatever name it knows this target. Raises `Busy`."""
+        ...
 
     def writer(self) -> TargetWriter:
         """A new writing session."""
@@ -78,6 +83,10 @@ class _FileTarget:
 
     def __init__(self, address: Address, secret: Secret, path: Path) -> None:
         self.address, self._secret, self._path = address, secret, path
+
+    def lock(self) -> AbstractContextManager[None]:
+        """A lock file beside the database."""
+        return file_lock(self._path, str(self.address))
 
     def exists(self) -> bool:
         """Whether the file is there and not empty."""
@@ -159,20 +168,24 @@ class PostgresTarget:
 
     def _connect(self) -> "psycopg.Connection[tuple[Any, ...]]":
         """A writing session under the same settings as the reader's, password and TLS included."""
-        from psycopg import connect
+        from psycopg import Error, connect
         from psycopg.conninfo import make_conninfo
 
-        from kora.databases.postgresql.errors import translated
+        from kora.databases.postgresql.errors import by_state
         from kora.databases.postgresql.session import first_session
 
         settings, probe = first_session(self.address, self._secret)
         probe.close()
-        with translated(self.address.place):
-            # GSS and environment options would make this session differ from the reader's.
-            conninfo = make_conninfo(
-                "", gssencmode="disable", **{"options": "", **settings, "application_name": "sensei"}
-            )
+        # GSS and environment options would make this session differ from the reader's.
+        conninfo = make_conninfo("", gssencmode="disable", **{"options": "", **settings, "application_name": "sensei"})
+        try:
             return connect(conninfo)
+        except Error as error:
+            raise by_state(error.sqlstate or "", f"postgresql: {self.address.place}: {error}".strip()) from error
+
+    def lock(self) -> AbstractContextManager[None]:
+        """An advisory lock in the database."""
+        return advisory_lock(self._connect, str(self.address))
 
     def exists(self) -> bool:
         """A server that answers is there; whether it does, connecting tells."""

@@ -11,7 +11,7 @@ from appliance.engines.base import Placement, TargetEngine
 from appliance.planning.decisions import Decisions
 from appliance.planning.model import ColumnPlan, GeneratedPlan, IdentityPlan, SequencePlan
 from appliance.planning.names import TargetNames
-from kora.catalog import Catalog, Column, Name, Sequence, Table
+from kora.catalog import Catalog, Column, Name, Sequence, Table, Type
 from kora.comparison.mapping import Loss, LossClass, Rule
 
 _LOSS_ORDER: tuple[LossClass, ...] = ("lossless", "widened", "narrowed_proven", "lossy_approved", "refused")
@@ -74,13 +74,29 @@ def _place(context: Context, column: Column, reading: Reading, survey: ColumnSur
     placement = context.engine.place(reading.type, survey)
     if reading.type.kind == "enum" and placement.wire_type == "enum":
         return _named_enum(context, column, placement)
+    if reading.type.kind == "array" and context.engine.capabilities.enums == "named":
+        return _array_of_enum(context, reading.type, placement)
     return placement
 
 
-def _named_enum(context: Context, column: Column, placement: Placement) -> Placement:
+def _enum_of(context: Context, enum_type: Type) -> Name | None:
+    """The target's name of the enumeration behind a type."""
     for enum, target in context.names.enums.items():
-        if enum.name == column.type.wire or enum.name == column.type.declared.split(".")[-1].strip('"'):
-            return Placement(context.engine.dialect.qualify(target), placement.wire_type)
+        if enum.name == enum_type.wire or enum.name == enum_type.declared.split(".")[-1].strip('"'):
+            return target
+    return None
+
+
+def _array_of_enum(context: Context, array: Type, placement: Placement) -> Placement:
+    """An array whose elements are of an enumeration of the catalog; any other as it was placed."""
+    target = _enum_of(context, array.elements[0]) if array.elements[0].kind == "enum" else None
+    return placement if target is None else Placement(f"{context.engine.dialect.qualify(target)}[]", "array<enum>")
+
+
+def _named_enum(context: Context, column: Column, placement: Placement) -> Placement:
+    target = _enum_of(context, column.type)
+    if target is not None:
+        return Placement(context.engine.dialect.qualify(target), placement.wire_type)
     return Placement("text", "text", Rule(rule="enum_label"), note="its enumeration has no name of its own")
 
 
@@ -93,7 +109,7 @@ def _column(
 ) -> ColumnPlan:
     reading, placement, survey = placed
     subject = f"{table.name}.{column.name}"
-    losses = list(reading.losses) + _nul_losses(context, placement, survey)
+    losses = list(reading.losses) + _nul_losses(context, placement, survey) + _beyond(placement)
     context.decisions.lose_values(subject, losses)
     _collation(context, subject, column)
     identity = _identity(context, table, column, survey)
@@ -139,6 +155,14 @@ def _nul_losses(context: Context, placement: Placement, survey: ColumnSurvey) ->
     what = f"{survey.with_nul:,} texts hold a NUL character"
     reason = f"{what}, which {context.engine.name} cannot store; their rows are quarantined"
     return [Loss(rule="quarantined", subject="", count=survey.with_nul, reason=reason)]
+
+
+def _beyond(placement: Placement) -> list[Loss]:
+    """Values that the survey found and the target's type does not hold."""
+    if not placement.quarantined:
+        return []
+    reason = f"{placement.note}; their rows are quarantined"
+    return [Loss(rule="quarantined", subject="", count=placement.quarantined, reason=reason)]
 
 
 def _collation(context: Context, subject: str, column: Column) -> None:

@@ -28,20 +28,27 @@ def run(migration: Migration) -> tuple[int, int]:
         raise _nothing_to_migrate(request, catalog)
     if all(table.unreadable for table in catalog.tables):
         raise InvalidRequest(f"{request.source} has no table that can be read: {catalog.tables[0].unreadable}")
-    structure = [
-        [str(table.name), [[column.name, column.type.declared] for column in table.columns]] for table in catalog.tables
-    ]
-    digest = sha256(json.dumps(structure).encode()).hexdigest()
-    known = migration.journal.fact("structure")
-    if known is not None and known != digest:
+    now = structures(catalog)
+    known = migration.journal.fact("structures")
+    if known is not None and known != now:
         raise InvalidRequest(
             "the source's tables or columns changed since this run began",
             hint=f"`sensei discard {migration.run.id}`, then migrate anew",
         )
     if known is None:
-        migration.journal.set_fact("structure", digest)
+        migration.journal.set_fact("structures", now)
     migration.catalog = catalog
     return len(catalog.tables), 0
+
+
+def structures(catalog: Catalog) -> dict[str, str]:
+    """Table → SHA-256 of its columns' names and declared types, in their order."""
+    return {
+        str(table.name): sha256(
+            json.dumps([[column.name, column.type.declared] for column in table.columns]).encode()
+        ).hexdigest()
+        for table in catalog.tables
+    }
 
 
 def _nothing_to_migrate(request: Request, catalog: Catalog) -> InvalidRequest:

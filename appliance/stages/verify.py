@@ -1,14 +1,15 @@
 """KORA re-reads what the target stored and compares it with the snapshot that the source's rows were read from."""
 
-from collections import Counter
 from contextlib import closing
 
 from appliance.migration import Migration
 from appliance.progress import Event
 from appliance.stages.load import loader_counts
+from appliance.stages.source_log import with_log
 from kora._core import Progress
 from kora.comparison.declared import Declared
 from kora.comparison.mapping import Side
+from kora.comparison.quarantine import approved
 from kora.comparison.result import Quarantined, Timing
 from kora.databases.base import Selection
 from kora.verify import OpenSide, Verified, VerifyOptions, verify_sides
@@ -38,7 +39,7 @@ def verify(migration: Migration) -> Verified:
             observe=lambda table, side, progress: _tell(migration, table, side, progress),
             timings=_timings(migration),
         )
-        return verify_sides(source, target, declared(migration), options)
+        return verify_sides(source, target, with_log(migration, declared(migration)), options)
 
 
 def declared(migration: Migration) -> Declared:
@@ -55,26 +56,13 @@ def declared(migration: Migration) -> Declared:
 def _quarantined(migration: Migration) -> tuple[Quarantined, ...]:
     plan = migration.decided_plan
     sources = {str(table.target): str(table.source) for table in plan.tables}
-    approvals = {loss.subject: loss for loss in plan.losses if loss.rule == "quarantined" and loss.approved_by}
     accepted = "quarantined" in migration.run.request.accept_loss
-    entries = []
-    refused_per_table = Counter[str]()
-    for (table, _), checkpoint in sorted(migration.checkpoints.items()):
-        for row in checkpoint.refused:
-            source = sources[table]
-            refused_per_table[source] += 1
-            approval = approvals.get(source) or approvals.get(f"{source}.{row.column}")
-            within = approval is not None and refused_per_table[source] <= approval.count
-            entries.append(
-                Quarantined(
-                    table=source,
-                    key=row.key,
-                    column=row.column,
-                    reason=row.reason,
-                    approved_by="--accept-loss" if accepted else approval.approved_by if approval and within else None,
-                )
-            )
-    return tuple(entries)
+    refused = (
+        Quarantined(table=sources[table], key=row.key, column=row.column, reason=row.reason)
+        for (table, _), checkpoint in sorted(migration.checkpoints.items())
+        for row in checkpoint.refused
+    )
+    return approved(refused, plan.losses, "--accept-loss" if accepted else None)
 
 
 def _timings(migration: Migration) -> tuple[Timing, ...]:

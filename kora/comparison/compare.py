@@ -38,6 +38,8 @@ class Pair:
     source_table: Table
     target_table: Table
     mapping: TableMapping
+    tally: _core.RawTally | None = None
+    """Digests the source's raw rows in passing, where a log of them is to be held against them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +103,13 @@ def rows_of(pair: Pair, side: Side) -> _core.RowStream:
 
 
 def _digest(pair: Pair, side: Side, options: Options, progress: _core.Progress) -> _core.TableDigest:
+    rows = rows_of(pair, side)
     return _core.digest_rows(
-        rows_of(pair, side),
+        pair.tally.watch(rows) if pair.tally and side == "source" else rows,
         pair.mapping.profile(),
         side,
         options.live,
         root_key=options.root if side == "target" else None,
-        unique=pair.mapping.unique,
         spill_directory=str(options.spill_directory) if options.spill_directory else None,
         progress=progress,
     )

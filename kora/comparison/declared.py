@@ -3,7 +3,7 @@
 Read from a map or plan file, or handed over by the loader. KORA believes none of the counts: it makes its own.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ from pydantic import ValidationError
 
 from kora.catalog import Name
 from kora.comparison.mapping import Loss, Mapping
+from kora.comparison.quarantine import QUARANTINE_NAME, approved, read_quarantine
 from kora.comparison.result import Quarantined
+from kora.comparison.source_log import SourceLog
 from kora.errors import FileProblem, InvalidRequest
 
 ONLY_DECLARED = frozenset({"collation"})
@@ -31,10 +33,16 @@ class Declared:
     """(source table, column) pairs that the plan leaves behind by name."""
     not_checked: tuple[tuple[str, str, str], ...] = ()
     only_declared: frozenset[str] = ONLY_DECLARED
+    source_log: SourceLog | None = None
+    """The source's fingerprint, logged before the load."""
+    source_log_sha256: str = ""
+    """Of the log's file, as it was named when it was written."""
 
 
-def read_declared(mapping_file: Path | None, plan_file: Path | None) -> Declared:
-    """Reads a map, or the mapping and the approvals of a plan; nothing else of a plan is looked at.
+def read_declared(mapping_file: Path | None, plan_file: Path | None, quarantine_file: Path | None = None) -> Declared:
+    """Reads a map, or the mapping and the approvals of a plan, and the rows that a load set aside.
+
+    Nothing else of a plan is looked at. Without `quarantine_file`, the one that a run left beside its plan is read.
 
     Raises:
         FileProblem: The file cannot be read.
@@ -42,11 +50,16 @@ def read_declared(mapping_file: Path | None, plan_file: Path | None) -> Declared
     """
     if mapping_file and plan_file:
         raise InvalidRequest("--map and --plan were both given", hint="a plan contains its map: give one of them")
+    declared = Declared()
     if mapping_file:
-        return Declared(mapping=_parse(mapping_file, _load_yaml(mapping_file)))
+        declared = Declared(mapping=_parse(mapping_file, _load_yaml(mapping_file)))
     if plan_file:
-        return _from_plan(plan_file, _load_yaml(plan_file))
-    return Declared()
+        declared = _from_plan(plan_file, _load_yaml(plan_file))
+        beside = plan_file.with_name(QUARANTINE_NAME)
+        quarantine_file = quarantine_file or (beside if beside.exists() else None)
+    if quarantine_file is None:
+        return declared
+    return replace(declared, quarantined=approved(read_quarantine(quarantine_file), declared.losses))
 
 
 def _load_yaml(path: Path) -> object:
@@ -105,6 +118,7 @@ def _table(entry: dict[str, Any]) -> dict[str, object]:
         "source": _name(entry["source"]),
         "target": _name(entry["target"]),
         "columns": columns,
+        "key": list(entry.get("stable_key") or ()),
         "not_comparable": excluded,
     }
 

@@ -151,6 +151,19 @@ class DatabaseFacts(_Frozen):
     identity: dict[str, str] = Field(default_factory=dict)
 
 
+class LoggedSource(_Frozen):
+    """The source's fingerprint as it was logged before the load: its file's SHA-256, and whether KORA found the same.
+
+    `claimed_time` is the clock of whoever logged it (RFC 3339, UTC): claimed, not proven.
+    """
+
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    claimed_time: str
+    tables: Count
+    rows: Count
+    agrees: bool
+
+
 class Timing(_Frozen):
     """What one stage took."""
 
@@ -175,6 +188,7 @@ class VerificationResult(_Frozen):
     losses: tuple[Loss, ...] = ()
     quarantined: tuple[Quarantined, ...] = ()
     recounts: tuple[Recount, ...] = ()
+    logged: LoggedSource | None = None
     behavior: Literal["not_run"] = "not_run"
     not_checked: tuple[NotChecked, ...] = ()
     seconds: float = 0.0

@@ -5,6 +5,7 @@ report.html          for people
 source.kfp target.kfp  signed tier-0 fingerprints
 profiles.json        the comparison profiles, which a third party needs to verify again
 certified-plan.yaml  the plan's exact bytes, if there was one
+source-log.json      the source's fingerprint as it was logged before the load, if it was
 signer.pub           the public key
 """
 
@@ -23,6 +24,7 @@ from kora.evidence.signing import SigningKey
 CERTIFICATE_NAME = "certificate.json"
 REPORT_NAME = "report.html"
 PUBLIC_KEY_NAME = "signer.pub"
+SOURCE_LOG_NAME = "source-log.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ def write_artifacts(
     *,
     plan_bytes: bytes | None = None,
     profiles: Mapping[str, str] | None = None,
+    source_log_bytes: bytes | None = None,
 ) -> Artifacts:
     """Write all files of a result, the certificate last, so that it never speaks of files that are not there.
 
@@ -50,6 +53,7 @@ def write_artifacts(
         signing_key: The signer.
         plan_bytes: The plan as it was used, byte for byte.
         profiles: Table pair → comparison profile (canonical JSON, as `TableMapping.profile` gives it).
+        source_log_bytes: The source's log as it was written before the load, byte for byte.
 
     Raises:
         FileProblem: A file cannot be written. Each file present is whole; the certificate, if any, is the old one.
@@ -70,6 +74,8 @@ def write_artifacts(
     }
     if plan_bytes is not None:
         files["certified-plan.yaml"] = plan_bytes
+    if source_log_bytes is not None:
+        files[SOURCE_LOG_NAME] = source_log_bytes
     certificate = issue(result, {name: _core.sha256(data) for name, data in files.items()}, [signing_key])
     make_directory(out_directory)
     for name, data in files.items():

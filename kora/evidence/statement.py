@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from kora import _core
 from kora.comparison.mapping import Outcome, Side
 from kora.comparison.result import (
+    LoggedSource,
     NotChecked,
     NotComparableColumn,
     Quarantined,
@@ -131,6 +132,7 @@ class Predicate(_Frozen):
     losses: tuple[CertifiedLoss, ...]
     quarantined: tuple[CertifiedQuarantine, ...]
     recounts: tuple[Recount, ...]
+    logged_source: LoggedSource | None = None
     behavior: Literal["not_run"]
     migration_key_id: str
     run_id: str
@@ -185,6 +187,7 @@ def predicate_of(result: VerificationResult, *, signature_threshold: int, challe
         losses=tuple(CertifiedLoss(**loss.model_dump()) for loss in result.losses),
         quarantined=_quarantine(result.quarantined),
         recounts=result.recounts,
+        logged_source=result.logged,
         behavior=result.behavior,
         migration_key_id=result.key_id,
         run_id=result.run_id,

@@ -129,7 +129,9 @@ def _undecided(tables: Sequence[TableResult], held_back: Counter[str]) -> list[s
 
 
 def _blocked(not_checked: Iterable[NotChecked]) -> list[str]:
-    return [f"{item.what} {item.name}: not read, {item.detail or item.side}" for item in not_checked if item.blocking]
+    return [
+        f"{item.what} {item.name}: {item.detail or f'not read, {item.side}'}" for item in not_checked if item.blocking
+    ]
 
 
 def _disagreeing(recounts: Iterable[Recount]) -> list[str]:

@@ -1,8 +1,10 @@
 """The source changes between a kill and its resume: what had arrived is replaced, and it says so."""
 
+import json
 import shutil
 import sqlite3
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -83,3 +85,18 @@ def test_a_source_whose_columns_changed_is_not_resumed(clinic, make_target: Make
     assert resumed.code == 2
     assert "the source's tables or columns changed since this run began" in resumed.err
     assert f"sensei discard {sensei.only_run}" in resumed.err
+
+
+def test_a_resume_logs_the_source_anew_and_keeps_the_hash_of_the_first_log(clinic, make_target: MakeTarget, tmp_path):
+    source = Path(shutil.copy(clinic, tmp_path / "clinic.db"))
+    target, sensei = make_target("sqlite", tmp_path), Sensei(tmp_path / "a")
+    assert sensei.run(*migrate(source, target), fault=EARLY).code == KILLED
+    change(source, CHANGES[0][1])
+    resumed = sensei.run("resume", sensei.only_run, "--json")
+    assert resumed.code == 5, resumed.err
+    with closing(sqlite3.connect(sensei.home / "runs" / sensei.only_run / "journal.db")) as journal:
+        [(text,)] = journal.execute("SELECT value FROM fact WHERE name = 'source_logs'")
+    first, second = (entry["sha256"] for entry in json.loads(text))
+    assert first != second
+    log = Path(resumed.body["certificate"]).parent / "source-log.json"
+    assert sha256(log.read_bytes()).hexdigest() == second

@@ -233,7 +233,7 @@ def test_a_refused_statement_has_its_sqlstate_and_leaves_the_session_usable(post
     assert caught.value.sqlstate == "22012"
     with pytest.raises(EngineError, match="this session only reads"):
         connection.execute("COPY pg_class FROM STDIN")
-    assert connection.query("SELECT 1") == [("1",)]
+    assert connection.query("SELECT 1") == [(1,)]
 
 
 def test_an_error_never_quotes_the_row_that_caused_it(postgres_database: Database) -> None:

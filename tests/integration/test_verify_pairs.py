@@ -432,7 +432,7 @@ def test_a_password_is_asked_for_only_on_a_terminal(
 
     result, _ = verify_databases(
         source, bare, mapping_file=None, plan_file=None, tables=(), exclude=(), out=kora.out, accept_loss=(),
-        show_values=False, settings=Settings(), progress=None, prompt=prompt,
+        show_values=False, settings=Settings.from_environment(), progress=None, prompt=prompt,
     )  # fmt: skip
     assert result.verdict == "equivalent"
     assert len(asked) == 1

@@ -175,8 +175,8 @@ impl TableDigest {
 }
 
 #[pyfunction]
-#[pyo3(signature = (stream, profile, side, key, *, root_key=None, unique=false, spill_directory=None, progress=None))]
-#[allow(clippy::too_many_arguments)] // Python's signature: four of them are keywords.
+#[pyo3(signature = (stream, profile, side, key, *, root_key=None, spill_directory=None, progress=None))]
+#[allow(clippy::too_many_arguments)] // Python's signature: three of them are keywords.
 fn digest_rows(
     py: Python<'_>,
     stream: &RowStream,
@@ -184,15 +184,13 @@ fn digest_rows(
     side: &str,
     key: &DigestKey,
     root_key: Option<&DigestKey>,
-    unique: bool,
     spill_directory: Option<PathBuf>,
     progress: Option<&Progress>,
 ) -> PyResult<TableDigest> {
     let (profile, side) = parse(profile, side)?;
     let root = root_key.map(|key| RootOptions {
         key: key.inner.clone(),
-        unique,
-        spill_folder: spill_directory,
+        spill_folder: Some(spill_directory.unwrap_or_else(std::env::temp_dir)),
     });
     let program = RowProgram::new(&profile, side).into_python()?;
     let mut pass = TablePass::new(&profile, &key.inner, root);

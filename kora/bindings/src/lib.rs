@@ -10,6 +10,7 @@ pub mod rows;
 pub mod seals;
 pub mod sqlite;
 pub mod survey;
+pub mod tally;
 
 use pyo3::prelude::*;
 
@@ -29,6 +30,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     digests::register(module)?;
     carried::register(module)?;
     survey::register(module)?;
+    tally::register(module)?;
     loader::register(module)?;
     seals::register(module)
 }

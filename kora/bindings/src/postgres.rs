@@ -2,9 +2,10 @@
 use crate::errors::{to_python, IntoPython};
 use crate::rows::RowStream;
 use kora_core::error::{Error, Result};
-use kora_core::readers::postgres::{Connection, CopyReader, Settings};
+use kora_core::readers::postgres::{Connection, CopyReader, Settings, TextRow, Value};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyBytes, PyList, PyTuple};
+use pyo3::IntoPyObjectExt;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -38,8 +39,15 @@ impl PostgresConnection {
     }
 
     fn query<'py>(&self, py: Python<'py>, sql: &str) -> PyResult<Vec<Bound<'py, PyTuple>>> {
-        let rows = py.detach(|| self.held()?.query(sql)).into_python()?;
-        rows.into_iter().map(|row| PyTuple::new(py, row)).collect()
+        let answer = py.detach(|| self.held()?.query(sql)).into_python()?;
+        let row = |row: TextRow| {
+            let values = row.into_iter().zip(&answer.types).map(|(text, oid)| {
+                let value = Value::parse(*oid, text).into_python()?;
+                to_object(py, value)
+            });
+            PyTuple::new(py, values.collect::<PyResult<Vec<_>>>()?)
+        };
+        answer.rows.into_iter().map(row).collect()
     }
 
     /// Whether no stream of rows holds it: a `CopyReader` owns a second reference until it is dropped.
@@ -55,6 +63,21 @@ impl PostgresConnection {
                 connection.close();
             }
         });
+    }
+}
+
+fn to_object(py: Python<'_>, value: Value) -> PyResult<Bound<'_, PyAny>> {
+    match value {
+        Value::Null => Ok(py.None().into_bound(py)),
+        Value::Bool(value) => value.into_bound_py_any(py),
+        Value::Int(value) => value.into_bound_py_any(py),
+        Value::Float(value) => value.into_bound_py_any(py),
+        Value::Text(value) => value.into_bound_py_any(py),
+        Value::Bytes(value) => PyBytes::new(py, &value).into_bound_py_any(py),
+        Value::Array(values) => {
+            let values = values.into_iter().map(|value| to_object(py, value));
+            PyList::new(py, values.collect::<PyResult<Vec<_>>>()?)?.into_bound_py_any(py)
+        }
     }
 }
 

@@ -33,6 +33,54 @@ pub enum Temporal {
     Instant,
 }
 
+/// How the parts of a structured value hang together. What the body of each looks like: `docs/formats/kcf.md`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Structure {
+    /// Elements in order: a DuckDB LIST, a PostgreSQL array of one dimension that begins at 1, an empty array.
+    List,
+    /// An array of several dimensions, or of one that does not begin at 1.
+    Array,
+    /// Two bounds, either of which may be missing; or the empty range.
+    Range,
+    /// Ranges in order.
+    Multirange,
+    /// Named fields in order: a STRUCT, a composite type.
+    Struct,
+    /// Pairs of key and value, in the engine's order.
+    Map,
+    /// One value under the name of its alternative.
+    Union,
+    /// Labels of a MySQL SET in the order of its declaration.
+    Set,
+}
+
+impl Structure {
+    /// The kind's name, as [`Cell::kind`] gives it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Array => "array",
+            Self::Range => "range",
+            Self::Multirange => "multirange",
+            Self::Struct => "struct",
+            Self::Map => "map",
+            Self::Union => "union",
+            Self::Set => "set",
+        }
+    }
+}
+
+/// Which kind of network address a cell holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// A host's address with the length of its network's prefix: 4 or 16 bytes.
+    Inet,
+    /// A network's address, no bit set behind the prefix: 4 or 16 bytes.
+    Cidr,
+    /// A hardware address: 6 or 8 bytes, without a prefix (0).
+    Mac,
+}
+
 /// A value as stored.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Cell<'a> {
@@ -126,6 +174,31 @@ pub enum Cell<'a> {
     Json(&'a str),
     /// The label of an enumeration.
     Enum(&'a str),
+    /// A value made of values, as [`crate::canon::StructureBuilder`] puts it together.
+    Structured {
+        /// How its parts hang together.
+        structure: Structure,
+        /// The parts in canonical form: what stands behind tag and length in KCF-1.
+        body: &'a [u8],
+    },
+    /// A network address.
+    Network {
+        /// Which kind.
+        kind: Network,
+        /// Bits of the network's prefix; 0 for a hardware address.
+        prefix: u8,
+        /// The address, first byte first.
+        address: &'a [u8],
+    },
+    /// A geometry.
+    Geometry {
+        /// The spatial reference system, 0 for none.
+        srid: u32,
+        /// Well-known binary, little-endian throughout, without an SRID of its own.
+        wkb: &'a [u8],
+    },
+    /// PostgreSQL's money: a count of the smallest unit, whose size the catalog's `lc_monetary` says.
+    Money(i64),
 }
 
 impl Cell<'_> {
@@ -152,6 +225,16 @@ impl Cell<'_> {
             Self::Interval { .. } => "interval",
             Self::Json(_) => "json",
             Self::Enum(_) => "enum",
+            Self::Structured { structure, .. } => structure.name(),
+            Self::Network {
+                kind: Network::Inet, ..
+            } => "inet",
+            Self::Network {
+                kind: Network::Cidr, ..
+            } => "cidr",
+            Self::Network { kind: Network::Mac, .. } => "macaddr",
+            Self::Geometry { .. } => "geometry",
+            Self::Money(_) => "money",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One pass over one side of a table pair: live sum, counts, sketch and, where asked for, the LtHash root.
+//! One pass over one side of a table pair: live sum, counts, sketch and, where asked for, the root.
 //!
 //! Owns what a pass leaves behind and what two passes say about each other. It takes canonical bytes; how they are
 //! made is [`crate::program`]'s concern.
@@ -11,18 +11,16 @@ use crate::cell::Cell;
 use crate::error::{Error, Result};
 use crate::keys::{profile_digest, DigestKey, Purpose, SecretKey};
 use crate::program::Profile;
-use crate::set_hash::{subtract, Digest, LtHash, SetSum};
+use crate::set_hash::{subtract, Digest, SetSum};
 use crate::sketch::{Sketch, SketchKey};
-use crate::spill::{RecordSorter, MEMORY_LIMIT_BYTES};
+use crate::spill::{CountedRecords, RecordSorter, MEMORY_LIMIT_BYTES};
 
 /// What a carried root needs beyond a live sum.
 #[derive(Clone)]
 pub struct RootOptions {
     /// The migration's key; the root can be compared only under the same.
     pub key: DigestKey,
-    /// Each row's multiplicity is 1 by right: this side has a validated unique NOT NULL key.
-    pub unique: bool,
-    /// Where row digests are counted when they outgrow memory; unused if `unique`.
+    /// Where row digests are sorted when they outgrow memory.
     pub spill_folder: Option<PathBuf>,
 }
 
@@ -38,7 +36,7 @@ pub struct TablePass {
 }
 
 impl TablePass {
-    /// A pass under `key`; `root` asks for an LtHash root as well, which may be under another key.
+    /// A pass under `key`; `root` asks for a root as well, which may be under another key.
     pub fn new(profile: &Profile, key: &DigestKey, root: Option<RootOptions>) -> Self {
         let context = profile_digest(profile);
         let row_key = key.derive(Purpose::Row, &context);
@@ -153,76 +151,71 @@ impl DigestSink<SketchKey> for LiveAndRoot<'_> {
     fn take(&mut self, digests: &[Digest], keys: &[SketchKey]) -> Result<()> {
         self.sums.take(digests, keys)?;
         match self.root.hasher {
-            None => self.root.elements.take(digests, &[]),
+            None => digests.iter().try_for_each(|digest| self.root.rows.push(digest)),
             Some(_) => Ok(()),
         }
     }
 }
 
-/// The LtHash beside a live pass. Under the same key the rows are hashed once only.
+/// The row digests for the root beside a live pass. Under the same key the rows are hashed once only.
 struct RootPass {
     hasher: Option<BatchHasher<()>>,
-    elements: Elements,
+    rows: RecordSorter,
     root_key: SecretKey,
-}
-
-struct Elements {
-    lthash: LtHash,
-    counting: Option<RecordSorter>,
 }
 
 impl RootPass {
     fn new(options: &RootOptions, live: &DigestKey, context: &Digest) -> Self {
-        let RootOptions {
-            key,
-            unique,
-            spill_folder,
-        } = options;
-        let own = (!key.same(live)).then(|| BatchHasher::new(key.derive(Purpose::Row, context)));
-        let counting = (!unique).then(|| RecordSorter::new(spill_folder.as_deref(), MEMORY_LIMIT_BYTES));
-        let lthash = LtHash::new(key.derive(Purpose::SetElement, context));
-        let root_key = key.derive(Purpose::SetRoot, context);
+        let RootOptions { key, spill_folder } = options;
         Self {
-            hasher: own,
-            elements: Elements { lthash, counting },
-            root_key,
+            hasher: (!key.same(live)).then(|| BatchHasher::new(key.derive(Purpose::Row, context))),
+            rows: RecordSorter::new(spill_folder.as_deref(), MEMORY_LIMIT_BYTES),
+            root_key: key.derive(Purpose::SetRoot, context),
         }
     }
 
     fn row(&mut self, row: &[u8]) -> Result<()> {
         match &mut self.hasher {
-            Some(hasher) => hasher.push(row, (), &mut self.elements),
+            Some(hasher) => hasher.push(row, (), &mut self.rows),
             None => Ok(()),
         }
     }
 
     fn finish(mut self) -> Result<Digest> {
         if let Some(hasher) = &mut self.hasher {
-            hasher.flush(&mut self.elements)?;
+            hasher.flush(&mut self.rows)?;
         }
-        let Elements { mut lthash, counting } = self.elements;
-        if let Some(sorter) = counting {
-            let counted = sorter.finish();
-            let mut rows = counted.in_order()?;
-            while let Some((digest, multiplicity)) = rows.next_record()? {
-                lthash.add(&digest, multiplicity);
-            }
-        }
-        Ok(lthash.root(&self.root_key))
+        ordered_root(&self.root_key, &self.rows.finish())
     }
 }
 
-impl DigestSink<()> for Elements {
+impl DigestSink<()> for RecordSorter {
     fn take(&mut self, digests: &[Digest], _: &[()]) -> Result<()> {
-        match &mut self.counting {
-            Some(sorter) => digests.iter().try_for_each(|digest| sorter.push(digest)),
-            None => {
-                digests.iter().for_each(|digest| self.lthash.add(digest, 1));
-                Ok(())
-            }
-        }
+        digests.iter().try_for_each(|digest| self.push(digest))
     }
 }
+
+/// Keyed BLAKE3 over the distinct row digests in ascending order, each with its multiplicity, and the row count.
+///
+/// Order and multiplicities are the set's own, so nothing is assumed about keys, and no two multisets of digests give
+/// one input.
+pub(crate) fn ordered_root(key: &SecretKey, rows: &CountedRecords) -> Result<Digest> {
+    let mut hasher = blake3::Hasher::new_keyed(key);
+    let mut buffer = Vec::with_capacity(ROOT_BUFFER_BYTES + 40);
+    rows.for_each(|digest, multiplicity| {
+        buffer.extend_from_slice(digest);
+        buffer.extend_from_slice(&multiplicity.to_le_bytes());
+        if buffer.len() >= ROOT_BUFFER_BYTES {
+            hasher.update(&buffer);
+            buffer.clear();
+        }
+    })?;
+    buffer.extend_from_slice(&rows.record_count().to_le_bytes());
+    Ok(*hasher.update(&buffer).finalize().as_bytes())
+}
+
+/// Enough for BLAKE3 to use all of the processor's lanes.
+const ROOT_BUFFER_BYTES: usize = 64 << 10;
 
 /// What a pass over one side's rows left behind.
 pub struct TableDigest {
@@ -233,7 +226,7 @@ pub struct TableDigest {
     pub byte_count: u64,
     /// Σ row digest mod 2²⁵⁶, little-endian.
     pub live_sum: Digest,
-    /// The LtHash root, where it was asked for.
+    /// The root, where it was asked for.
     pub root: Option<Digest>,
     sketch: Option<Sketch>,
 }
@@ -396,11 +389,10 @@ mod tests {
             .collect()
     }
 
-    fn root(unique: bool, key: u8) -> Option<RootOptions> {
+    fn root(key: u8) -> Option<RootOptions> {
         let key = DigestKey::new(&[key; 32]).expect("32 bytes");
         Some(RootOptions {
             key,
-            unique,
             spill_folder: None,
         })
     }
@@ -409,10 +401,7 @@ mod tests {
     fn equal_tables_in_another_order_are_equal() {
         let rows = table(500);
         let reversed: Vec<_> = rows.iter().rev().cloned().collect();
-        let (source, target) = (
-            digest(&rows, true, root(true, 2)),
-            digest(&reversed, true, root(true, 2)),
-        );
+        let (source, target) = (digest(&rows, true, root(2)), digest(&reversed, true, root(2)));
         let difference = Difference::between(&source, &target).expect("one key");
         assert!(difference.equal && difference.decoded);
         assert_eq!(source.root, target.root);
@@ -435,23 +424,34 @@ mod tests {
     }
 
     #[test]
-    fn a_root_is_the_same_whether_rows_are_unique_by_right_or_counted() {
-        let rows = table(300);
+    fn a_root_is_the_hash_of_the_sorted_digests_with_their_multiplicities_and_the_row_count() {
+        let profile = profile(vec![0]);
+        let key = DigestKey::new(&[9; 32]).expect("32 bytes");
+        let mut rows = table(3);
+        rows.push(rows[1].clone());
+        let row_key = key.derive(Purpose::Row, &profile_digest(&profile));
+        let mut counted = std::collections::BTreeMap::<Digest, u64>::new();
+        for (row, _) in &rows {
+            *counted.entry(crate::batch::padded_digest(&row_key, row)).or_default() += 1;
+        }
+        let mut input = Vec::new();
+        for (digest, multiplicity) in counted {
+            input.extend_from_slice(&digest);
+            input.extend_from_slice(&multiplicity.to_le_bytes());
+        }
+        input.extend_from_slice(&4_u64.to_le_bytes());
+        let root_key = key.derive(Purpose::SetRoot, &profile_digest(&profile));
         assert_eq!(
-            digest(&rows, true, root(true, 9)).root,
-            digest(&rows, true, root(false, 9)).root
+            digest(&rows, true, root(9)).root,
+            Some(*blake3::keyed_hash(&root_key, &input).as_bytes())
         );
     }
 
     #[test]
     fn a_root_under_the_live_key_is_the_same_as_under_an_equal_copy_of_it() {
         let rows = table(100);
-        let under_live = digest(&rows, true, root(false, 1)).root;
-        let mut other = TablePass::new(
-            &profile(vec![0]),
-            &DigestKey::new(&[5; 32]).expect("32 bytes"),
-            root(false, 1),
-        );
+        let under_live = digest(&rows, true, root(1)).root;
+        let mut other = TablePass::new(&profile(vec![0]), &DigestKey::new(&[5; 32]).expect("32 bytes"), root(1));
         rows.iter()
             .for_each(|(row, key)| other.row(row, key).expect("in memory"));
         assert_eq!(under_live, other.finish().expect("in memory").root);
@@ -460,11 +460,11 @@ mod tests {
     #[test]
     fn copies_of_a_row_change_sum_and_root() {
         let many = vec![row(1, "same"); 65_536];
-        let (none, all) = (digest(&[], false, root(false, 2)), digest(&many, false, root(false, 2)));
+        let (none, all) = (digest(&[], false, root(2)), digest(&many, false, root(2)));
         assert_ne!(none.root, all.root);
         assert_ne!(none.live_sum, all.live_sum);
-        let pairs = digest(&many[..2], false, root(false, 2));
-        let others = digest(&vec![row(2, "other"); 2], false, root(false, 2));
+        let pairs = digest(&many[..2], false, root(2));
+        let others = digest(&vec![row(2, "other"); 2], false, root(2));
         assert_ne!((pairs.live_sum, pairs.root), (others.live_sum, others.root));
     }
 

@@ -3,7 +3,7 @@
 //! Rooms: [`cell`] one value as an engine stored it; [`canon`] its canonical bytes (KCF-1); [`represent`] and
 //! [`policy`] the declared ways in which two stored values may mean the same; [`program`] these put together for one
 //! side of a table pair; [`rows`] the seam between readers and whatever consumes rows; [`keys`] and [`batch`] what
-//! digests are made with; [`digest`], [`set_hash`] and [`sketch`] the arithmetic of sets; [`spill`] and
+//! digests are made with; [`digest`], [`set_hash`] and [`sketch`] the arithmetic of sets; [`spill`], [`record_sort`] and
 //! [`second_pass`] the exact join; [`carried`] the parts of a fingerprint file; [`seal`] signatures; [`survey`] what a column holds; [`readers`] and [`writers`] the engines' own encodings.
 pub mod batch;
 pub mod canon;
@@ -17,6 +17,7 @@ pub mod number;
 pub mod policy;
 pub mod program;
 pub mod readers;
+pub mod record_sort;
 pub mod represent;
 pub mod rows;
 pub mod seal;
@@ -26,4 +27,5 @@ pub mod sketch;
 pub mod spill;
 pub mod survey;
 pub mod temporal;
+mod type_expr;
 pub mod writers;

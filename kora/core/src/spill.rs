@@ -13,6 +13,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::record_sort::sort_records;
 use crate::set_hash::Digest;
 
 /// What is counted: a row digest, or a key tag and half a row digest.
@@ -70,7 +71,7 @@ impl<const N: usize> RecordSorter<N> {
 
     /// All that was pushed, to be read in order as often as one likes.
     pub fn finish(mut self) -> CountedRecords<N> {
-        self.waiting.sort_unstable();
+        sort_records(&mut self.waiting);
         let (folder, record_count) = (self.folder.unwrap_or_default(), self.record_count);
         CountedRecords {
             folder,
@@ -97,7 +98,7 @@ impl<const N: usize> RecordSorter<N> {
             Some(file) => file,
             None => tempfile::tempfile_in(folder).map_err(problem)?,
         };
-        self.waiting.sort_unstable();
+        sort_records(&mut self.waiting);
         let offset = self
             .runs
             .last()
@@ -136,6 +137,21 @@ impl<const N: usize> CountedRecords<N> {
     /// Records pushed, equal ones included.
     pub fn record_count(&self) -> u64 {
         self.record_count
+    }
+
+    /// Hands out each distinct record and its multiplicity, from the smallest.
+    pub fn for_each(&self, mut take: impl FnMut(&[u8; N], u64)) -> Result<()> {
+        if self.runs.is_empty() {
+            for equal in self.last.chunk_by(|left, right| left == right) {
+                take(&equal[0], equal.len() as u64);
+            }
+            return Ok(());
+        }
+        let mut merged = self.in_order()?;
+        while let Some((record, multiplicity)) = merged.next_record()? {
+            take(&record, multiplicity);
+        }
+        Ok(())
     }
 
     /// Reads them from the smallest.

@@ -150,6 +150,43 @@ pub fn write_interval(months: i32, days: i32, micros: i64, out: &mut String) {
     write_time(Ticks::from_micros(micros), out);
 }
 
+/// Appends an interval in ISO 8601's form, months, days and clock apart: `P1Y2M-3DT4H5M6.789S`, `PT0S` for none.
+pub fn write_iso_interval(months: i32, days: i32, micros: i64, out: &mut String) {
+    out.push('P');
+    let mut part = |value: i64, unit: char| {
+        if value != 0 {
+            let _ = write!(out, "{value}{unit}");
+        }
+    };
+    part(i64::from(months / 12), 'Y');
+    part(i64::from(months % 12), 'M');
+    part(i64::from(days), 'D');
+    if micros == 0 {
+        if months == 0 && days == 0 {
+            out.push_str("T0S");
+        }
+        return;
+    }
+    out.push('T');
+    let mut part = |value: i64, unit: char| {
+        if value != 0 {
+            let _ = write!(out, "{value}{unit}");
+        }
+    };
+    part(micros / 3_600_000_000, 'H');
+    part(micros / 60_000_000 % 60, 'M');
+    let rest = (micros % 60_000_000).unsigned_abs();
+    if rest != 0 {
+        let sign = if micros < 0 { "-" } else { "" };
+        let _ = write!(out, "{sign}{}", rest / 1_000_000);
+        if rest % 1_000_000 != 0 {
+            let digits = format!("{:06}", rest % 1_000_000);
+            let _ = write!(out, ".{}", digits.trim_end_matches('0'));
+        }
+        out.push('S');
+    }
+}
+
 /// The byte that names the kind of an infinity in KCF-1.
 pub const fn kind_byte(kind: Temporal) -> u8 {
     match kind {

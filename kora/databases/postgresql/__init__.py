@@ -1,4 +1,4 @@
-"""PostgreSQL 13 and later: catalog through psycopg, rows through the core's own COPY BINARY reader."""
+"""PostgreSQL 13 and later: catalog and rows through the core's own wire protocol, rows as COPY BINARY."""
 
 from kora.databases.postgresql.read import PostgresDatabase, open_postgresql
 

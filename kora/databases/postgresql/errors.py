@@ -1,9 +1,7 @@
-"""psycopg's exceptions as this project's, by SQLSTATE. Source: PostgreSQL manual, appendix A."""
+"""A server's refusals as this project's errors, by SQLSTATE. Source: PostgreSQL manual, appendix A."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-import psycopg
 
 from kora.errors import AccessDenied, Busy, ConnectionLost, EngineError, InvalidRequest, SenseiError, Stopped
 
@@ -13,11 +11,11 @@ _LOST = frozenset({"57P01", "57P02", "57P05", "25P03"})
 
 @contextmanager
 def translated(place: str) -> Iterator[None]:
-    """Raises what psycopg raises inside as a `SenseiError` that names the place."""
+    """Raises what the core's session says of a failed statement as the error that it means, with the place."""
     try:
         yield
-    except psycopg.Error as error:
-        raise by_state(error.sqlstate or "", f"postgresql: {place}: {error}".strip()) from error
+    except EngineError as problem:
+        raise by_state(problem.sqlstate, f"{place}: {problem.message}") from problem
 
 
 def by_state(state: str, message: str) -> SenseiError:

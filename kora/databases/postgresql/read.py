@@ -1,4 +1,4 @@
-"""A PostgreSQL database opened for reading: one exported snapshot, shared by psycopg and by every reading session.
+"""A PostgreSQL database opened for reading: one session that holds the snapshot and is asked, and those that share it.
 
 Each stream has a session of its own, taken from those that are idle; so streams may run in parallel. Keys are
 PostgreSQL's text of the values, cast back to the column's type; their order is the column's own collation.
@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import Any
 
-import psycopg
-
 from kora import _core
 from kora._core import PostgresConnection, RowStream
 from kora.catalog import Catalog, Table
@@ -18,7 +16,7 @@ from kora.databases.base import Dialect, KeyRange, KeyTuple, KeyValue, Selection
 from kora.databases.keys import check_keys, range_condition, row_of
 from kora.databases.postgresql.catalog import read_catalog
 from kora.databases.postgresql.errors import by_state, translated
-from kora.databases.postgresql.session import PINS, control_session, first_session, join_snapshot, reading_session
+from kora.databases.postgresql.session import PINS, export_snapshot, first_session, join_snapshot, reading_session
 from kora.databases.secrets import Secret
 from kora.errors import EngineError, InvalidRequest, SenseiError
 
@@ -41,18 +39,14 @@ def open_postgresql(address: Address, secret: Secret) -> "PostgresDatabase":
         AccessDenied: The login or the server's certificate was refused.
         ConnectionLost: Nothing listens there.
     """
-    settings, session = first_session(address, secret)
-    control: psycopg.Connection[tuple[object, ...]] | None = None
+    settings, control = first_session(address, secret)
     try:
-        control, snapshot = control_session(settings)
-        version = control.info.server_version
+        snapshot, version = export_snapshot(control, address.place)
         if version < OLDEST_VERSION:
             raise InvalidRequest(f"{address.place} is PostgreSQL {version // 10000}: 13 and later are read")
-        return PostgresDatabase(address, settings, (control, snapshot), session)
+        return PostgresDatabase(address, settings, control, snapshot, version)
     except SenseiError:
-        session.close()
-        if control is not None:
-            control.close()
+        control.close()
         raise
 
 
@@ -65,16 +59,15 @@ class PostgresDatabase:
         self,
         address: Address,
         settings: dict[str, str],
-        snapshot: tuple[psycopg.Connection[tuple[object, ...]], str],
-        session: PostgresConnection,
+        control: PostgresConnection,
+        snapshot: str,
+        version: int,
     ) -> None:
         self._place = str(address)
         self._settings = settings
-        self._control, self._snapshot = snapshot
-        self._version = self._control.info.server_version
+        self._control, self._snapshot, self._version = control, snapshot, version
         self._lock = Lock()
-        join_snapshot(session, self._snapshot, self._version)
-        self._sessions = [session]
+        self._sessions: list[PostgresConnection] = []
         self._closed = False
 
     def catalog(self, selection: Selection = Selection()) -> Catalog:  # noqa: B008  frozen
@@ -143,9 +136,13 @@ class PostgresDatabase:
         self._control.close()
 
     def _query(self, sql: str) -> list[tuple[Any, ...]]:
-        with translated(self._place), self._control.transaction():
-            cursor = self._control.execute(sql.encode())
-            return cursor.fetchall() if cursor.description is not None else []
+        # In one message; the savepoint keeps the snapshot alive where the statement fails.
+        with translated(self._place):
+            try:
+                return self._control.query(f"SAVEPOINT kora_query; {sql}\n; RELEASE SAVEPOINT kora_query")
+            except EngineError:
+                self._control.execute("ROLLBACK TO SAVEPOINT kora_query; RELEASE SAVEPOINT kora_query")
+                raise
 
     def _stream(self, table: Table, columns: Sequence[str], sql: str) -> RowStream:
         types = [table.column(name).type.wire for name in columns]

@@ -1,4 +1,4 @@
-"""How a session with PostgreSQL is opened and pinned: the same settings for psycopg and for the core's reader.
+"""How a session with PostgreSQL is opened and pinned.
 
 What is stored may be filtered or reworded by a session, a role or a database setting, so each is set here: row
 security raises instead of hiding, no search path but the system's, UTC, UTF-8, no timeouts, texts of keys that read
@@ -8,10 +8,6 @@ back exactly.
 import getpass
 import re
 from pathlib import Path
-
-import psycopg
-from psycopg.conninfo import make_conninfo
-from psycopg.types.string import TextLoader
 
 from kora._core import PostgresConnection
 from kora.databases.address import Address
@@ -37,7 +33,6 @@ PINS: dict[str, str] = {
     "idle_in_transaction_session_timeout": "0",
 }
 _PINS_SINCE = {140000: "idle_session_timeout", 170000: "transaction_timeout"}
-_TEMPORAL = ("date", "time", "timetz", "timestamp", "timestamptz", "interval")
 _STATE = re.compile(r"\[([0-9A-Z]{5})\]\Z")
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
@@ -97,19 +92,17 @@ def reading_session(settings: dict[str, str]) -> PostgresConnection:
         raise type(problem)(f"{place}: {problem.message}", hint=problem.hint) from problem
 
 
-def control_session(settings: dict[str, str]) -> tuple[psycopg.Connection[tuple[object, ...]], str]:
-    """The session of psycopg: pinned, within a transaction that is the snapshot; and the name to share it by."""
-    place = f"{settings['host']}:{settings['port']}"
+def export_snapshot(session: PostgresConnection, place: str) -> tuple[str, int]:
+    """Pins a session and begins the transaction that is the snapshot.
+
+    Returns:
+        The name by which others share it, and the server's version as `server_version_num`.
+    """
     with translated(place):
-        # GSS and environment options would make this session differ from the reader's.
-        conninfo = make_conninfo("", gssencmode="disable", **{"options": "", **settings})
-        connection = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
-        for name in _TEMPORAL:  # Python's own types end at the years 1 and 9999 and know no infinity
-            connection.adapters.register_loader(name, TextLoader)
-        connection.execute(pins(connection.info.server_version).encode())
-        connection.execute(BEGIN.encode())
-        row = connection.execute("SELECT pg_export_snapshot()").fetchone()
-    return connection, str(row[0] if row else "")
+        version = int(session.query("SHOW server_version_num")[0][0])
+        session.execute(pins(version))
+        session.execute(BEGIN)
+        return str(session.query("SELECT pg_export_snapshot()")[0][0]), version
 
 
 def pins(server_version: int) -> str:

@@ -38,14 +38,20 @@ _STRATEGIES: dict[str, str] = {"r": "range", "l": "list", "h": "hash"}
 
 
 def read_types(query: Query) -> TypeTable:
-    """Every type that a column may have."""
-    return TypeTable(
-        query(
-            "SELECT t.oid, n.nspname, t.typname, t.typtype::text, t.typbasetype, t.typtypmod, (SELECT"
-            " array_agg(e.enumlabel::text ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid)"
-            " FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace"
-        )
+    """Every type that a column may have, and how many digits money has here (`lc_monetary`)."""
+    # A column that PostgreSQL 13 does not have is asked for through JSON.
+    of_many = "(SELECT r.rngsubtype FROM pg_range r WHERE (to_jsonb(r) ->> 'rngmultitypid')::oid = t.oid)"
+    rows = query(
+        "SELECT t.oid, n.nspname, t.typname, t.typtype::text, t.typbasetype, t.typtypmod, (SELECT"
+        " array_agg(e.enumlabel::text ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid),"
+        " CASE WHEN t.typcategory = 'A' AND t.typlen = -1 THEN t.typelem END,"
+        f" (SELECT r.rngsubtype FROM pg_range r WHERE r.rngtypid = t.oid), {of_many},"
+        " CASE WHEN t.typtype = 'c' THEN (SELECT array_agg(ARRAY[a.attname::text, a.atttypid::text, a.atttypmod::text,"
+        " format_type(a.atttypid, a.atttypmod)] ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = t.typrelid"
+        " AND a.attnum > 0 AND NOT a.attisdropped) END"
+        " FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace"
     )
+    return TypeTable(rows, money_digits=query("SELECT scale('0'::money::numeric)")[0][0])
 
 
 def read_tables(query: Query, types: TypeTable, selection: Selection, server_version: int) -> tuple[Table, ...]:

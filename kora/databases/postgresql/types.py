@@ -1,7 +1,11 @@
-"""PostgreSQL's types as value domains. Modifiers: `typmod` as each type's `*typmodin` function packs it."""
+"""PostgreSQL's types as value domains. Modifiers: `typmod` as each type's `*typmodin` function packs it.
+
+`Type.wire` is what the core's reader decodes by: a `pg_type` name, or the expression of a nested type, as
+`array<int4>`, `range<date>`, `composite<"street" text,"number" int4>`.
+"""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from kora.catalog import Kind, Name, Type
 
@@ -13,7 +17,15 @@ _PLAIN: dict[str, Kind] = {
     "json": "json",
     "jsonb": "json",
 }
-_TEXT = frozenset({"text", "varchar", "bpchar", "name", "citext"})
+_TEXT = frozenset({"text", "varchar", "bpchar", "name", "citext", "xml"})
+_OF_EXTENSIONS = frozenset({"citext", "hstore"})
+_POINTS = {
+    "point": ("x", "y"), "line": ("a", "b", "c"), "lseg": ("x1", "y1", "x2", "y2"), "box": ("x1", "y1", "x2", "y2"),
+    "circle": ("x", "y", "r"),
+}  # fmt: skip
+_UNSIGNED = {"oid": 32, "xid": 32, "cid": 32, "xid8": 64}
+_DEEPEST = 16
+"""Types within each other that are still read; the core's own limit lies above."""
 _TEMPORAL: dict[str, Kind] = {
     "time": "time",
     "timetz": "timetz",
@@ -33,33 +45,83 @@ class RawType:
     base: int
     base_modifier: int
     labels: tuple[str, ...]
+    element: int = 0
+    """Of an array, a range or a multirange: the type of what it holds; 0 for all others."""
+    structure: Literal["array", "range", "multirange", "struct"] | None = None
+    fields: tuple[tuple[str, int, int, str], ...] = ()
+    """Of a composite type: name, type, modifier and declaration of each field."""
 
 
 class TypeTable:
     """Every type of a database by its OID."""
 
-    def __init__(self, rows: list[tuple[Any, ...]]) -> None:
-        self._types = {
-            oid: RawType(Name(schema, name), typtype, base, modifier, tuple(labels or ()))
-            for oid, schema, name, typtype, base, modifier, labels in rows
-        }
+    def __init__(self, rows: list[tuple[Any, ...]], money_digits: int = 2) -> None:
+        self._types = {row[0]: _raw_type(*row[1:]) for row in rows}
+        self._money_digits = money_digits
 
     def column_type(self, oid: int, modifier: int, declared: str, collation: str | None) -> Type:
         """The domain of a column's type; through its CREATE DOMAIN to what lies below."""
+        return self._found(oid, modifier, declared, collation, 0)
+
+    def _found(self, oid: int, modifier: int, declared: str, collation: str | None, depth: int) -> Type:
         raw, domain = self._types[oid], None
         while raw.typtype == "d":
             domain = domain or str(raw.name)
             modifier = raw.base_modifier if modifier < 0 else modifier
             raw = self._types[raw.base]
-        found = _base_type(raw, modifier, declared)
+        if raw.structure:
+            found = self._nested(raw, raw.structure, modifier, declared, depth)
+        elif raw.name.name == "money" and raw.name.schema == "pg_catalog":
+            found = Type("money", declared, "money", scale=self._money_digits)
+        else:
+            found = _base_type(raw, modifier, declared)
         return replace(found, collation=collation, domain=domain) if found.kind != "unsupported" else found
+
+    def _nested(self, raw: RawType, structure: Kind, modifier: int, declared: str, depth: int) -> Type:
+        """A type made of types; unsupported where one of them is, or where they nest too deeply."""
+        if depth == _DEEPEST:
+            return Type("unsupported", declared, raw.name.name)
+        parts = [self._found(oid, mod, text, None, depth + 1) for _, oid, mod, text in raw.fields]
+        if structure != "struct":
+            element = _spelled(self._types[raw.element].name)
+            parts = [self._found(raw.element, modifier, element, None, depth + 1)]
+        if any(part.kind == "unsupported" for part in parts):
+            return Type("unsupported", declared, raw.name.name)
+        if structure != "struct":
+            return Type(structure, declared, f"{structure}<{parts[0].wire}>", elements=tuple(parts))
+        names = tuple(field[0] for field in raw.fields)
+        inside = ",".join(f"{_quoted(name)} {part.wire}" for name, part in zip(names, parts, strict=True))
+        return Type("struct", declared, f"composite<{inside}>", elements=tuple(parts), names=names)
+
+
+def _raw_type(
+    schema: str, name: str, typtype: str, base: int, modifier: int, labels: list[str] | None,
+    element: int | None, bound: int | None, bound_of_many: int | None, fields: list[list[str]] | None,
+) -> RawType:  # fmt: skip
+    plain = RawType(Name(schema, name), typtype, base, modifier, tuple(labels or ()))
+    if typtype == "c":
+        parts = tuple((field, int(oid), int(mod), text) for field, oid, mod, text in fields or ())
+        return replace(plain, structure="struct", fields=parts)
+    if bound:
+        return replace(plain, structure="range", element=bound)
+    if bound_of_many:
+        return replace(plain, structure="multirange", element=bound_of_many)
+    return replace(plain, structure="array", element=element) if element else plain
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _spelled(name: Name) -> str:
+    return name.name if name.schema == "pg_catalog" else f"{name.schema}.{name.name}"
 
 
 def _base_type(raw: RawType, modifier: int, declared: str) -> Type:
     name = raw.name.name
     if raw.typtype == "e":
         return Type("enum", declared, "enum", labels=raw.labels)
-    if raw.typtype != "b" or (raw.name.schema != "pg_catalog" and name != "citext"):
+    if raw.typtype != "b" or (raw.name.schema != "pg_catalog" and name not in _OF_EXTENSIONS):
         return Type("unsupported", declared, name)
     if name in _INTEGERS:
         bits = _INTEGERS[name]
@@ -87,8 +149,21 @@ def _text(name: str, modifier: int, declared: str) -> Type:
 
 def _number_or_rest(name: str, modifier: int, declared: str) -> Type:
     match name:
-        case "oid":
-            return Type("integer", declared, name, minimum=0, maximum=2**32 - 1)
+        case "oid" | "xid" | "cid" | "xid8":
+            return Type("integer", declared, name, minimum=0, maximum=2 ** _UNSIGNED[name] - 1)
+        case "inet" | "cidr":
+            return Type("inet" if name == "inet" else "cidr", declared, name)
+        case "macaddr" | "macaddr8":
+            return Type("macaddr", declared, name, length=6 if name == "macaddr" else 8, length_unit="bytes")
+        case "char":
+            return Type("bytes", declared, name, length=1, length_unit="bytes", fixed=True)
+        case "hstore":
+            text = Type("text", "text", "text", charset="utf8")
+            return Type("map", declared, name, elements=(text, text))
+        case "point" | "line" | "lseg" | "box" | "circle":
+            names = _POINTS[name]
+            double = Type("float", "double precision", "float8", float_bits=64)
+            return Type("struct", declared, name, elements=(double,) * len(names), names=names)
         case "float4" | "float8":
             sentinels = ("-Infinity", "Infinity", "NaN")
             return Type("float", declared, name, float_bits=32 if name == "float4" else 64, sentinels=sentinels)

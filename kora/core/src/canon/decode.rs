@@ -5,8 +5,9 @@
 
 use std::fmt::Write;
 
-use super::{encode_cell, put_json_value, tag, varint};
-use crate::cell::{Cell, Temporal, Ticks};
+use super::structure::{self, MAX_STRUCTURE_DEPTH};
+use super::{encode_cell, network, put_json_value, tag, varint, write_network, write_structure};
+use crate::cell::{Cell, Structure, Temporal, Ticks};
 use crate::error::{Error, Result};
 use crate::{number, policy, temporal};
 
@@ -21,7 +22,10 @@ enum Content<'a> {
         scale: u32,
         magnitude: &'a [u8],
     },
-    BrokenText(&'a [u8]),
+    BrokenText {
+        charset: &'a str,
+        bytes: &'a [u8],
+    },
     JsonValue(&'a str),
 }
 
@@ -33,7 +37,8 @@ pub fn decode_cells(bytes: &[u8]) -> Result<Vec<DecodedCell>> {
     let mut rest = bytes;
     let mut cells = Vec::new();
     while !rest.is_empty() {
-        let (content, taken) = take_cell(rest).ok_or_else(|| malformed(bytes.len() - rest.len()))?;
+        let (content, taken) =
+            take_cell(rest, MAX_STRUCTURE_DEPTH).ok_or_else(|| malformed(bytes.len() - rest.len()))?;
         cells.push(show(&content));
         rest = &rest[taken..];
     }
@@ -64,8 +69,14 @@ fn malformed(position: usize) -> Error {
     }
 }
 
-/// The first cell and its length in bytes; `None` unless it is in canonical form.
-fn take_cell(bytes: &[u8]) -> Option<(Content<'_>, usize)> {
+/// The first cell and its length in bytes; `None` unless it is in canonical form and nested at most `depth` deep.
+fn take_cell(bytes: &[u8], depth: usize) -> Option<(Content<'_>, usize)> {
+    let (content, taken) = split_cell(bytes)?;
+    is_canonical(&content, &bytes[..taken], depth).then_some((content, taken))
+}
+
+/// The first cell of bytes that an encoder wrote, and its length; only their bounds are checked.
+fn split_cell(bytes: &[u8]) -> Option<(Content<'_>, usize)> {
     let (&tag, mut rest) = bytes.split_first()?;
     if tag == tag::NULL {
         return Some((Content::Cell(Cell::Null), 1));
@@ -73,11 +84,65 @@ fn take_cell(bytes: &[u8]) -> Option<(Content<'_>, usize)> {
     let length = usize::try_from(varint::take(&mut rest)?).ok()?;
     let payload = rest.get(..length)?;
     let taken = bytes.len() - rest.len() + length;
-    let content = read(tag, payload)?;
-    is_canonical(&content, &bytes[..taken]).then_some((content, taken))
+    Some((read(tag, payload)?, taken))
 }
 
-fn is_canonical(content: &Content<'_>, bytes: &[u8]) -> bool {
+/// The first cell of bytes that an encoder wrote, and its length. `digits` is room for a number beyond 128 bits.
+pub(super) fn take_borrowed<'s>(bytes: &'s [u8], digits: &'s mut String) -> Option<(Cell<'s>, usize)> {
+    let (content, taken) = split_cell(bytes)?;
+    let cell = match content {
+        Content::Cell(cell) => cell,
+        Content::JsonValue(text) => Cell::Json(text),
+        Content::BrokenText { charset, bytes } => Cell::BrokenText {
+            bytes,
+            charset: known_charset(charset)?,
+        },
+        Content::Number {
+            negative,
+            scale,
+            magnitude,
+        } => number_cell(negative, scale, magnitude, digits),
+    };
+    Some((cell, taken))
+}
+
+fn number_cell<'s>(negative: bool, scale: u32, magnitude: &[u8], digits: &'s mut String) -> Cell<'s> {
+    if magnitude.len() > 16 {
+        digits.clear();
+        number::write_scaled(negative, &number::magnitude_digits(magnitude), scale as usize, digits);
+        return Cell::BigDecimal(digits);
+    }
+    let coefficient = magnitude.iter().fold(0_u128, |sum, byte| sum << 8 | u128::from(*byte));
+    match i128::try_from(coefficient) {
+        Ok(value) if scale == 0 => Cell::Int(if negative { -value } else { value }),
+        _ => Cell::Decimal {
+            negative,
+            coefficient,
+            scale,
+        },
+    }
+}
+
+/// A cell's character set lives as long as the program: the names that readers declare.
+fn known_charset(name: &str) -> Option<&'static str> {
+    const NAMES: [&str; 8] = [
+        "utf8", "utf8mb3", "utf8mb4", "latin1", "ascii", "ucs2", "utf16", "utf32",
+    ];
+    NAMES.into_iter().find(|known| *known == name)
+}
+
+/// Whether a structure's body is in canonical form and nested at most `depth` deep, itself counted.
+pub(super) fn is_structure(structure: Structure, body: &[u8], depth: usize) -> bool {
+    let mut take = |bytes: &[u8]| take_cell(bytes, depth.saturating_sub(1)).map(|(_, taken)| (bytes[0], taken));
+    depth > 0 && structure::is_canonical(structure, body, &mut take)
+}
+
+fn is_canonical(content: &Content<'_>, bytes: &[u8], depth: usize) -> bool {
+    if let Content::Cell(Cell::Structured { structure, body }) = content {
+        if !is_structure(*structure, body, depth) {
+            return false;
+        }
+    }
     let mut again = Vec::with_capacity(bytes.len());
     match content {
         Content::Cell(cell) => encode_cell(cell, &mut again).is_ok() && again == bytes,
@@ -85,7 +150,7 @@ fn is_canonical(content: &Content<'_>, bytes: &[u8]) -> bool {
             put_json_value(text, &mut again);
             again == bytes && policy::is_canonical_json(text)
         }
-        Content::Number { .. } | Content::BrokenText(_) => true,
+        Content::Number { .. } | Content::BrokenText { .. } => true,
     }
 }
 
@@ -106,6 +171,13 @@ fn read(tag: u8, payload: &[u8]) -> Option<Content<'_>> {
         tag::BIT => read_bits(payload)?,
         tag::JSON => Cell::Json(text()?),
         tag::ENUM => Cell::Enum(text()?),
+        tag::INET | tag::CIDR | tag::MAC => network::read(tag, payload)?,
+        tag::GEOMETRY => read_geometry(payload)?,
+        tag::MONEY => read_money(payload)?,
+        _ if structure::of_tag(tag).is_some() => Cell::Structured {
+            structure: structure::of_tag(tag)?,
+            body: payload,
+        },
         _ => read_temporal(tag, payload)?,
     };
     Some(Content::Cell(cell))
@@ -158,6 +230,15 @@ fn read_bits(mut payload: &[u8]) -> Option<Cell<'_>> {
     Some(Cell::Bit { bits, bytes: payload })
 }
 
+fn read_geometry(mut payload: &[u8]) -> Option<Cell<'_>> {
+    let srid = varint::take(&mut payload)?.try_into().ok()?;
+    Some(Cell::Geometry { srid, wkb: payload })
+}
+
+fn read_money(mut payload: &[u8]) -> Option<Cell<'_>> {
+    varint::take_signed(&mut payload).map(Cell::Money)
+}
+
 /// Numbers and undecodable texts are checked here, as they have no cell that borrows from the bytes.
 fn read_number(mut payload: &[u8]) -> Option<Content<'_>> {
     let scale = u32::try_from(varint::take(&mut payload)?)
@@ -191,8 +272,10 @@ fn ends_in_zero(magnitude: &[u8]) -> bool {
 fn read_broken_text(mut payload: &[u8]) -> Option<Content<'_>> {
     let length = usize::try_from(varint::take(&mut payload)?).ok()?;
     let charset = payload.get(..length)?;
-    std::str::from_utf8(charset).ok()?;
-    Some(Content::BrokenText(&payload[length..]))
+    Some(Content::BrokenText {
+        charset: std::str::from_utf8(charset).ok()?,
+        bytes: &payload[length..],
+    })
 }
 
 fn show(content: &Content<'_>) -> DecodedCell {
@@ -200,7 +283,7 @@ fn show(content: &Content<'_>) -> DecodedCell {
     match content {
         Content::Cell(cell) => display(cell),
         Content::JsonValue(text) => ("json", Some((*text).to_owned())),
-        Content::BrokenText(bytes) => {
+        Content::BrokenText { bytes, .. } => {
             write_hex(bytes, &mut out);
             ("undecodable text", Some(out))
         }
@@ -254,6 +337,15 @@ pub(crate) fn write_text(cell: &Cell<'_>, out: &mut String) -> bool {
             let _ = write!(out, "{year:04}-{month:02}-{day:02}");
         }
         Cell::Interval { months, days, micros } => temporal::write_interval(months, days, micros, out),
+        Cell::Structured { structure, body } => write_structure(structure, body, out),
+        Cell::Network { kind, prefix, address } => write_network(kind, prefix, address, out),
+        Cell::Geometry { srid, wkb } => {
+            let _ = write!(out, "SRID={srid};");
+            write_hex(wkb, out);
+        }
+        Cell::Money(units) => {
+            let _ = write!(out, "{units}");
+        }
     }
     true
 }

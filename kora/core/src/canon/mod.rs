@@ -3,11 +3,19 @@
 //! Two values have the same bytes exactly when they are the same value; no delimiter, sentinel or text round trip is
 //! involved. Everything here appends to the caller's buffer and allocates only for numbers beyond 128 bits.
 
+mod builder;
 mod decode;
+mod network;
+mod structure;
+mod structure_text;
 pub(crate) mod varint;
 
+pub use builder::StructureBuilder;
 pub use decode::{decode_cells, decode_row, display, DecodedCell};
 pub(crate) use decode::{write_text, write_uuid};
+pub(crate) use network::{parse_network, write_network};
+pub use structure::{range, Dimension, Shape, StructureReader, MAX_STRUCTURE_BYTES, MAX_STRUCTURE_DEPTH};
+pub(crate) use structure_text::write_structure;
 
 use crate::cell::{Cell, Ticks};
 use crate::error::{Error, Result};
@@ -40,7 +48,20 @@ pub(crate) mod tag {
     pub const IMPOSSIBLE_DATE: u8 = 0x17;
     pub const JSON: u8 = 0x18;
     pub const JSON_VALUE: u8 = 0x19;
+    pub const LIST: u8 = 0x20;
+    pub const ARRAY: u8 = 0x21;
     pub const ENUM: u8 = 0x22;
+    pub const SET: u8 = 0x23;
+    pub const RANGE: u8 = 0x24;
+    pub const MULTIRANGE: u8 = 0x25;
+    pub const STRUCT: u8 = 0x26;
+    pub const MAP: u8 = 0x27;
+    pub const UNION: u8 = 0x28;
+    pub const INET: u8 = 0x30;
+    pub const CIDR: u8 = 0x31;
+    pub const MAC: u8 = 0x32;
+    pub const GEOMETRY: u8 = 0x33;
+    pub const MONEY: u8 = 0x34;
 }
 
 /// Appends the canonical bytes of one value.
@@ -92,6 +113,10 @@ fn encode_rare(cell: &Cell<'_>, out: &mut Vec<u8>) -> Result<()> {
         }
         Cell::Json(text) => put_bytes(tag::JSON, text.as_bytes(), out),
         Cell::Enum(label) => put_bytes(tag::ENUM, label.as_bytes(), out),
+        Cell::Structured { structure, body } => put_bytes(structure::tag_of(structure), body, out),
+        Cell::Network { kind, prefix, address } => return network::put(kind, prefix, address, out),
+        Cell::Geometry { srid, wkb } => put_geometry(srid, wkb, out),
+        Cell::Money(units) => put_signed(tag::MONEY, &[units], out),
         // The others have been taken by `encode_cell`.
         _ => return encode_cell(cell, out),
     }
@@ -215,6 +240,12 @@ fn put_bits(bits: u32, bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
     let end = varint::put_at(u64::from(bits), &mut head, 0);
     put_parts(tag::BIT, [&head[..end], bytes], out);
     Ok(())
+}
+
+fn put_geometry(srid: u32, wkb: &[u8], out: &mut Vec<u8>) {
+    let mut head = [0_u8; varint::MAX_VARINT_BYTES];
+    let end = varint::put_at(u64::from(srid), &mut head, 0);
+    put_parts(tag::GEOMETRY, [&head[..end], wkb], out);
 }
 
 fn put_broken_text(bytes: &[u8], charset: &str, out: &mut Vec<u8>) {

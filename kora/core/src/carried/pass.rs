@@ -1,6 +1,7 @@
 //! One pass over a table for a fingerprint file: root, bucket sums, sketch and list, as far as the tier asks for them.
 //!
-//! Where rows may repeat they are counted first, in bounded memory, so that every part sees each distinct row once.
+//! Where rows may repeat they are counted first, in bounded memory, so that every part sees each distinct row once. The
+//! root assumes nothing about keys: it is taken of all digests, sorted.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use crate::carried::buckets::BucketSums;
 use crate::carried::element::{Element, Mark, Tag, TAG_BYTES};
 use crate::carried::records::{write_records, BucketSet, TaggedDigest};
 use crate::carried::sketch::{CarriedSketch, Symbols};
+use crate::digest::ordered_root;
 use crate::error::{Error, Result};
 use crate::keys::{profile_digest, DigestKey, Purpose, SecretKey};
 use crate::program::Profile;
@@ -37,6 +39,8 @@ pub struct CarriedPass {
     filled: usize,
     row_count: u64,
     sorter: Option<RecordSorter<{ TAG_BYTES + 32 }>>,
+    /// All row digests, for the root.
+    digests: RecordSorter,
     parts: Parts,
     root_key: SecretKey,
     unique: bool,
@@ -48,6 +52,8 @@ impl CarriedPass {
     pub fn new(profile: &Profile, key: &DigestKey, options: &CarriedOptions) -> Self {
         let context = profile_digest(profile);
         let keep_list = options.tier >= 3;
+        // Elements are needed from tier 1 on; only where rows may repeat are they counted first.
+        let sorted = keep_list || (!options.unique && options.tier >= 1);
         let folder = options.spill_folder.as_deref();
         Self {
             rows: BatchHasher::new(key.derive(Purpose::Row, &context)),
@@ -55,7 +61,8 @@ impl CarriedPass {
             slots: [[0; TAG_BYTES + 32]; BATCH_ROWS],
             filled: 0,
             row_count: 0,
-            sorter: (keep_list || !options.unique).then(|| RecordSorter::new(folder, MEMORY_LIMIT_BYTES)),
+            sorter: sorted.then(|| RecordSorter::new(folder, MEMORY_LIMIT_BYTES)),
+            digests: RecordSorter::new(folder, MEMORY_LIMIT_BYTES),
             parts: Parts::new(key, &context, options),
             root_key: key.derive(Purpose::SetRoot, &context),
             unique: options.unique,
@@ -97,11 +104,13 @@ impl CarriedPass {
             keys.flush(&mut |digests: &[Digest], places: &[u8]| put_tags(slots, digests, places))?;
         }
         for record in &self.slots[..self.filled] {
+            let element = element(record, 1);
+            self.digests.push(&element.digest)?;
             if let Some(sorter) = &mut self.sorter {
                 sorter.push(record)?;
             }
             if self.unique {
-                self.parts.add(&element(record, 1))?;
+                self.parts.add(&element)?;
             }
         }
         self.filled = 0;
@@ -123,7 +132,7 @@ impl CarriedPass {
             }
         }
         self.parts.flush()?;
-        let root = self.parts.hash.root(&self.root_key);
+        let root = ordered_root(&self.root_key, &self.digests.finish())?;
         let aggregated = !self.unique;
         let kept = usize::try_from(self.row_count)
             .unwrap_or(usize::MAX)
@@ -133,8 +142,8 @@ impl CarriedPass {
             sketch.symbols.shorten(kept);
             CarriedSketch {
                 sketch_key: sketch.key,
-                element_key: self.parts.element_key,
-                hash: self.parts.hash,
+                element_key: sketch.element_key,
+                hash: sketch.hash,
                 symbols: sketch.symbols,
                 aggregated,
             }
@@ -182,14 +191,14 @@ fn put_tags(slots: &mut [TaggedDigest], digests: &[Digest], places: &[u8]) -> Re
 
 /// What grows with each distinct row.
 struct Parts {
-    element_key: SecretKey,
-    hash: LtHash,
     buckets: Option<BucketSums>,
     sketch: Option<SketchPart>,
 }
 
 struct SketchPart {
     key: SecretKey,
+    element_key: SecretKey,
+    hash: LtHash,
     hasher: BatchHasher<Element>,
     symbols: Symbols,
 }
@@ -201,29 +210,28 @@ impl Parts {
         let sketch = (options.tier >= 2).then(|| SketchPart {
             hasher: BatchHasher::new(sketch_key.clone()),
             key: sketch_key,
+            hash: LtHash::new(element_key.clone()),
+            element_key,
             symbols: Symbols::new(options.symbols),
         });
         Self {
-            hash: LtHash::new(element_key.clone()),
-            element_key,
             buckets: (options.tier >= 1).then(BucketSums::default),
             sketch,
         }
     }
 
     fn add(&mut self, element: &Element) -> Result<()> {
-        self.hash.add(&element.digest, element.multiplicity);
         if let Some(buckets) = &mut self.buckets {
             buckets.add(element);
         }
-        match &mut self.sketch {
-            Some(SketchPart { hasher, symbols, .. }) => hasher.push(
-                &element.bytes(),
-                *element,
-                &mut |marks: &[Digest], elements: &[Element]| add_marked(symbols, marks, elements),
-            ),
-            None => Ok(()),
-        }
+        let Some(sketch) = &mut self.sketch else { return Ok(()) };
+        sketch.hash.add(&element.digest, element.multiplicity);
+        let symbols = &mut sketch.symbols;
+        sketch.hasher.push(
+            &element.bytes(),
+            *element,
+            &mut |marks: &[Digest], elements: &[Element]| add_marked(symbols, marks, elements),
+        )
     }
 
     fn flush(&mut self) -> Result<()> {
@@ -247,7 +255,7 @@ fn add_marked(symbols: &mut Symbols, marks: &[Digest], elements: &[Element]) -> 
 pub struct CarriedDigest {
     /// Rows, equal ones included.
     pub row_count: u64,
-    /// The LtHash root: the same as [`crate::digest::TableDigest::root`] under this key and profile.
+    /// The root: the same as [`crate::digest::TableDigest::root`] under this key and profile.
     pub root: Digest,
     /// Whether rows were counted before they were digested.
     pub aggregated: bool,

@@ -315,7 +315,6 @@ fn the_root_is_the_one_that_a_verification_computes() {
     let key = DigestKey::new(&KEY).expect("32 bytes");
     let root = RootOptions {
         key: key.clone(),
-        unique: false,
         spill_folder: None,
     };
     let mut pass = TablePass::new(&profile("[0]"), &DigestKey::random().expect("randomness"), Some(root));

@@ -5,16 +5,24 @@
 //! kind that `read` gives passes unchanged.
 
 mod date_format;
+mod leaf;
+mod money;
+mod nested;
 mod real;
 
-use crate::canon::write_uuid;
+use crate::canon::{write_structure, write_uuid};
 use crate::cell::{Cell, Ticks};
 use crate::error::{Error, Result};
 use crate::number::{self, Digits};
 use crate::program::Rule;
 use date_format::DateFormat;
+use leaf::LeafRoom;
+use nested::NestedRoom;
 
 pub use date_format::text_date_formats;
+pub(crate) use leaf::write_leaf;
+pub use leaf::Leaf;
+pub use nested::Nested;
 
 /// A reading, ready to be used on many values.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +57,17 @@ pub enum Representation {
     EnumLabel,
     /// Text that is JSON.
     JsonText,
+    /// The exact text of a value of this kind.
+    LeafText(Leaf),
+    /// Decimals that stand for money, with so many digits for the smallest unit; as text with exactly so many.
+    Money {
+        /// Digits of the smallest unit.
+        digits: u32,
+        /// Whether they are stored as text.
+        text: bool,
+    },
+    /// JSON text that stands for a nested value.
+    StructuredJson(Nested),
 }
 
 /// Room for what a reading or printing makes; reused from value to value.
@@ -56,6 +75,8 @@ pub enum Representation {
 pub struct Scratch {
     pub(crate) text: String,
     pub(crate) uuid: [u8; 16],
+    leaf: LeafRoom,
+    nested: NestedRoom,
 }
 
 /// How a UUID is stored.
@@ -94,6 +115,21 @@ impl Representation {
             ("bool_text", Some(words)) => bool_text(words),
             ("enum_label", None) => Some(Self::EnumLabel),
             ("json_text", None) => Some(Self::JsonText),
+            ("network_text", Some(kind @ ("inet" | "cidr" | "macaddr" | "macaddr8")))
+            | ("moment_text", Some(kind @ ("date" | "timestamp" | "instant"))) => {
+                Leaf::from_name(kind).map(Self::LeafText)
+            }
+            ("interval_iso", None) => Some(Self::LeafText(Leaf::Interval)),
+            ("bit_text", None) => Some(Self::LeafText(Leaf::Bit)),
+            ("timetz_text", None) => Some(Self::LeafText(Leaf::TimeTz)),
+            ("geometry_text", None) => Some(Self::LeafText(Leaf::Geometry)),
+            (name @ ("money" | "money_text"), Some(digits)) => {
+                digits.parse().ok().filter(|n| *n <= 9).map(|digits| Self::Money {
+                    digits,
+                    text: name == "money_text",
+                })
+            }
+            ("structured_json", Some(nested)) => Nested::parse(nested).map(Self::StructuredJson),
             _ => None,
         };
         parsed.ok_or_else(|| Error::Usage(format!("not a representation: {rule}")))
@@ -121,6 +157,13 @@ impl Representation {
             (Self::BoolText { yes, no }, Cell::Text(word)) => read_word(word, yes, no),
             (Self::EnumLabel, Cell::Text(label)) => Some(Cell::Enum(label)),
             (Self::JsonText, Cell::Text(text)) => is_json(text).then_some(Cell::Json(text)),
+            (Self::LeafText(leaf), Cell::Text(text)) => leaf.read(text, &mut scratch.leaf),
+            (Self::LeafText(leaf), _) => leaf.holds(cell).then_some(*cell),
+            (Self::Money { digits, text }, _) => money::read(cell, *digits, *text),
+            (Self::StructuredJson(nested), Cell::Text(text)) => nested.read(text, &mut scratch.nested),
+            (Self::StructuredJson(nested), Cell::Structured { structure, .. }) => {
+                nested.holds(structure).then_some(*cell)
+            }
             (Self::Bool01 | Self::BoolText { .. }, Cell::Bool(_))
             | (Self::EnumLabel, Cell::Enum(_))
             | (Self::JsonText, Cell::Json(_))
@@ -165,6 +208,19 @@ impl Representation {
             }
             (Self::EnumLabel, Cell::Enum(label)) => Some(Cell::Text(label)),
             (Self::JsonText, Cell::Json(text)) => Some(Cell::Text(text)),
+            (Self::LeafText(leaf), _) if leaf.holds(cell) => {
+                scratch.text.clear();
+                write_leaf(cell, &mut scratch.text);
+                Some(Cell::Text(&scratch.text))
+            }
+            (Self::Money { digits, text }, Cell::Money(units)) => {
+                Some(money::print(units, *digits, *text, &mut scratch.text))
+            }
+            (Self::StructuredJson(nested), Cell::Structured { structure, body }) if nested.holds(structure) => {
+                scratch.text.clear();
+                write_structure(structure, body, &mut scratch.text);
+                Some(Cell::Text(&scratch.text))
+            }
             _ => None,
         }
     }

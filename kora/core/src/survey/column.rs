@@ -50,6 +50,9 @@ struct Moments {
     #[serde(skip_serializing_if = "Option::is_none")]
     max: Option<String>,
     infinite: u64,
+    /// Dates and moments before year 1 or after year 9999, times outside a day: ISO 8601 has no plain spelling for them.
+    #[serde(skip_serializing_if = "is_zero")]
+    outside: u64,
     /// The most fraction digits of a second, 0 to 9.
     fraction_digits: u32,
 }
@@ -126,6 +129,7 @@ impl ColumnSurvey {
         if !matches!(cell, Cell::Date(_)) {
             moments.fraction_digits = moments.fraction_digits.max(fraction_digits(ticks));
         }
+        moments.outside += u64::from(is_outside(cell, ticks));
         let (first, last) = moments.ends.unwrap_or((ticks, ticks));
         moments.ends = Some((first.min(ticks), last.max(ticks)));
     }
@@ -149,6 +153,17 @@ fn infinite_kind(kind: crate::cell::Temporal) -> &'static str {
         crate::cell::Temporal::Date => "date",
         crate::cell::Temporal::Timestamp => "timestamp",
         crate::cell::Temporal::Instant => "instant",
+    }
+}
+
+/// 0001-01-01 and 9999-12-31 in days since 1970-01-01.
+const PLAIN_DAYS: std::ops::RangeInclusive<i64> = -719_162..=2_932_896;
+
+fn is_outside(cell: &Cell<'_>, ticks: Ticks) -> bool {
+    match cell {
+        Cell::Date(days) => !PLAIN_DAYS.contains(days),
+        Cell::Time(_) | Cell::TimeTz { .. } => !(0..temporal::DAY_MICROS).contains(&ticks.micros),
+        _ => !PLAIN_DAYS.contains(&ticks.micros.div_euclid(temporal::DAY_MICROS)),
     }
 }
 

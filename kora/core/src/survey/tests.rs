@@ -1,5 +1,6 @@
 use super::*;
 use crate::cell::{Temporal, Ticks};
+use crate::temporal;
 use serde_json::Value;
 
 fn column(cells: &[Cell<'_>]) -> Value {
@@ -199,4 +200,29 @@ fn a_hopeless_candidate_is_dropped_and_a_nearly_good_one_is_kept() {
     let seen = column(&cells);
     assert_eq!(candidate(&seen, "bool_text", Some("Y,N")), Some((100, 30)));
     assert_eq!(candidate(&seen, "text_number", None), None);
+}
+
+#[test]
+fn moments_that_four_digit_years_and_a_day_do_not_hold_are_counted() {
+    let days = |year, month, day| temporal::days(year, month, day).unwrap();
+    let at = |days: i64| {
+        Cell::Timestamp(Ticks {
+            micros: days * temporal::DAY_MICROS,
+            nanos: 0,
+        })
+    };
+    let edges = [days(0, 12, 31), days(1, 1, 1), days(9999, 12, 31), days(10_000, 1, 1)];
+    let seen = column(&edges.map(Cell::Date));
+    assert_eq!(seen["moments"]["date"]["outside"], 2);
+    let seen = column(&edges.map(at));
+    assert_eq!(seen["moments"]["timestamp"]["outside"], 2);
+    let noon = |micros| Cell::Time(Ticks { micros, nanos: 0 });
+    let seen = column(&[
+        noon(0),
+        noon(temporal::DAY_MICROS - 1),
+        noon(temporal::DAY_MICROS),
+        noon(-1),
+    ]);
+    assert_eq!(seen["moments"]["time"]["outside"], 2);
+    assert!(column(&[Cell::Date(0)])["moments"]["date"].get("outside").is_none());
 }

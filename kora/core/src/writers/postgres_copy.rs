@@ -4,9 +4,11 @@
 //! blanks, `bpchar(5)` pads. Whatever would not come back as it was sent is refused here, per value and with a reason.
 //! (`jsonb` keeps the JSON value and not its text; comparing its text is the caller's rule to declare.)
 mod fields;
+mod nested;
 mod numeric;
 mod target;
 
+pub use nested::{NestedTarget, Part};
 pub use target::TargetType;
 
 use crate::cell::Cell;
@@ -34,7 +36,8 @@ pub struct CopyEncoder {
 
 impl CopyEncoder {
     /// For columns of these types: `pg_type` names (an enumeration as `enum`), with their modifier where they have
-    /// one: `numeric(10,2)`, `varchar(20)`, `bpchar(5)`, `bit(3)`, `timestamp(3)`, `time(0)`.
+    /// one: `numeric(10,2)`, `varchar(20)`, `bpchar(5)`, `bit(3)`, `timestamp(3)`, `time(0)`; nested ones as expressions:
+    /// `array<numeric(10,2)>`, `range<date>`, `composite<"a" int4>`.
     ///
     /// Errors: [`Error::Unsupported`] for a type that has no encoder, [`Error::Usage`] for a modifier that makes no
     /// sense.

@@ -11,6 +11,15 @@ use postgres_protocol::message::frontend;
 /// A row of a simple query, every value as text.
 pub type TextRow = Vec<Option<String>>;
 
+/// The answer to a statement: the type of each column, as an OID of `pg_type`, and the rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// One OID per column; empty where the statement has no rows to give.
+    pub types: Vec<u32>,
+    /// The rows.
+    pub rows: Vec<TextRow>,
+}
+
 /// A session. Statements go one at a time; one that comes while a COPY stream is half read ends that stream by reading
 /// the rest of it away, so the session and its snapshot live on.
 pub struct Connection {
@@ -52,8 +61,8 @@ impl Connection {
         self.query(sql).map(drop)
     }
 
-    /// The rows of the last statement in `sql` that has any.
-    pub fn query(&mut self, sql: &str) -> Result<Vec<TextRow>> {
+    /// The rows of the last statement in `sql` that has any, and their types.
+    pub fn query(&mut self, sql: &str) -> Result<Answer> {
         self.guarded(|connection| {
             connection.send_query(sql)?;
             connection.collect()
@@ -178,14 +187,17 @@ impl Connection {
         }
     }
 
-    fn collect(&mut self) -> Result<Vec<TextRow>> {
-        let mut rows = Vec::new();
+    fn collect(&mut self) -> Result<Answer> {
+        let mut answer = Answer::default();
         loop {
             let frame = self.wire()?.receive()?;
             match frame.tag {
-                b'Z' => return Ok(rows),
-                b'T' => rows.clear(),
-                b'D' => rows.push(text_row(self.wire()?.body(&frame))?),
+                b'Z' => return Ok(answer),
+                b'T' => {
+                    answer.types = column_types(self.wire()?.body(&frame))?;
+                    answer.rows.clear();
+                }
+                b'D' => answer.rows.push(text_row(self.wire()?.body(&frame))?),
                 b'G' => self.refuse_copy_in()?,
                 _ => self.minor(&frame)?,
             }
@@ -246,6 +258,21 @@ fn copy_columns(body: &[u8]) -> Result<usize> {
         }
         _ => Err(protocol("a COPY stream that is not binary")),
     }
+}
+
+/// RowDescription: per column its name, then table, attribute, type OID, size, modifier, format.
+fn column_types(body: &[u8]) -> Result<Vec<u32>> {
+    let cut = || protocol("a description of columns that is cut");
+    let (count, mut rest) = body.split_first_chunk::<2>().ok_or_else(cut)?;
+    let mut types = Vec::new();
+    for _ in 0..u16::from_be_bytes(*count) {
+        let (_, after) = c_string(rest)?;
+        let (facts, after) = after.split_first_chunk::<18>().ok_or_else(cut)?;
+        let [_, _, _, _, _, _, a, b, c, d, ..] = *facts;
+        types.push(u32::from_be_bytes([a, b, c, d]));
+        rest = after;
+    }
+    Ok(types)
 }
 
 fn text_row(body: &[u8]) -> Result<TextRow> {

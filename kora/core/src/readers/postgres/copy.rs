@@ -4,10 +4,12 @@
 //! end is carried over. Apart from that, and from numbers beyond 128 bits, no row costs an allocation.
 
 use super::connection::{Connection, Ticket};
+use super::nested::{FieldKind, NestedKind};
 use super::numeric::{self, Decoded};
 use super::reply::ServerError;
 use super::types::ColumnKind;
 use super::wire::protocol;
+use crate::canon::StructureBuilder;
 use crate::cell::Cell;
 use crate::error::{Error, Result};
 use crate::rows::{Flow, RowReader, RowSink};
@@ -34,11 +36,11 @@ pub struct CopyReader {
 impl CopyReader {
     /// Sends `COPY (query) TO STDOUT (FORMAT BINARY)`.
     ///
-    /// `types` are `pg_type` names, one per column. Errors: [`Error::Unsupported`] for a type without a decoder,
+    /// `types` are `pg_type` names or the expressions of nested types, one per column (see [`super::nested`]). Errors: [`Error::Unsupported`] for a type without a decoder,
     /// [`Error::Usage`] where the columns are not as many, [`Error::Engine`] where the server refuses the query.
     pub fn start(connection: Arc<Mutex<Connection>>, query: &str, types: &[String]) -> Result<Self> {
         let kinds = types.iter().enumerate().map(|(column, name)| {
-            ColumnKind::from_name(name).ok_or_else(|| Error::Unsupported {
+            FieldKind::parse(name).ok_or_else(|| Error::Unsupported {
                 column: column.to_string(),
                 type_name: name.clone(),
             })
@@ -166,6 +168,8 @@ fn lock(connection: &Mutex<Connection>) -> Result<MutexGuard<'_, Connection>> {
 /// The tuples within a run of bytes.
 struct Decoder {
     kinds: Vec<ColumnKind>,
+    /// The columns that hold nested values.
+    nested: Vec<NestedColumn>,
     /// Room for a row's cells, empty between rows.
     cells: Vec<Cell<'static>>,
     /// Text of a row's numbers beyond 128 bits.
@@ -175,11 +179,37 @@ struct Decoder {
     ended: bool,
 }
 
+/// A column of nested values and the last one that was built.
+struct NestedColumn {
+    column: usize,
+    kind: NestedKind,
+    builder: StructureBuilder,
+    /// The row at hand has a value here.
+    filled: bool,
+}
+
 impl Decoder {
-    fn new(kinds: Vec<ColumnKind>) -> Self {
+    fn new(fields: Vec<FieldKind>) -> Self {
+        let mut nested = Vec::new();
+        let mut kinds = Vec::with_capacity(fields.len());
+        for (column, field) in fields.into_iter().enumerate() {
+            kinds.push(match field {
+                FieldKind::Scalar(kind) => kind,
+                FieldKind::Nested(kind) => {
+                    nested.push(NestedColumn {
+                        column,
+                        kind,
+                        builder: StructureBuilder::default(),
+                        filled: false,
+                    });
+                    ColumnKind::Nested
+                }
+            });
+        }
         let cells = Vec::with_capacity(kinds.len());
         Self {
             kinds,
+            nested,
             cells,
             arena: String::new(),
             long_numbers: Vec::new(),
@@ -235,6 +265,7 @@ impl Decoder {
             rest: &bytes[2..],
             arena: &mut self.arena,
             long_numbers: &mut self.long_numbers,
+            nested: &mut self.nested,
         };
         if !fields.decode(&self.kinds, &mut cells)? {
             self.cells = recycled(cells);
@@ -243,6 +274,9 @@ impl Decoder {
         let used = bytes.len() - fields.rest.len();
         for (column, range) in &self.long_numbers {
             cells[*column] = Cell::BigDecimal(&self.arena[range.clone()]);
+        }
+        for nested in self.nested.iter().filter(|nested| nested.filled) {
+            cells[nested.column] = nested.builder.finish()?;
         }
         let flow = sink.row(&cells)?;
         self.cells = recycled(cells);
@@ -262,6 +296,7 @@ struct Fields<'a, 'm> {
     rest: &'a [u8],
     arena: &'m mut String,
     long_numbers: &'m mut Vec<(usize, Range<usize>)>,
+    nested: &'m mut Vec<NestedColumn>,
 }
 
 impl<'a> Fields<'a, '_> {
@@ -270,6 +305,7 @@ impl<'a> Fields<'a, '_> {
     fn decode(&mut self, kinds: &[ColumnKind], cells: &mut Vec<Cell<'a>>) -> Result<bool> {
         self.arena.clear();
         self.long_numbers.clear();
+        self.nested.iter_mut().for_each(|nested| nested.filled = false);
         for (column, kind) in kinds.iter().enumerate() {
             let Some((length, after)) = self.rest.split_first_chunk::<4>() else {
                 return Ok(false);
@@ -288,11 +324,22 @@ impl<'a> Fields<'a, '_> {
             };
             cells.push(match kind {
                 ColumnKind::Numeric => self.numeric(column, field)?,
+                ColumnKind::Nested => self.nested(column, field)?,
                 kind => kind.decode(field)?,
             });
             self.rest = after;
         }
         Ok(true)
+    }
+
+    #[cold]
+    fn nested(&mut self, column: usize, field: &[u8]) -> Result<Cell<'static>> {
+        let found = self.nested.iter_mut().find(|nested| nested.column == column);
+        let nested = found.ok_or_else(|| protocol("a nested value in a column that has none"))?;
+        nested.builder.clear();
+        nested.kind.decode(field, &mut nested.builder, &mut String::new())?;
+        nested.filled = true;
+        Ok(Cell::Null) // until the whole row is decoded
     }
 
     #[inline(always)]

@@ -5,13 +5,16 @@ pub mod certificate;
 pub mod connection;
 pub mod copy;
 pub mod login;
+pub(crate) mod nested;
 pub mod numeric;
 pub mod reply;
 pub mod settings;
 pub mod tls;
 pub mod types;
+pub mod values;
 pub mod wire;
 
-pub use connection::Connection;
+pub use connection::{Answer, Connection, TextRow};
 pub use copy::CopyReader;
 pub use settings::Settings;
+pub use values::Value;

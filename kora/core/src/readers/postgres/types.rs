@@ -1,7 +1,7 @@
 //! Field decoders: the binary send format of each `pg_type`, as its `*_send` function in PostgreSQL writes it.
 
 use super::wire::protocol;
-use crate::cell::{Cell, Temporal, Ticks};
+use crate::cell::{Cell, Network, Temporal, Ticks};
 use crate::error::{Error, Result};
 
 /// Days from 1970-01-01 to 2000-01-01, PostgreSQL's epoch.
@@ -20,7 +20,7 @@ pub enum ColumnKind {
     Int4,
     /// `int8`.
     Int8,
-    /// `oid`, unsigned.
+    /// `oid`, `xid`, `cid`, unsigned.
     Oid,
     /// `float4`.
     Float4,
@@ -28,7 +28,7 @@ pub enum ColumnKind {
     Float8,
     /// `numeric`.
     Numeric,
-    /// `text`, `varchar`, `name`, `citext`.
+    /// `text`, `varchar`, `name`, `citext`, `xml`.
     Text,
     /// `bpchar`: its trailing spaces are not data.
     PaddedText,
@@ -56,6 +56,20 @@ pub enum ColumnKind {
     Jsonb,
     /// `enum`, whatever its own name.
     Enum,
+    /// `inet`.
+    Inet,
+    /// `cidr`.
+    Cidr,
+    /// `macaddr`, `macaddr8`.
+    Mac,
+    /// `money`.
+    Money,
+    /// `"char"`: one byte.
+    Char,
+    /// `xid8`, unsigned.
+    Uint8,
+    /// A value made of values, which [`super::nested`] decodes.
+    Nested,
 }
 
 impl ColumnKind {
@@ -66,11 +80,12 @@ impl ColumnKind {
             "int2" => Self::Int2,
             "int4" => Self::Int4,
             "int8" => Self::Int8,
-            "oid" => Self::Oid,
+            "oid" | "xid" | "cid" => Self::Oid,
+            "xid8" => Self::Uint8,
             "float4" => Self::Float4,
             "float8" => Self::Float8,
             "numeric" => Self::Numeric,
-            "text" | "varchar" | "name" | "citext" => Self::Text,
+            "text" | "varchar" | "name" | "citext" | "xml" => Self::Text,
             "bpchar" => Self::PaddedText,
             "bytea" => Self::Bytes,
             "uuid" => Self::Uuid,
@@ -84,11 +99,16 @@ impl ColumnKind {
             "json" => Self::Json,
             "jsonb" => Self::Jsonb,
             "enum" => Self::Enum,
+            "inet" => Self::Inet,
+            "cidr" => Self::Cidr,
+            "macaddr" | "macaddr8" => Self::Mac,
+            "money" => Self::Money,
+            "char" => Self::Char,
             _ => return None,
         })
     }
 
-    /// A field's cell. `Numeric` is decoded by [`super::numeric`], for it may need memory.
+    /// A field's cell. `Numeric` is decoded by [`super::numeric`] and `Nested` by [`super::nested`], for they need memory.
     #[inline(always)]
     pub fn decode<'a>(self, bytes: &'a [u8]) -> Result<Cell<'a>> {
         Ok(match self {
@@ -121,6 +141,17 @@ impl ColumnKind {
                 _ => return Err(protocol("a jsonb of a version other than 1")),
             },
             Self::Enum => text(bytes, Cell::Enum),
+            Self::Inet => network(Network::Inet, bytes)?,
+            Self::Cidr => network(Network::Cidr, bytes)?,
+            Self::Mac => Cell::Network {
+                kind: Network::Mac,
+                prefix: 0,
+                address: bytes,
+            },
+            Self::Money => Cell::Money(i64::from_be_bytes(fixed(bytes)?)),
+            Self::Char => Cell::Bytes(fixed::<1>(bytes).map(|_| bytes)?),
+            Self::Uint8 => Cell::Int(u64::from_be_bytes(fixed(bytes)?).into()),
+            Self::Nested => return Err(protocol("a nested value has its own decoder")),
         })
     }
 }
@@ -142,6 +173,18 @@ fn text<'a>(bytes: &'a [u8], make: impl FnOnce(&'a str) -> Cell<'a>) -> Cell<'a>
     match std::str::from_utf8(bytes) {
         Ok(text) => make(text),
         Err(_) => Cell::BrokenText { bytes, charset: "utf8" },
+    }
+}
+
+/// Family, bits of the prefix, whether it is a `cidr`, length and bytes of the address: `network_send`.
+fn network(kind: Network, bytes: &[u8]) -> Result<Cell<'_>> {
+    match bytes {
+        [_, prefix, _, length, address @ ..] if usize::from(*length) == address.len() => Ok(Cell::Network {
+            kind,
+            prefix: *prefix,
+            address,
+        }),
+        _ => Err(protocol("a network address of another length than it says")),
     }
 }
 

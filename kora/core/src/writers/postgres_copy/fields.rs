@@ -1,8 +1,9 @@
 //! One field: a cell in the binary form that its column's `*_recv` function takes, or the reason why not.
 
+use super::nested;
 use super::numeric::{self, Digits};
 use super::target::TargetType;
-use crate::cell::{Cell, Temporal, Ticks};
+use crate::cell::{Cell, Network, Temporal, Ticks};
 use crate::readers::postgres::types::{EPOCH_DAYS, EPOCH_MICROS};
 
 /// Julian day 0 and 5874898-01-01, in days since 2000-01-01: the first date and the one after the last.
@@ -15,7 +16,7 @@ const MAX_OFFSET_SECONDS: i32 = 16 * 3_600 - 1;
 /// NAMEDATALEN − 1.
 const MAX_NAME_BYTES: usize = 63;
 
-type Outcome = Result<(), String>;
+pub(super) type Outcome = Result<(), String>;
 
 /// Appends the field without its length. The cell is not NULL.
 pub fn encode(target: &TargetType, cell: &Cell<'_>, out: &mut Vec<u8>) -> Outcome {
@@ -67,6 +68,17 @@ pub fn encode(target: &TargetType, cell: &Cell<'_>, out: &mut Vec<u8>) -> Outcom
         TargetType::Json => json(cell, out),
         TargetType::Jsonb => put(out, &[1]).and_then(|()| json(cell, out)),
         TargetType::Enum => name(cell, "enum", out),
+        TargetType::Network(kind, bytes) => network(cell, kind, bytes, out),
+        TargetType::Money => match cell {
+            Cell::Money(units) => put(out, &units.to_be_bytes()),
+            _ => misfit(cell, "money"),
+        },
+        TargetType::Char => match cell {
+            Cell::Bytes([byte]) => put(out, &[*byte]),
+            _ => misfit(cell, "\"char\""),
+        },
+        TargetType::Uint8 => put(out, &integer::<u64>(cell, "xid8")?.to_be_bytes()),
+        TargetType::Nested(ref target) => nested::encode(target, cell, out),
     }
 }
 
@@ -193,6 +205,20 @@ fn json(cell: &Cell<'_>, out: &mut Vec<u8>) -> Outcome {
     match cell {
         Cell::Json(_) => put(out, storable(cell, "json")?.as_bytes()),
         _ => misfit(cell, "json"),
+    }
+}
+
+/// `network_send`'s family numbers are PostgreSQL's own: 2 for IPv4, 3 for IPv6.
+fn network(cell: &Cell<'_>, wanted: Network, bytes: usize, out: &mut Vec<u8>) -> Outcome {
+    match *cell {
+        Cell::Network { kind, prefix, address } if kind == wanted && wanted != Network::Mac => {
+            let family = if address.len() == 4 { 2 } else { 3 };
+            let cidr = u8::from(kind == Network::Cidr);
+            out.extend_from_slice(&[family, prefix, cidr, address.len() as u8]);
+            put(out, address)
+        }
+        Cell::Network { kind, address, .. } if kind == wanted && address.len() == bytes => put(out, address),
+        _ => misfit(cell, "this type of network address"),
     }
 }
 

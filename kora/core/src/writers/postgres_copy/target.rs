@@ -1,9 +1,11 @@
 //! The columns that rows are encoded for: a type's name and what its modifier allows.
 
+use super::nested::NestedTarget;
+use crate::cell::Network;
 use crate::error::{Error, Result};
 
 /// A PostgreSQL column type with its modifier.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetType {
     /// `bool`.
     Bool,
@@ -53,11 +55,24 @@ pub enum TargetType {
     Jsonb,
     /// Any enumeration.
     Enum,
+    /// `inet`, `cidr`; `macaddr` and `macaddr8` with their bytes.
+    Network(Network, usize),
+    /// `money`.
+    Money,
+    /// `"char"`.
+    Char,
+    /// `xid8`.
+    Uint8,
+    /// A value made of values.
+    Nested(Box<NestedTarget>),
 }
 
 impl TargetType {
     /// Reads `name` or `name(modifier)` or `name(modifier,modifier)`.
     pub(super) fn parse(column: usize, text: &str) -> Result<Self> {
+        if let Some(nested) = NestedTarget::parse(text) {
+            return Ok(Self::Nested(Box::new(nested)));
+        }
         let (name, modifiers) = split(text).ok_or_else(|| Error::Usage(format!("{text:?} is not a column type")))?;
         let misfit = || Error::Usage(format!("{text:?}: a modifier that this type cannot have"));
         let one = || match modifiers.as_slice() {
@@ -80,7 +95,14 @@ impl TargetType {
             "int2" => bare(Self::Int2),
             "int4" => bare(Self::Int4),
             "int8" => bare(Self::Int8),
-            "oid" => bare(Self::Oid),
+            "oid" | "xid" | "cid" => bare(Self::Oid),
+            "xid8" => bare(Self::Uint8),
+            "inet" => bare(Self::Network(Network::Inet, 0)),
+            "cidr" => bare(Self::Network(Network::Cidr, 0)),
+            "macaddr" => bare(Self::Network(Network::Mac, 6)),
+            "macaddr8" => bare(Self::Network(Network::Mac, 8)),
+            "money" => bare(Self::Money),
+            "char" => bare(Self::Char),
             "float4" => bare(Self::Float4),
             "float8" => bare(Self::Float8),
             "numeric" => match modifiers.as_slice() {
@@ -89,7 +111,7 @@ impl TargetType {
                 [precision @ 1..=1000, scale @ -1000..=1000] => Ok(Self::Numeric(Some((*precision, *scale)))),
                 _ => Err(misfit()),
             },
-            "text" | "citext" => bare(Self::Text(None)),
+            "text" | "citext" | "xml" => bare(Self::Text(None)),
             "varchar" => Ok(Self::Text(one()?)),
             "bpchar" => Ok(Self::PaddedText(one()?)),
             "name" => bare(Self::Name),

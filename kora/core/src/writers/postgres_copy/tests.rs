@@ -1,7 +1,7 @@
 //! What is encoded is what the reader's decoders read back, and what would change is refused.
 
 use super::*;
-use crate::cell::{Temporal, Ticks};
+use crate::cell::{Network, Temporal, Ticks};
 use crate::readers::postgres::numeric::{decode, Decoded};
 use crate::readers::postgres::types::ColumnKind;
 use proptest::prelude::*;
@@ -111,6 +111,33 @@ fn every_kind_comes_back_as_it_was() {
         ("json", Cell::Json("{\"a\": 1}")),
         ("jsonb", Cell::Json("[]")),
         ("enum", Cell::Enum("sad")),
+        (
+            "inet",
+            Cell::Network {
+                kind: Network::Inet,
+                prefix: 24,
+                address: &[192, 168, 0, 1],
+            },
+        ),
+        (
+            "cidr",
+            Cell::Network {
+                kind: Network::Cidr,
+                prefix: 0,
+                address: &[0; 16],
+            },
+        ),
+        (
+            "macaddr8",
+            Cell::Network {
+                kind: Network::Mac,
+                prefix: 0,
+                address: &[1, 2, 3, 4, 5, 6, 7, 8],
+            },
+        ),
+        ("money", Cell::Money(i64::MIN)),
+        ("char", Cell::Bytes(&[0x80])),
+        ("xid8", Cell::Int(u64::MAX.into())),
     ] {
         comes_back(target, cell);
     }
@@ -176,8 +203,8 @@ fn what_the_server_would_change_is_refused_with_the_reason() {
 
 #[test]
 fn a_type_that_has_no_encoder_names_its_column() {
-    let error = CopyEncoder::new(&["int4", "money"]).unwrap_err();
-    assert!(matches!(error, Error::Unsupported { column, type_name } if column == "1" && type_name == "money"));
+    let error = CopyEncoder::new(&["int4", "tsvector"]).unwrap_err();
+    assert!(matches!(error, Error::Unsupported { column, type_name } if column == "1" && type_name == "tsvector"));
     for broken in [
         "numeric(0)",
         "varchar(0)",
@@ -201,6 +228,65 @@ fn trailing_zeros_beyond_the_scale_are_no_loss() {
     assert_eq!(
         field("int2", Cell::BigDecimal("-0012.00")).unwrap(),
         (-12_i16).to_be_bytes()
+    );
+}
+
+#[test]
+fn nested_values_come_back_as_they_were() {
+    use crate::canon::{display, StructureBuilder};
+    use crate::readers::postgres::nested::FieldKind;
+    use crate::represent::{Representation, Scratch};
+
+    let comes_back = |target: &str, reader: &str, nested: &str, text: &str| {
+        let rule = crate::program::Rule {
+            rule: "structured_json".into(),
+            argument: Some(nested.into()),
+        };
+        let mut scratch = Scratch::default();
+        let representation = Representation::parse(&rule).unwrap();
+        let cell = representation.read(&Cell::Text(text), &mut scratch).unwrap();
+        let Some(FieldKind::Nested(kind)) = FieldKind::parse(reader) else {
+            panic!("{reader}");
+        };
+        let mut builder = StructureBuilder::default();
+        let bytes = field(target, cell).unwrap();
+        kind.decode(&bytes, &mut builder, &mut String::new()).unwrap();
+        assert_eq!(builder.finish().unwrap(), cell, "{target}");
+        assert_eq!(display(&cell).1.as_deref(), Some(text));
+    };
+    comes_back("array<int4>", "array<int4>", "array<number>", "[1,null,-3]");
+    comes_back("array<text>", "array<text>", "array<text>", "[]");
+    comes_back(
+        "array<numeric(9,2)>",
+        "array<numeric>",
+        "array<number>",
+        r#"{"bounds":[[0,1],[1,2]],"elements":[1.25,null,3,0]}"#,
+    );
+    comes_back(
+        "range<date>",
+        "range<date>",
+        "range<date>",
+        r#"{"lower":"0044-03-15 BC","upper":"infinity","bounds":"[)"}"#,
+    );
+    comes_back("range<int8>", "range<int8>", "range<number>", r#"{"empty":true}"#);
+    comes_back(
+        "multirange<numeric>",
+        "multirange<numeric>",
+        "multirange<number>",
+        r#"[{"lower":null,"upper":-1.5,"bounds":"(]"},{"lower":7,"upper":null,"bounds":"()"}]"#,
+    );
+    comes_back(
+        r#"composite<"a" int2,"b" array<enum>>"#,
+        r#"composite<"a" int2,"b" array<enum>>"#,
+        r#"struct<"a" number,"b" array<enum>>"#,
+        r#"{"a":null,"b":["x","y"]}"#,
+    );
+    comes_back("hstore", "hstore", "map<text,text>", r#"{"a":"1","b":null}"#);
+    comes_back(
+        "point",
+        "point",
+        r#"struct<"x" float,"y" float>"#,
+        r#"{"x":-0.0,"y":1e300}"#,
     );
 }
 

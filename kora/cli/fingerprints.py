@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kora.commands.entry import entry_settings, terminal_prompt
+from kora.cli.entry import FILE, entry_settings, password_prompt
 from kora.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -13,14 +13,13 @@ if TYPE_CHECKING:
     from kora.comparison.fingerprint_scan import Role
     from kora.comparison.mapping import Side
 
-_FILE = click.Path(path_type=Path)
-_KEY_FILE = click.option("--key-file", type=_FILE, help="The migration's key, which both sides have; mode 0600.")
+_KEY_FILE = click.option("--key-file", type=FILE, help="The migration's key, which both sides have; mode 0600.")
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout instead of the summary.")
 
 
 @click.command()
 @click.argument("url")
-@click.option("-o", "--output", type=_FILE, required=True, help="The .kfp file to write, signed.")
+@click.option("-o", "--output", type=FILE, required=True, help="The .kfp file to write, signed.")
 @click.option(
     "--tier",
     type=click.IntRange(0, 3),
@@ -40,10 +39,10 @@ _AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object
     help="Which side of a migration it is: the signer's assertion.",
 )
 @_KEY_FILE
-@click.option("--new-key-file", type=_FILE, help="Draw a migration's key into this new file, and use it.")
+@click.option("--new-key-file", type=FILE, help="Draw a migration's key into this new file, and use it.")
 @click.option("--run", "run_id", metavar="RUN", help="Use the key kept here under this name, or draw and keep one.")
-@click.option("--profile", type=_FILE, metavar="A.KFP", help="Digest under this file's profiles, to compare with it.")
-@click.option("--map", "mapping_file", type=_FILE, help="Digest under a map that both sides use; needs --role.")
+@click.option("--profile", type=FILE, metavar="A.KFP", help="Digest under this file's profiles, to compare with it.")
+@click.option("--map", "mapping_file", type=FILE, help="Digest under a map that both sides use; needs --role.")
 @click.option("--tables", multiple=True, metavar="PATTERN", help="Only these tables (repeatable, shell patterns).")
 @click.option("--exclude", multiple=True, metavar="PATTERN", help="Not these tables (repeatable, shell patterns).")
 @click.option(
@@ -99,7 +98,7 @@ def fingerprint(
     )
     progress = report.TerminalProgress()
     try:
-        made = write_fingerprint(url, output, request, settings=settings, progress=progress, prompt=terminal_prompt())
+        made = write_fingerprint(url, output, request, settings=settings, progress=progress, prompt=password_prompt())
     finally:
         progress.close()
     if as_json:
@@ -110,10 +109,10 @@ def fingerprint(
 
 
 @click.command()
-@click.argument("first", type=_FILE)
+@click.argument("first", type=FILE)
 @click.argument("second")
 @click.option(
-    "--key", "keys", type=_FILE, multiple=True, help="A signer's .pub file (repeatable); this machine's own is known."
+    "--key", "keys", type=FILE, multiple=True, help="A signer's .pub file (repeatable); this machine's own is known."
 )
 @_KEY_FILE
 @click.option(
@@ -149,7 +148,7 @@ def compare(
         progress = TerminalProgress()
         try:
             diff = compare_with_database(
-                first, second, options, settings=settings, progress=progress, prompt=terminal_prompt()
+                first, second, options, settings=settings, progress=progress, prompt=password_prompt()
             )
         finally:
             progress.close()
@@ -163,7 +162,7 @@ def compare(
 
 
 @click.command()
-@click.argument("diff", type=_FILE)
+@click.argument("diff", type=FILE)
 @click.argument("url")
 @click.option(
     "--side", type=click.Choice(["source", "target"]), help="Which side URL is; told by the URL if it can be."
@@ -193,7 +192,7 @@ def locate(diff: Path, url: str, side: "Side | None", key_file: Path | None, as_
             key_file=key_file,
             settings=settings,
             progress=progress,
-            prompt=terminal_prompt(),
+            prompt=password_prompt(),
         )
     finally:
         progress.close()

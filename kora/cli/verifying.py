@@ -1,0 +1,105 @@
+"""`kora verify`: two databases compared at their own doors, and the certificate of what was found."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kora.cli.entry import FILE, entry_settings, password_prompt
+
+if TYPE_CHECKING:
+    from kora.evidence.report_terminal import TerminalProgress
+
+
+@click.command()
+@click.argument("source")
+@click.argument("target")
+@click.option("--map", "mapping_file", type=FILE, help="Which tables and columns pair up, and under which rules.")
+@click.option("--plan", "plan_file", type=FILE, help="A migration plan; its mapping, losses and approvals are read.")
+@click.option(
+    "--quarantine",
+    "quarantine_file",
+    type=FILE,
+    help="Rows that the load set aside (quarantine.jsonl); the one beside --plan is found by itself.",
+)
+@click.option("--tables", multiple=True, metavar="PATTERN", help="Only these tables (repeatable, shell patterns).")
+@click.option("--exclude", multiple=True, metavar="PATTERN", help="Not these tables (repeatable, shell patterns).")
+@click.option("--out", type=FILE, help="Folder for certificate, report, public key; else in $SENSEI_HOME.")
+@click.option(
+    "--accept-loss", multiple=True, metavar="RULE", help="Approve the declared losses of a rule (repeatable)."
+)
+@click.option("--show-values", is_flag=True, help="Show differing values in report and terminal; else withheld.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout instead of the summary.")
+def verify(
+    source: str,
+    target: str,
+    mapping_file: Path | None,
+    plan_file: Path | None,
+    quarantine_file: Path | None,
+    tables: tuple[str, ...],
+    exclude: tuple[str, ...],
+    out: Path | None,
+    accept_loss: tuple[str, ...],
+    show_values: bool,
+    as_json: bool,
+) -> int:
+    """Compare SOURCE with TARGET and certify the result.
+
+    Both are URLs: sqlite:///f.db, duckdb:///f.duckdb, postgresql://user@host/db, csv:///folder-or-zip. Without a map,
+    names match exactly, else by unique case-fold.
+
+    \b
+    Example:
+      kora verify sqlite:///clinic.db postgresql://me@db/clinic --plan plan.yaml --out evidence
+    """
+    if mapping_file and plan_file:
+        raise click.UsageError("--map and --plan exclude each other: a plan contains its map")
+    settings = entry_settings()
+    from kora.evidence.verdict import decide_result
+    from kora.verify import verify_databases
+
+    progress = _progress_on_terminal()
+    try:
+        result, artifacts = verify_databases(
+            source,
+            target,
+            mapping_file=mapping_file,
+            plan_file=plan_file,
+            quarantine_file=quarantine_file,
+            tables=tables,
+            exclude=exclude,
+            out=out,
+            accept_loss=accept_loss,
+            show_values=show_values,
+            settings=settings,
+            progress=progress.watch if progress else None,
+            prompt=password_prompt(),
+            meanwhile=_load_reports,
+        )
+    finally:
+        if progress:
+            progress.close()
+    from kora.evidence import report_terminal as report
+
+    if as_json:
+        report.print_json(report.result_json(result, artifacts))
+    else:
+        report.print_result(result, artifacts)
+    return int(decide_result(result).exit_code)
+
+
+def _progress_on_terminal() -> "TerminalProgress | None":
+    """Progress for a person; None where none is looking, so that rich is loaded beside the reading."""
+    if not sys.stderr.isatty():
+        return None
+    from kora.evidence.report_terminal import TerminalProgress
+
+    return TerminalProgress()
+
+
+def _load_reports() -> None:
+    """Loads what writes and prints a result: a third of a second that a thread of its own spends beside the reading."""
+    from kora.evidence import report_html, report_terminal  # noqa: F401
+
+    report_html.template()

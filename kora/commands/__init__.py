@@ -1,1 +1,0 @@
-"""The commands of `kora` that are not in `kora.cli` itself: each parses, calls one function and prints."""

@@ -1,0 +1,294 @@
+//! Values made of values in the binary form that `array_recv`, `range_recv`, `record_recv` and their neighbours take.
+//!
+//! Elements carry their type's OID. Of a type that a user made the server (from version 14 on) takes any, so 0 stands
+//! there; the built-in ones must be exact.
+
+use super::fields::{self, Outcome};
+use super::target::TargetType;
+use crate::canon::{Dimension, Shape, StructureReader};
+use crate::cell::{Cell, Structure};
+use crate::error::Result as CoreResult;
+use crate::readers::postgres::nested::doubles;
+use crate::type_expr::TypeExpr;
+
+/// `MAXDIM` of PostgreSQL.
+const MAX_DIMENSIONS: usize = 6;
+
+/// A column of values made of values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NestedTarget {
+    /// An array of these.
+    Array(Part),
+    /// A range over these.
+    Range(Part),
+    /// A multirange over these.
+    Multirange(Part),
+    /// A composite type with its fields in order.
+    Composite(Vec<(String, Part)>),
+    /// The extension's map from text to text.
+    Hstore,
+    /// A geometric type of so many doubles, by their names.
+    Doubles(&'static [&'static str]),
+}
+
+/// The type of an element, a bound or a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    target: Box<TargetType>,
+    oid: u32,
+}
+
+impl NestedTarget {
+    /// Reads a nested type; `None` for what is none.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        Self::from_expr(&TypeExpr::parse(text)?)
+    }
+
+    fn from_expr(expr: &TypeExpr) -> Option<Self> {
+        if let Some(names) = doubles(&expr.head) {
+            return Some(Self::Doubles(names));
+        }
+        Some(match expr.head.as_str() {
+            "array" => Self::Array(Part::from_expr(expr.only()?)?),
+            "range" => Self::Range(Part::from_expr(expr.only()?)?),
+            "multirange" => Self::Multirange(Part::from_expr(expr.only()?)?),
+            "hstore" => Self::Hstore,
+            "composite" => {
+                let read = |(name, field): (&str, &TypeExpr)| Some((name.to_owned(), Part::from_expr(field)?));
+                Self::Composite(expr.fields()?.into_iter().map(read).collect::<Option<_>>()?)
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl Part {
+    fn from_expr(expr: &TypeExpr) -> Option<Self> {
+        let target = match NestedTarget::from_expr(expr) {
+            Some(nested) => TargetType::Nested(Box::new(nested)),
+            None if expr.arguments.is_empty() => TargetType::parse(0, &expr.head).ok()?,
+            None => return None,
+        };
+        Some(Self {
+            oid: oid(expr),
+            target: Box::new(target),
+        })
+    }
+
+    /// Length and bytes; −1 for NULL.
+    fn put(&self, cell: Option<&Cell<'_>>, out: &mut Vec<u8>) -> Outcome {
+        let length_at = out.len();
+        out.extend_from_slice(&(-1_i32).to_be_bytes());
+        match cell {
+            None | Some(Cell::Null) => Ok(()),
+            Some(cell) => {
+                fields::encode(&self.target, cell, out)?;
+                put_length(length_at, out)
+            }
+        }
+    }
+}
+
+fn put_length(length_at: usize, out: &mut [u8]) -> Outcome {
+    let length = i32::try_from(out.len() - length_at - 4).map_err(|_| "longer than 1 GB".to_owned())?;
+    out[length_at..length_at + 4].copy_from_slice(&length.to_be_bytes());
+    Ok(())
+}
+
+/// OIDs of `pg_type.dat`, which no release changes; 0 for types that are not built in.
+fn oid(expr: &TypeExpr) -> u32 {
+    let name = |expr: &TypeExpr| expr.head.split('(').next().unwrap_or_default().trim().to_owned();
+    let bound = expr.only().map(name).unwrap_or_default();
+    match (name(expr).as_str(), bound.as_str()) {
+        ("range", bound) => match bound {
+            "int4" => 3904,
+            "numeric" => 3906,
+            "timestamp" => 3908,
+            "timestamptz" => 3910,
+            "date" => 3912,
+            "int8" => 3926,
+            _ => 0,
+        },
+        ("multirange", bound) => match bound {
+            "int4" => 4451,
+            "numeric" => 4532,
+            "timestamp" => 4533,
+            "timestamptz" => 4534,
+            "date" => 4535,
+            "int8" => 4536,
+            _ => 0,
+        },
+        (scalar, _) => scalar_oid(scalar),
+    }
+}
+
+fn scalar_oid(name: &str) -> u32 {
+    const OIDS: [(&str, u32); 38] = [
+        ("bool", 16),
+        ("bytea", 17),
+        ("char", 18),
+        ("name", 19),
+        ("int8", 20),
+        ("int2", 21),
+        ("int4", 23),
+        ("text", 25),
+        ("oid", 26),
+        ("xid", 28),
+        ("cid", 29),
+        ("json", 114),
+        ("xml", 142),
+        ("point", 600),
+        ("lseg", 601),
+        ("box", 603),
+        ("line", 628),
+        ("cidr", 650),
+        ("float4", 700),
+        ("float8", 701),
+        ("circle", 718),
+        ("macaddr8", 774),
+        ("money", 790),
+        ("macaddr", 829),
+        ("inet", 869),
+        ("bpchar", 1042),
+        ("varchar", 1043),
+        ("date", 1082),
+        ("time", 1083),
+        ("timestamp", 1114),
+        ("timestamptz", 1184),
+        ("interval", 1186),
+        ("timetz", 1266),
+        ("bit", 1560),
+        ("varbit", 1562),
+        ("numeric", 1700),
+        ("uuid", 2950),
+        ("jsonb", 3802),
+    ];
+    OIDS.iter().find(|(known, _)| *known == name).map_or(0, |(_, oid)| *oid)
+}
+
+/// Appends the field without its length.
+pub(super) fn encode(target: &NestedTarget, cell: &Cell<'_>, out: &mut Vec<u8>) -> Outcome {
+    let Cell::Structured { structure, body } = *cell else {
+        return Err(format!("{} does not fit a nested type", cell.kind()));
+    };
+    let (shape, mut parts) = StructureReader::new(structure, body).map_err(|error| error.to_string())?;
+    match (target, structure, &shape) {
+        (NestedTarget::Array(part), Structure::List, _) => list(part, &mut parts, out),
+        (NestedTarget::Array(part), Structure::Array, Shape::Dimensions(dimensions)) => {
+            array(part, dimensions, &mut parts, out)
+        }
+        (NestedTarget::Range(part), Structure::Range, Shape::Range(flags)) => {
+            out.push(*flags);
+            each(&mut parts, |cell| part.put(Some(cell), out))
+        }
+        (NestedTarget::Multirange(part), Structure::Multirange, _) => multirange(part, &mut parts, out),
+        (NestedTarget::Composite(fields), Structure::Struct, _) => composite(fields, &mut parts, out),
+        (NestedTarget::Doubles(names), Structure::Struct, _) => geometric(names, &mut parts, out),
+        (NestedTarget::Hstore, Structure::Map, _) => hstore(&mut parts, out),
+        _ => Err(format!("{} does not fit this nested type", cell.kind())),
+    }
+}
+
+/// Gives every part to `put`.
+fn each(parts: &mut StructureReader<'_>, mut put: impl FnMut(&Cell<'_>) -> Outcome) -> Outcome {
+    let mut digits = String::new();
+    while let Some(cell) = said(parts.value(&mut digits))? {
+        put(&cell)?;
+    }
+    Ok(())
+}
+
+fn said<T>(outcome: CoreResult<T>) -> Result<T, String> {
+    outcome.map_err(|error| error.to_string())
+}
+
+/// One dimension that begins at 1, or none where there is no element.
+fn list(part: &Part, parts: &mut StructureReader<'_>, out: &mut Vec<u8>) -> Outcome {
+    let mut length = 0_u32;
+    each(&mut parts.clone(), |_| {
+        length += 1;
+        Ok(())
+    })?;
+    let one = [Dimension { length, lower: 1 }];
+    array(part, if length == 0 { &[] } else { &one }, parts, out)
+}
+
+fn array(part: &Part, dimensions: &[Dimension], parts: &mut StructureReader<'_>, out: &mut Vec<u8>) -> Outcome {
+    if dimensions.len() > MAX_DIMENSIONS {
+        return Err(format!("an array of {} dimensions, PostgreSQL has 6", dimensions.len()));
+    }
+    let mut word = |value: u32| out.extend_from_slice(&value.to_be_bytes());
+    word(dimensions.len() as u32);
+    word(0); // whether there are NULLs, which the server finds out by itself
+    word(part.oid);
+    for dimension in dimensions {
+        word(dimension.length);
+        word(dimension.lower.cast_unsigned());
+    }
+    each(parts, |cell| part.put(Some(cell), out))
+}
+
+fn multirange(part: &Part, parts: &mut StructureReader<'_>, out: &mut Vec<u8>) -> Outcome {
+    let (count_at, mut count) = (out.len(), 0_u32);
+    out.extend_from_slice(&[0; 4]);
+    let range = NestedTarget::Range(part.clone());
+    each(parts, |cell| {
+        count += 1;
+        let length_at = out.len();
+        out.extend_from_slice(&[0; 4]);
+        encode(&range, cell, out)?;
+        put_length(length_at, out)
+    })?;
+    out[count_at..count_at + 4].copy_from_slice(&count.to_be_bytes());
+    Ok(())
+}
+
+/// The next field's value, which must stand under this name.
+fn field(name: &str, parts: &mut StructureReader<'_>, put: impl FnOnce(&Cell<'_>) -> Outcome) -> Outcome {
+    if said(parts.name())? != Some(name) {
+        return Err("a struct whose fields are not those of the type".into());
+    }
+    let mut digits = String::new();
+    match said(parts.value(&mut digits))? {
+        Some(cell) => put(&cell),
+        None => Err("a struct with a field too few".into()),
+    }
+}
+
+fn complete(parts: &StructureReader<'_>) -> Outcome {
+    match parts.is_done() {
+        true => Ok(()),
+        false => Err("a struct with more fields than the type".into()),
+    }
+}
+
+fn composite(fields: &[(String, Part)], parts: &mut StructureReader<'_>, out: &mut Vec<u8>) -> Outcome {
+    out.extend_from_slice(&(fields.len() as u32).to_be_bytes());
+    for (name, part) in fields {
+        out.extend_from_slice(&part.oid.to_be_bytes());
+        field(name, parts, |cell| part.put(Some(cell), out))?;
+    }
+    complete(parts)
+}
+
+fn geometric(names: &[&str], parts: &mut StructureReader<'_>, out: &mut Vec<u8>) -> Outcome {
+    for name in names {
+        field(name, parts, |cell| fields::encode(&TargetType::Float8, cell, out))?;
+    }
+    complete(parts)
+}
+
+fn hstore(parts: &mut StructureReader<'_>, out: &mut Vec<u8>) -> Outcome {
+    let (count_at, mut values) = (out.len(), 0_u32);
+    out.extend_from_slice(&[0; 4]);
+    let text = Part {
+        target: Box::new(TargetType::Text(None)),
+        oid: 0,
+    };
+    each(parts, |cell| {
+        values += 1;
+        text.put(Some(cell), out)
+    })?;
+    out[count_at..count_at + 4].copy_from_slice(&(values / 2).to_be_bytes());
+    Ok(())
+}

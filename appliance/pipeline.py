@@ -19,6 +19,7 @@ from appliance.conversion.survey import read_surveys
 from appliance.engines.registry import target_engine
 from appliance.faults import reached
 from appliance.journal import Journal, stage
+from appliance.loading.base import TargetWriter
 from appliance.loading.checkpoints import forget
 from appliance.loading.targets import Target, open_target
 from appliance.migration import Migration
@@ -34,10 +35,11 @@ from kora.databases.address import Address, parse_address
 from kora.databases.base import Database, Selection
 from kora.databases.registry import open_database
 from kora.databases.secrets import Prompt, Role, resolve
-from kora.errors import InvalidRequest, SenseiError, Stopped
+from kora.errors import EngineError, InvalidRequest, SenseiError, Stopped
 from kora.evidence.artifacts import Artifacts, write_artifacts
 from kora.evidence.files import write_atomically
 from kora.evidence.signing import KeyStore
+from kora.evidence.transparency import log_certificate
 from kora.logs import configure_logs, current_run_id
 from kora.settings import Settings
 from kora.verify import Verified
@@ -256,6 +258,7 @@ def _finish(migration: Migration, result: VerificationResult, profiles: dict[str
         profiles=profiles,
         source_log_bytes=run.source_log_path.read_bytes() if result.logged else None,
     )
+    log_certificate(migration.settings.transparency_log, artifacts.certificate, keys)
     reached("certify.after")
     migration.journal.start_stage("cleanup")
     with closing(migration.target.writer()) as writer:
@@ -311,6 +314,17 @@ def recheck(run_id: str, environment: Environment) -> list[Changed]:
             return changes(source, run.request, load_plan(run.plan_path), journal, key)
 
 
+def _drop(writer: TargetWriter, name: str, statement: str) -> str:
+    """Drops an object; a schema in which something of others stands is kept. Says which."""
+    try:
+        writer.execute(statement)
+    except EngineError as error:
+        if name.startswith(prepare.SCHEMA) and "depend" in error.message:
+            return f"{name} is kept: it holds objects that this run did not make"
+        raise
+    return name
+
+
 def discard(run_id: str, environment: Environment) -> list[str]:
     """Removes from the target exactly what the run made, last made first; the run's own records stay.
 
@@ -320,6 +334,7 @@ def discard(run_id: str, environment: Environment) -> list[str]:
     run = open_run(environment.settings.home_directory, run_id)
     target = _target(run.request, environment)
     with target.lock(), closing(Journal(run.journal_path)) as journal:
+        target.sweep()
         removed = []
         # What was planned but never made may bear the name of somebody else's object.
         ours = prepare.made_objects(journal) | {str(journal.fact("making"))}
@@ -328,8 +343,7 @@ def discard(run_id: str, environment: Environment) -> list[str]:
             with closing(target.writer()) as writer:
                 for name, drop in made:
                     reached("discard.before")
-                    writer.execute(drop)
-                    removed.append(name)
+                    removed.append(_drop(writer, name, drop))
                 forget(writer, target.address.engine, run.id)
             last = "" if journal.fact("target_stood") else target.remove_if_ours()
             removed += [last] if last else []

@@ -11,11 +11,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import data, migrate, verify
+from benchmarks import data, mariadb, migrate, verify
 from benchmarks.machine import SETTINGS, describe
 from benchmarks.measure import Contestant, Sample, alternate, part, seconds, summary
+from tests.mariadb_server import MariadbServer
 from tests.servers import Database, PostgresServer
 
+COMPARISONS = ("equal", "different", "migrate", "mariadb")
 RESULTS = Path(__file__).resolve().parent / "results"
 HBA = "local all all trust\nhost all all 127.0.0.1/32 trust\n"
 MEMORY_LIMIT_BYTES = 600_000_000
@@ -46,7 +48,7 @@ def main() -> None:
         with PostgresServer(SETTINGS, hba=HBA) as server:
             machine = describe(Database(server.settings), options.peers)
             suite = Suite(options, server, folder, machine)
-            for name in options.only or ("equal", "different", "migrate"):
+            for name in options.only or COMPARISONS:
                 getattr(suite, name)()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -56,7 +58,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rows", type=int, default=2_000_000, help="rows of the table (default: %(default)s)")
     parser.add_argument("--repeat", type=int, default=5, help="runs of each contestant (default: %(default)s)")
-    parser.add_argument("--only", action="append", choices=["equal", "different", "migrate"], help="repeatable")
+    parser.add_argument("--only", action="append", choices=COMPARISONS, help="repeatable")
     parser.add_argument("--threads", type=int, default=4, help="threads of reladiff and rowproof per database")
     parser.add_argument(
         "--peers", type=Path, default=Path(sys.executable).parent, help="folder of the programs reladiff and rowproof"
@@ -127,6 +129,39 @@ class Suite:
             _memory(samples, "sensei"),
         ]  # fmt: skip
         self._report("migrate", contestants, samples, ratios)
+
+    def mariadb(self) -> None:
+        """MariaDB against PostgreSQL, then MariaDB into PostgreSQL."""
+        with MariadbServer(mariadb.SETTINGS) as server:
+            self._machine |= {"mariadb_settings": mariadb.SETTINGS}
+            source = server.create_database()
+            mariadb.write(source, self._options.rows, self._folder)
+            target = self._clone()
+            # No tool takes 0 and 1 for false and true without being told, and reladiff cannot be told.
+            target.execute(f"ALTER TABLE {data.TABLE} ALTER paid TYPE smallint USING paid::int")
+            data.settle(target)
+            case = mariadb.Case(source, target, self._server, self._options.rows, self._folder, self._options.peers)
+            samples, contestants = self._measure(
+                "verify MariaDB against PostgreSQL", mariadb.verifying(case, self._options.threads)
+            )
+            ours = seconds(samples, "kora")
+            ratios = [
+                Ratio("reladiff ÷ kora", seconds(samples, "reladiff") / ours, 2.5, at_least=True),
+                Ratio("kora ÷ bare egress", ours / seconds(samples, "bare egress"), 1.6, at_least=False),
+                _memory(samples, "kora"),
+            ]
+            self._report("verify-mariadb", contestants, samples, ratios)
+            samples, contestants = self._measure("migrate MariaDB to PostgreSQL", mariadb.moving(case))
+            load = part(samples, "sensei", "load")
+            ratios = [
+                Ratio("pgloader's load ÷ sensei's load", part(samples, "pgloader", "load") / load, 3.5, at_least=True),
+                Ratio(
+                    "pgloader in all ÷ sensei certified", seconds(samples, "pgloader") / seconds(samples, "sensei"),
+                    1, at_least=True,
+                ),
+                _memory(samples, "sensei"),
+            ]  # fmt: skip
+            self._report("migrate-mariadb", contestants, samples, ratios)
 
     def _clone(self) -> Database:
         return self._server.create_database(f"TEMPLATE {self._source.settings['dbname']}")

@@ -45,24 +45,8 @@ def contestants(case: Case) -> list[Contestant]:
 
 def _sensei(case: Case) -> Sample:
     target = _fresh(case)
-    home = case.folder / f"home-{time.monotonic_ns()}"
-    environment = {"SENSEI_HOME": str(home), "PYTHONPATH": str(ROOT)}
-    finished = run(
-        [
-            sys.executable, "-m", "appliance.cli", "migrate", f"sqlite:///{case.sqlite}", target.url,
-            "--yes", "--json", "--out", home / "out",
-        ],
-        environment=environment,
-    )  # fmt: skip
-    _expect(finished)
-    answer = json.loads(finished.output)
-    if answer["verdict"] != "equivalent" or answer["tables"][0]["target_rows"] != case.rows:
-        raise AssertionError(f"sensei said {answer['verdict']}")
-    shown = run(
-        [sys.executable, "-m", "appliance.cli", "show", answer["run"], "--json"], environment=environment
-    ).output
-    parts = {stage["stage"]: stage["milliseconds"] / 1000 for stage in json.loads(shown)["stages"]}
-    return _settled(target, case, finished.sample, parts)
+    sample = sensei(f"sqlite:///{case.sqlite}", target, case.rows, case.folder)
+    return settled(target, case.server, case.rows, sample)
 
 
 def _pgloader(case: Case) -> Sample:
@@ -72,13 +56,41 @@ def _pgloader(case: Case) -> Sample:
         f"LOAD DATABASE FROM sqlite://{case.sqlite} INTO {target.url}\n"
         "WITH include drop, create tables, create no indexes, reset no sequences;\n"
     )
-    finished = run(["pgloader", "--root-dir", case.folder / "pgloader", command])
+    return settled(target, case.server, case.rows, pgloader(command, case.folder))
+
+
+def sensei(source: str, target: Database, rows: int, folder: Path) -> Sample:
+    """A whole migration under its defaults, certificate included; parts are its stages."""
+    home = folder / f"home-{time.monotonic_ns()}"
+    environment = {"SENSEI_HOME": str(home), "PYTHONPATH": str(ROOT)}
+    finished = run(
+        [
+            sys.executable, "-m", "appliance.cli", "migrate", source, target.url, "--yes", "--json", "--out",
+            home / "out",
+        ],
+        environment=environment,
+    )  # fmt: skip
+    _expect(finished)
+    answer = json.loads(finished.output)
+    if answer["verdict"] != "equivalent" or answer["tables"][0]["target_rows"] != rows:
+        raise AssertionError(f"sensei said {answer['verdict']}")
+    shown = run(
+        [sys.executable, "-m", "appliance.cli", "show", answer["run"], "--json"], environment=environment
+    ).output
+    parts = {stage["stage"]: stage["milliseconds"] / 1000 for stage in json.loads(shown)["stages"]}
+    return Sample(finished.sample.seconds, finished.sample.processor_seconds, finished.sample.peak_bytes, parts)
+
+
+def pgloader(command: Path, folder: Path) -> Sample:
+    """A load file; its part is the seconds that its own summary gives the copying."""
+    finished = run(["pgloader", "--root-dir", folder / "pgloader", command])
     _expect(finished)
     total = re.search(r"COPY Threads Completion\s+\d+\s+\d+\s+(?:(\d+)m)?([\d.]+)s", finished.output)
     if not total:
         raise AssertionError(f"pgloader's summary is of another form:\n{finished.output}")
     load = 60 * int(total.group(1) or 0) + float(total.group(2))
-    return _settled(target, case, finished.sample, {"load": load})
+    sample = finished.sample
+    return Sample(sample.seconds, sample.processor_seconds, sample.peak_bytes, {"load": load})
 
 
 def _bare(case: Case) -> Sample:
@@ -86,7 +98,9 @@ def _bare(case: Case) -> Sample:
     target.execute(f"CREATE TABLE {TABLE} ({POSTGRESQL_COLUMNS})")
     finished = run(["psql", target.url, "-q", "-X", "-c", rf"\copy {TABLE} from {case.copy_file} (format binary)"])
     _expect(finished)
-    return _settled(target, case, finished.sample, {"load": finished.sample.seconds})
+    sample = finished.sample
+    sample = Sample(sample.seconds, sample.processor_seconds, sample.peak_bytes, {"load": sample.seconds})
+    return settled(target, case.server, case.rows, sample)
 
 
 def _fresh(case: Case) -> Database:
@@ -95,14 +109,18 @@ def _fresh(case: Case) -> Database:
     return target
 
 
-def _settled(target: Database, case: Case, sample: Sample, parts: dict[str, float]) -> Sample:
+def settled(target: Database, server: PostgresServer, rows: int, sample: Sample) -> Sample:
     """Checks that all rows arrived, then removes the database."""
     with target.connect() as connection:
-        count = connection.execute(f"SELECT count(*) FROM {TABLE}".encode()).fetchone()
-    if count != (case.rows,):
-        raise AssertionError(f"{count} rows arrived, {case.rows} were sent")
-    Database(case.server.socket_settings).execute(f"DROP DATABASE {target.settings['dbname']}")
-    return Sample(sample.seconds, sample.processor_seconds, sample.peak_bytes, parts)
+        found = connection.execute(
+            "SELECT nspname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE relname = %s", (TABLE,)
+        ).fetchone()
+        schema = found[0] if found else "public"
+        count = connection.execute(f'SELECT count(*) FROM "{schema}".{TABLE}'.encode()).fetchone()
+    if count != (rows,):
+        raise AssertionError(f"{count} rows arrived, {rows} were sent")
+    Database(server.socket_settings).execute(f"DROP DATABASE {target.settings['dbname']}")
+    return sample
 
 
 def _expect(finished: Finished) -> None:

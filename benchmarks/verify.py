@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.data import CHANGES, TABLE
+from benchmarks.data import TABLE
 from benchmarks.measure import Contestant, Finished, Sample, run
 from tests.servers import Database
 
@@ -28,12 +28,16 @@ class Case:
 def contestants(case: Case, threads: int) -> list[Contestant]:
     """All of them, with the best options that we found for each peer on this machine."""
     return [
-        Contestant("kora", "kora verify SOURCE TARGET --out DIR --json", lambda: _kora(case)),
+        Contestant(
+            "kora",
+            "kora verify SOURCE TARGET --out DIR --json",
+            lambda: kora(case.source.url, case.target.url, case.differences, case.folder),
+        ),
         Contestant(
             "reladiff",
             "reladiff SOURCE visit TARGET visit -k id -c % --assume-unique-key --skip-sort-results"
             f" --bisection-factor {RELADIFF_FACTOR} -j {threads} --json",
-            lambda: _reladiff(case, threads),
+            lambda: reladiff(case.source.url, case.target.url, case.differences, case.peers, threads),
         ),
         Contestant(
             "rowproof",
@@ -51,25 +55,27 @@ def contestants(case: Case, threads: int) -> list[Contestant]:
 RELADIFF_FACTOR = 32
 
 
-def _kora(case: Case) -> Sample:
-    out = case.folder / f"kora-{time.monotonic_ns()}"
+def kora(source: str, target: str, differences: int, folder: Path) -> Sample:
+    """`kora verify` of two URLs; its answer must be right."""
+    out = folder / f"kora-{time.monotonic_ns()}"
     finished = run(
-        [sys.executable, "-m", "kora.cli", "verify", case.source.url, case.target.url, "--out", out, "--json"],
-        environment={"SENSEI_HOME": str(case.folder / "home"), "PYTHONPATH": str(ROOT)},
+        [sys.executable, "-m", "kora.cli", "verify", source, target, "--out", out, "--json"],
+        environment={"SENSEI_HOME": str(folder / "home"), "PYTHONPATH": str(ROOT)},
     )
-    _expect(finished, 1 if case.differences else 0)
+    _expect(finished, 1 if differences else 0)
     answer = json.loads(finished.output)
     table = answer["tables"][0]
     found = table["mismatch"] + table["missing_in_target"] + table["extra_in_target"]
-    if found != case.differences or not Path(answer["certificate"]).exists():
-        raise AssertionError(f"kora found {found} differences, {case.differences} were made")
+    if found != differences or not Path(answer["certificate"]).exists():
+        raise AssertionError(f"kora found {found} differences, {differences} were made")
     return finished.sample
 
 
-def _reladiff(case: Case, threads: int) -> Sample:
+def reladiff(source: str, target: str, differences: int, peers: Path, threads: int) -> Sample:
+    """`reladiff` of the same table behind two URLs; its answer must be right."""
     finished = run(
         [
-            case.peers / "reladiff", case.source.url, TABLE, case.target.url, TABLE, "-k", "id", "-c", "%",
+            peers / "reladiff", source, TABLE, target, TABLE, "-k", "id", "-c", "%",
             "--assume-unique-key", "--skip-sort-results", "--bisection-factor", str(RELADIFF_FACTOR),
             "-j", str(threads), "--json",
         ],
@@ -79,8 +85,8 @@ def _reladiff(case: Case, threads: int) -> Sample:
     if " ERROR " in finished.errors + finished.output:  # it exits with 0 even where it could not connect
         raise AssertionError(f"reladiff did not compare: {finished.errors or finished.output}")
     rows = {str(json.loads(line)[1][0]) for line in finished.output.splitlines() if line.startswith("[")}
-    if len(rows) != case.differences:
-        raise AssertionError(f"reladiff found {len(rows)} rows, {case.differences} were made")
+    if len(rows) != differences:
+        raise AssertionError(f"reladiff found {len(rows)} rows, {differences} were made")
     return finished.sample
 
 
@@ -114,6 +120,3 @@ def _egress(case: Case) -> Sample:
 def _expect(finished: Finished, exit_code: int) -> None:
     if finished.exit_code != exit_code:
         raise AssertionError(f"exit code {finished.exit_code}:\n{finished.output[-2000:]}\n{finished.errors[-2000:]}")
-
-
-CHANGED_ROWS = CHANGES

@@ -1,6 +1,6 @@
 """The Rust core, as Python sees it. Long calls release the GIL; errors are `kora.errors` exceptions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, Protocol, Self, TypeAlias, final
 
 _Scalar: TypeAlias = None | bool | int | float | str | bytes
@@ -46,6 +46,22 @@ class PostgresConnection:
         """Whether no stream of rows holds it."""
     def close(self) -> None: ...
 
+@final
+class MysqlConnection:
+    """A reading session with MariaDB or MySQL. `settings`: host, port, socket (a path, instead of both), user, password,
+    database, ssl-mode, ssl-ca, ssl-cert, ssl-key: as MySQL's clients understand them; connect_timeout in seconds."""
+    def __new__(cls, settings: dict[str, str]) -> Self: ...
+    def execute(self, sql: str) -> None: ...
+    def query(self, sql: str) -> list[tuple[str | None, ...]]:
+        """A statement in the text protocol; every value as text."""
+    @property
+    def idle(self) -> bool:
+        """Whether no stream of rows holds it."""
+    @property
+    def server_version(self) -> str:
+        """As `10.11.6-MariaDB`; empty once it is closed."""
+    def close(self) -> None: ...
+
 # --- rows ----------------------------------------------------------------------------------------------------------
 
 @final
@@ -64,8 +80,16 @@ def sqlite_rows(connection: SqliteConnection, sql: str, parameters: Sequence[_Sc
 def postgres_rows(connection: PostgresConnection, query: str, types: Sequence[str]) -> RowStream:
     """`query` is a SELECT; it is wrapped in COPY (…) TO STDOUT (FORMAT BINARY). `types`: pg_type names per column."""
 
+def mysql_rows(connection: MysqlConnection, query: str, types: Sequence[str]) -> RowStream:
+    """`query` is prepared and read in the binary protocol. `types`, one per column: `integer`, `decimal`, `float`,
+    `bit(N)`, `date`, `time`, `datetime`, `timestamp`, `bytes`, `uuid`, `text:CHARSET`, `json:CHARSET`, `enum:CHARSET`,
+    `marked enum:CHARSET`; empty for what the result set says. No types at all: every column as it says."""
+
 def arrow_rows(stream: _GivesArrow, types: Sequence[str]) -> RowStream:
     """`types`: DuckDB type names per column, for what Arrow does not say (JSON, UUID, TIMETZ, ENUM, BIT)."""
+
+def arrow_windows(streams: Iterable[_GivesArrow], types: Sequence[str]) -> RowStream:
+    """Several streams as one; each is asked for only when the one before it was read to its end, in that thread."""
 
 @final
 class CsvFile:
@@ -319,14 +343,14 @@ def survey_rows(stream: RowStream, *, progress: Progress | None = None) -> str:
 class Loader:
     """Turns a stream of source rows into batches in the target's own encoding.
 
-    `target_types`: pg_type names, DuckDB types or SQLite affinities, by `encoding`.
+    `target_types`: pg_type names, DuckDB types, SQLite affinities or MariaDB types, by `encoding`.
     `raw_digest` is over the source rows exactly as read, before any rule.
     """
     def __new__(
         cls,
         stream: RowStream,
         profile: str,
-        encoding: Literal["postgres_copy", "arrow", "sqlite"],
+        encoding: Literal["postgres_copy", "arrow", "sqlite", "mysql_load_data"],
         target_types: Sequence[str],
         key: DigestKey,
         *,
@@ -349,6 +373,9 @@ class Batch:
     @property
     def row_count(self) -> int: ...
     @property
+    def byte_count(self) -> int:
+        """Bytes of the encoded rows, about."""
+    @property
     def rejected(self) -> list[tuple[int, str, str, str]]:
         """Ordinal of the row in the stream, key text, column pair, reason."""
     def ordinals(self) -> list[int]: ...
@@ -357,6 +384,20 @@ class Batch:
     def postgres_copy(self, start: int = 0, stop: int | None = None, *, without: Sequence[int] = ...) -> memoryview:
         """A complete COPY BINARY stream of rows [start, stop) except `without`."""
     def arrow(self, start: int = 0, stop: int | None = None, *, without: Sequence[int] = ...) -> ArrowStream: ...
+    def mysql_load_data(self, start: int = 0, stop: int | None = None, *, without: Sequence[int] = ...) -> memoryview:
+        """The lines of rows [start, stop) except `without`, as LOAD DATA of MariaDB and MySQL reads them."""
+    def mysql_tuples(
+        self,
+        start: int = 0,
+        stop: int | None = None,
+        *,
+        without: Sequence[int] = ...,
+        converted: Sequence[int] = ...,
+    ) -> bytes:
+        """The same rows as the tuples behind INSERT … VALUES; the columns in `converted` are handed over as text."""
+    @property
+    def longest_line(self) -> int:
+        """Bytes of the longest line for LOAD DATA; 0 in another encoding."""
     def insert_sqlite(self, connection: SqliteConnection, insert_sql: str) -> list[tuple[int, str]]:
         """Inserts row by row; a refused row is left out and returned with the engine's reason."""
 
@@ -387,5 +428,72 @@ def sign(signing_key: bytes, payload_type: str, payload: bytes) -> bytes:
     """Ed25519 over the DSSE pre-authentication encoding."""
 
 def verify_signature(public: bytes, payload_type: str, payload: bytes, signature: bytes) -> bool: ...
+def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
+    """DSSE's encoding: what is signed."""
+
 def sha256(data: bytes) -> str: ...
 def sha256_file(path: str) -> str: ...
+
+# --- proofs --------------------------------------------------------------------------------------------------------
+
+@final
+class RowTree:
+    """A table's rows under one RFC 6962 root: `docs/formats/row-proof.md`."""
+    @property
+    def size(self) -> int:
+        """Leaves: rows, equal ones once."""
+    @property
+    def root(self) -> bytes: ...
+    @property
+    def key_commitment(self) -> bytes:
+        """What a certificate says of the proof key."""
+    def proof_key(self) -> bytes:
+        """32 secret bytes with which an auditor checks that a row is absent."""
+    def prove(self, source: str, target: str) -> bytes:
+        """The proof file about the wanted key: its row, or that there is none."""
+
+def build_row_tree(
+    stream: RowStream,
+    profile: str,
+    side: _Side,
+    key: DigestKey,
+    *,
+    unique: bool = False,
+    wanted: Sequence[tuple[str, str]] | None = None,
+    spill_directory: str | None = None,
+    progress: Progress | None = None,
+) -> RowTree:
+    """`wanted`: kind and text of each key column (of every column, in a table without a unique key)."""
+
+def check_row_proof(
+    data: bytes, what: str, trees: Sequence[tuple[str, str, int, str, str]], proof_key: bytes | None = None
+) -> tuple[str, str, str, int, list[tuple[str, str | None]]]:
+    """`trees`: source, target, leaves, root and the proof key's commitment, both in hex.
+
+    Gives `inclusion` or `absence`, source, target, how many equal rows, and the row's or the absent key's cells.
+    Raises `NotAuthentic`, `MalformedInput`, `LimitExceeded`; `InvalidRequest` for an absence without a proof key."""
+
+def check_certificate(
+    data: bytes, what: str, keys: Sequence[bytes], threshold: int | None = None
+) -> tuple[str | None, int]:
+    """What `kora-check` finds: verdict and exit code. `kora.evidence.certificate.check` is an independent reader."""
+
+def log_key(origin: str, public: bytes) -> str:
+    """A log's public key as C2SP writes it: name+hash+base64."""
+
+def log_create(folder: str, origin: str, signing_key: bytes) -> None: ...
+def log_entry(file: bytes) -> bytes:
+    """The log entry of a file: one line with its SHA-256."""
+
+def log_append(folder: str, log_key: str, signing_key: bytes, entries: Sequence[bytes]) -> int:
+    """The first new entry's number. After an error the log is the one of its last checkpoint. One writer at a time."""
+
+def log_find(folder: str, log_key: str, entry: bytes) -> int | None: ...
+def log_prove(folder: str, log_key: str, index: int) -> bytes:
+    """A tlog-proof file's bytes."""
+
+def log_check(folder: str, log_key: str, retained: bytes | None = None) -> tuple[int, str]:
+    """Every entry, every tile, and that the log began as a retained checkpoint says. Entries and root in hex."""
+
+def check_log_proof(data: bytes, what: str, file: bytes, log_key: str) -> tuple[str, int, int]:
+    """The log's name, the entry's number and the log's size. Raises `NotAuthentic`, `MalformedInput`."""

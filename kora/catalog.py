@@ -165,6 +165,15 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Exclusion:
+    """An exclusion constraint: no two rows for which all its operators hold. `definition` is the engine's own text."""
+
+    name: str
+    columns: tuple[str, ...]
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
 class Partitioning:
     """How a table is cut. `children` hold the rows."""
 
@@ -187,6 +196,7 @@ class Table:
     indexes: tuple[Index, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
     checks: tuple[Check, ...] = ()
+    exclusions: tuple[Exclusion, ...] = ()
     comment: str | None = None
     partitioning: Partitioning | None = None
     row_estimate: int | None = None

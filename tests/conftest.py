@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.mariadb_server import MariadbDatabase, MariadbServer
 from tests.servers import Database, PostgresServer
 
 
@@ -18,3 +19,16 @@ def postgres_server() -> Iterator[PostgresServer]:
 def postgres_database(postgres_server: PostgresServer) -> Database:
     """A fresh, empty database."""
     return postgres_server.create_database()
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[MariadbServer]:
+    """One MariaDB for the whole test run."""
+    with MariadbServer() as server:
+        yield server
+
+
+@pytest.fixture
+def mariadb_database(mariadb_server: MariadbServer) -> MariadbDatabase:
+    """A fresh, empty database."""
+    return mariadb_server.create_database()

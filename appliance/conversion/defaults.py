@@ -5,8 +5,9 @@ A default is part of behaviour, not of data: what cannot be carried is refused b
 
 import re
 
-from appliance.conversion.expressions import NotTranslated, Scope, translate_expression
+from appliance.conversion.expressions import NotTranslated, Scope, require_sql, translate_expression
 from appliance.conversion.reading import Reading
+from appliance.conversion.structures import is_kept_as_text
 from appliance.engines.base import Placement
 
 _MOMENTS = frozenset(
@@ -40,6 +41,15 @@ _NOW: dict[str, dict[str, str]] = {
         "text date": f"to_char({_UTC}, 'YYYY-MM-DD')",
         "text time": f"to_char({_UTC}, 'HH24:MI:SS')",
     },
+    "mariadb": {
+        "timestamp": "utc_timestamp(6)",
+        "instant": "utc_timestamp(6)",
+        "date": "utc_date()",
+        "time": "utc_time(6)",
+        "text timestamp": "date_format(utc_timestamp(), '%Y-%m-%d %H:%i:%s')",
+        "text date": "date_format(utc_timestamp(), '%Y-%m-%d')",
+        "text time": "date_format(utc_timestamp(), '%H:%i:%s')",
+    },
     "sqlite": {
         "timestamp": "CURRENT_TIMESTAMP",
         "instant": "strftime('%Y-%m-%d %H:%M:%SZ', 'now')",
@@ -50,7 +60,12 @@ _NOW: dict[str, dict[str, str]] = {
         "text time": "CURRENT_TIME",
     },
 }
-_LOCAL_NOW = {"duckdb": "CAST(now() AS TIMESTAMP)", "postgresql": "LOCALTIMESTAMP", "sqlite": "CURRENT_TIMESTAMP"}
+_LOCAL_NOW = {
+    "duckdb": "CAST(now() AS TIMESTAMP)",
+    "postgresql": "LOCALTIMESTAMP",
+    "mariadb": "current_timestamp(6)",
+    "sqlite": "CURRENT_TIMESTAMP",
+}
 _TRUE = frozenset({"1", "true", "'1'", "'t'", "'true'"})
 _FALSE = frozenset({"0", "false", "'0'", "'f'", "'false'"})
 
@@ -75,14 +90,18 @@ def translate_default(default: str, source: str, target: str, reading: Reading, 
     lowered = re.sub(r"::[a-z0-9_ \"()]+$", "", text, flags=re.IGNORECASE).strip().lower()
     if lowered == "null":
         return None
+    require_sql(target)
     kind = reading.type.kind
+    if is_kept_as_text(reading.target_representation or placement.representation):
+        raise NotTranslated(f"the target keeps {reading.type.declared or kind} as text, which this default is not")
     moment = _moment(lowered)
     if moment:
         return _now(moment, kind, source, target)
     if kind == "boolean":
         return _boolean(lowered, text, target)
     label = _LABEL.match(text)
-    if kind == "enum" and label and placement.wire_type != "enum":
+    bare_label = placement.wire_type != "enum" if kind == "enum" else target == "mariadb" and source == "postgresql"
+    if label and bare_label:
         return label[0]
     rule = reading.source_representation
     if rule and rule.rule == "epoch":

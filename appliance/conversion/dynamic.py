@@ -4,6 +4,7 @@ The declaration is only a wish; it is granted where the survey proves that every
 """
 
 import re
+from dataclasses import replace
 
 from appliance.conversion.reading import Reading
 from appliance.conversion.survey import NUMBER_KINDS, ColumnSurvey
@@ -16,6 +17,7 @@ DOUBLE = Type("float", "double", float_bits=64)
 TEXT = Type("text", "text")
 BYTES = Type("bytes", "blob")
 LONGEST_DECIMAL = 38
+FRACTIONAL_SECONDS = "s,fraction"
 LONGEST_BIGINT = 18
 """Digits that every 64-bit integer holds."""
 
@@ -104,6 +106,19 @@ def _integers(declared: Type, survey: ColumnSurvey) -> Reading:
 
 
 def _reals(declared: Type, survey: ColumnSurvey) -> Reading:
+    if not _DECLARED_TEMPORAL.search(declared.declared):
+        return _numbers(declared, survey)
+    rule = Rule(rule="epoch", argument=FRACTIONAL_SECONDS)
+    if survey.all_obey(str(rule)):
+        return _proven(Type("instant", "timestamptz", fraction_digits=6), rule, declared, survey)
+    reading = _numbers(declared, survey)
+    others = survey.values - survey.obey(str(rule))
+    return replace(
+        reading, evidence=f"{reading.evidence}; {others:,} are no seconds that a clock of microseconds inverts"
+    )
+
+
+def _numbers(declared: Type, survey: ColumnSurvey) -> Reading:
     floating = survey.count("float")
     wants_double = declared.kind == "float" or declared.wire.upper() == "REAL"
     if wants_double and survey.only("float") and not declared_decimal(declared):

@@ -12,7 +12,16 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, SqlglotError
 
-SQLGLOT_DIALECTS = {"sqlite": "sqlite", "duckdb": "duckdb", "postgresql": "postgres", "csv": "duckdb"}
+SQLGLOT_DIALECTS = {
+    "sqlite": "sqlite",
+    "duckdb": "duckdb",
+    "postgresql": "postgres",
+    "mariadb": "mysql",
+    "csv": "duckdb",
+    "parquet": "duckdb",
+}
+_WITHOUT_SQL = frozenset({"parquet"})
+"""Targets that are files: they compute nothing."""
 _Found = TypeVar("_Found")
 _NOT_UNDERSTOOD = (exp.Command, exp.Placeholder, exp.Parameter)
 
@@ -34,11 +43,15 @@ class Scope:
     relations: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     booleans: frozenset[str] = frozenset()
     ambiguous: frozenset[str] = frozenset()
+    opaque: frozenset[str] = frozenset()
+    """Source columns that the target keeps as text which its operators do not understand: they are handed on, or
+    asked for NULL, and nothing else."""
     other: Callable[[str], str] = str
 
 
 def translate_expression(text: str, source: str, target: str, scope: Scope) -> str:
     """One scalar expression. Raises `NotTranslated`."""
+    require_sql(target)
     tree = _parse(text, source)
     if isinstance(tree, (exp.Query, exp.DDL)):
         raise NotTranslated("it is a statement, not an expression")
@@ -49,12 +62,19 @@ def translate_expression(text: str, source: str, target: str, scope: Scope) -> s
 
 def translate_query(text: str, source: str, target: str, scope: Scope) -> str:
     """The SELECT of a view. Raises `NotTranslated`."""
+    require_sql(target)
     tree = _parse(text, source)
     if not isinstance(tree, exp.Query):
         raise NotTranslated("it is not a SELECT that the translator understands")
     for table in tree.find_all(exp.Table):
         _rename_table(table, scope, {cte.alias for cte in tree.find_all(exp.CTE)})
     return _write(_converted(tree, source, target, scope), source, target)
+
+
+def require_sql(target: str) -> None:
+    """Raises `NotTranslated` for a target that evaluates nothing."""
+    if target in _WITHOUT_SQL:
+        raise NotTranslated(f"{target} files compute and check nothing")
 
 
 def relations_of(text: str, source: str) -> frozenset[str]:
@@ -87,6 +107,8 @@ def _converted(tree: exp.Expr, source: str, target: str, scope: Scope) -> exp.Ex
     tree = tree.transform(lambda node: _rename_column(node, scope))
     if source != target:
         tree = tree.transform(lambda node: _without_source_casts(node, source))
+    if source != target == "mariadb":
+        tree = tree.transform(_without_decimal_casts)
     return tree
 
 
@@ -117,6 +139,8 @@ def _rename_column(node: exp.Expr, scope: Scope) -> exp.Expr:
     source_name = node.name
     if source_name.lower() in scope.ambiguous:
         raise NotTranslated(f"column {source_name} has different names on the target, table by table")
+    if source_name.lower() in scope.opaque and not _is_handed_on(node):
+        raise NotTranslated(f"it computes with {source_name}, which the target keeps as text")
     target_name = _lookup(source_name, scope.columns)
     if target_name is None and not scope.relations:
         raise NotTranslated(f"it names {source_name}, which is no column of the table")
@@ -127,6 +151,13 @@ def _rename_column(node: exp.Expr, scope: Scope) -> exp.Expr:
         node.set("db", None)
     boolean = source_name.lower() in {name.lower() for name in scope.booleans} and _wants_number(node.parent)
     return exp.cast(node.copy(), "int") if boolean else node
+
+
+def _is_handed_on(node: exp.Expr) -> bool:
+    """Whether a column is a result by itself, or only asked for NULL."""
+    if isinstance(node.parent, exp.Is):
+        return isinstance(node.parent.expression, exp.Null)
+    return isinstance(node.parent, (exp.Select, exp.Alias))
 
 
 def _wants_number(parent: exp.Expr | None) -> bool:
@@ -164,6 +195,13 @@ def _without_source_casts(node: exp.Expr, source: str) -> exp.Expr:
     if source != "postgresql" or not isinstance(node, exp.Cast) or not isinstance(node.this, exp.Literal):
         return node
     return node.this if node.this.is_string and node.to.this in exp.DataType.TEXT_TYPES else node
+
+
+def _without_decimal_casts(node: exp.Expr) -> exp.Expr:
+    """`x::numeric` keeps every digit, but MariaDB's `CAST(x AS DECIMAL)` rounds to whole numbers."""
+    if isinstance(node, exp.Cast) and node.to.this == exp.DataType.Type.DECIMAL and not node.to.expressions:
+        return node.this
+    return node
 
 
 def _write(tree: exp.Expr, source: str, target: str) -> str:

@@ -25,6 +25,17 @@ _LEAVES: dict[str, str] = {"integer": "number", "decimal": "number"} | {
 }  # fmt: skip
 
 
+_TEXT_RULES = frozenset({
+    "structured_json", "network_text", "moment_text", "interval_iso", "bit_text", "timetz_text", "geometry_text",
+    "money_text",
+})  # fmt: skip
+
+
+def is_kept_as_text(rule: Rule | None) -> bool:
+    """Whether values stand as a text that the target's operators do not understand: they compare it as text."""
+    return rule is not None and rule.rule in _TEXT_RULES
+
+
 def text_rule(logical: Type) -> Rule | None:
     """The representation under which text holds a value of this type; None where no rule reads it back."""
     if logical.kind in _PLAIN:
@@ -56,6 +67,12 @@ def json_shape(logical: Type) -> str | None:
     if logical.names:
         inside = [f"{_quoted(name)} {shape}" for name, shape in zip(logical.names, inside, strict=True)]
     return f"{logical.kind}<{','.join(inside)}>"
+
+
+def holds_free_decimals(logical: Type) -> bool:
+    """Whether decimals without a declared scale stand within: there the digits `1.10` become the number 1.1."""
+    inside = [element for element in logical.elements if element.kind == "decimal" and element.precision is None]
+    return bool(inside) or any(holds_free_decimals(element) for element in logical.elements)
 
 
 def text_note(logical: Type) -> str:

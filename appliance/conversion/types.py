@@ -1,10 +1,12 @@
 """Type rules: from a column's declaration and its surveyed values to the logical type the target must hold.
 
 Lossless first: a narrower type than the source's is chosen only where the survey proves that every value inverts.
-Three families of sources: typed engines are taken at their word, SQLite by what is stored, files by what inverts.
+Four families of sources: typed engines are taken at their word, MariaDB but for what its types let in, SQLite by what
+is stored, files by what inverts.
 """
 
 from appliance.conversion.dynamic import read_dynamic
+from appliance.conversion.mariadb import read_mariadb
 from appliance.conversion.reading import Reading
 from appliance.conversion.survey import ColumnSurvey
 from appliance.conversion.texts import read_file_text, read_wanted
@@ -19,7 +21,7 @@ def read_column(engine: str, column: Column, survey: ColumnSurvey) -> Reading:
         return read_file_text(survey) if column.type.declared == "text" else read_wanted(column.type, survey)
     if column.type.dynamic:
         return read_dynamic(column.type, survey)
-    return read_typed(column.type, survey)
+    return read_mariadb(column.type, survey) if engine == "mariadb" else read_typed(column.type, survey)
 
 
 def read_typed(declared: Type, survey: ColumnSurvey) -> Reading:

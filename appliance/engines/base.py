@@ -37,7 +37,7 @@ class Capabilities:
     included_columns: bool
     schemas: bool
     enums: Literal["named", "inline", "none"]
-    identity: Literal["native", "sequence", "rowid"]
+    identity: Literal["native", "sequence", "rowid", "auto_increment", "none"]
     sequences: bool
     stored_generated: bool
     virtual_generated: bool
@@ -47,9 +47,20 @@ class Capabilities:
     nul_in_text: bool
     decimal_digits: int | None
     """Most digits of an exact decimal; None: as many as anybody needs."""
+    deferrable_foreign_keys: bool = True
+    special_values: bool = True
+    """Whether it stores NaN, infinities (floats and moments) and the sign of -0.0; else their rows are quarantined."""
     unnamed_constraints_keep_names: bool = True
-    encoding: Literal["postgres_copy", "arrow", "sqlite"] = "arrow"
+    exclusion_constraints: bool = False
+    encoding: Literal["postgres_copy", "arrow", "sqlite", "mysql_load_data"] = "arrow"
     """Which of the core's encodings loads it."""
+    indexes: bool = True
+    notes: tuple[str, ...] = ()
+    """What a person should know about every plan for it."""
+    row_bytes: int | None = None
+    """What the columns of one row may hold together; None: no such limit."""
+    keyless_types: tuple[str, ...] = ()
+    """Target types over which no primary key can stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +75,10 @@ class Placement:
     refused: str = ""
     quarantined: int = 0
     """Surveyed values that the target cannot take: their rows will be set aside. `note` says why."""
+    row_bytes: int = 0
+    """What it takes of the row, on an engine that limits that."""
+    off_row: str = ""
+    """The type that takes its place where the row would be too long; empty: it must stay."""
 
 
 @dataclass(frozen=True, slots=True)

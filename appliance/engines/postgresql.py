@@ -1,6 +1,6 @@
 """PostgreSQL as a target: keys, checks, indexes and foreign keys come after the data, orphans leave one NOT VALID."""
 
-from appliance.conversion.structures import text_note, text_rule
+from appliance.conversion.structures import holds_free_decimals, text_note, text_rule
 from appliance.conversion.survey import ColumnSurvey
 from appliance.engines import ddl
 from appliance.engines.base import Capabilities, Placement, Statement, refused
@@ -16,6 +16,7 @@ _INTEGERS = (
     ("integer", "int4", -(2**31), 2**31 - 1),
     ("bigint", "int8", -(2**63), 2**63 - 1),
 )
+_CLOCK_DIGITS = 6
 _PLAIN = {
     "boolean": ("boolean", "bool"),
     "bytes": ("bytea", "bytea"),
@@ -79,6 +80,7 @@ class PostgresTarget:
         comments=True,
         nul_in_text=False,
         decimal_digits=None,
+        exclusion_constraints=True,
         encoding="postgres_copy",
     )
 
@@ -86,6 +88,9 @@ class PostgresTarget:
         """How PostgreSQL holds a logical type."""
         if logical.kind == "bytes" and logical.wire == "char":
             return Placement('"char"', "char")
+        if logical.kind == "time" and (logical.fraction_digits or 6) > _CLOCK_DIGITS:
+            rule = Rule(rule="text_date", argument="%H:%M:%S%.f")
+            return Placement("text", "text", rule, note="nanoseconds, which PostgreSQL's clock lacks, are kept as text")
         if logical.kind in _PLAIN:
             return Placement(*_PLAIN[logical.kind])
         if logical.kind == "integer":
@@ -98,7 +103,7 @@ class PostgresTarget:
         if logical.kind == "text":
             return _text(logical, survey)
         if logical.kind in ("timestamp", "instant"):
-            return _moment(logical)
+            return _moment(logical, survey)
         if logical.kind == "json":
             return Placement("jsonb", "jsonb") if logical.wire == "jsonb" else Placement("json", "json")
         if logical.kind == "enum":
@@ -114,11 +119,13 @@ class PostgresTarget:
             note = "counts of the smallest unit: the server's lc_monetary must give it as many digits as the source's"
             return Placement("money", "money", note=note)
         if logical.declared in _BUILT_IN and logical.kind in ("range", "multirange", "struct"):
-            return Placement(logical.declared, _BUILT_IN[logical.declared])
+            return Placement(logical.declared, _BUILT_IN[logical.declared], note=_free_decimals(logical))
         if logical.kind in ("list", "array") and logical.elements[0].kind not in ("list", "array", "enum"):
             element = self.place(logical.elements[0], ColumnSurvey())
             if not element.refused and element.representation is None:
-                return Placement(f"{element.target_type}[]", f"array<{element.wire_type}>")
+                return Placement(
+                    f"{element.target_type}[]", f"array<{element.wire_type}>", note=_free_decimals(logical)
+                )
         rule = text_rule(logical)
         if rule is None:
             return refused(f"PostgreSQL has no type for {logical.declared or logical.kind}")
@@ -227,6 +234,10 @@ class PostgresTarget:
             if check.carried:
                 clause = ddl.check_clause(self.dialect, check)
                 statements.append(self._alter(table, clause, f"check {table.target}.{check.name}"))
+        for item in table.exclusions:
+            if item.carried:
+                clause = f"{ddl.constraint_name(self.dialect, item.name)}{item.definition}"
+                statements.append(self._alter(table, clause, f"exclusion constraint {table.target}.{item.name}"))
         return statements
 
     def _foreign_keys(self, table: TablePlan) -> list[Statement]:
@@ -250,6 +261,11 @@ def _identity(identity: IdentityPlan) -> str:
     high = f" MAXVALUE {last}" if identity.increment < 0 and last > -1 else ""
     mode = "ALWAYS" if identity.always else "BY DEFAULT"
     return f" GENERATED {mode} AS IDENTITY (START WITH {start} INCREMENT BY {identity.increment}{low}{high})"
+
+
+def _free_decimals(logical: Type) -> str:
+    told = "decimals within keep their value, but not the zeros that end it (1.10 is 1.1)"
+    return told if holds_free_decimals(logical) else ""
 
 
 def _integer(logical: Type) -> Placement:
@@ -287,13 +303,16 @@ def _text(logical: Type, survey: ColumnSurvey) -> Placement:
     return Placement(f"character varying({length})", f"varchar({length})")
 
 
-def _moment(logical: Type) -> Placement:
+def _moment(logical: Type, survey: ColumnSurvey) -> Placement:
     name, wire, suffix = (
         ("timestamp", "timestamp", "")
         if logical.kind == "timestamp"
         else ("timestamp with time zone", "timestamptz", "Z")
     )
-    if (logical.fraction_digits or 6) <= 6:
+    if (logical.fraction_digits or 6) <= _CLOCK_DIGITS:
         return Placement(name, wire)
+    if survey.odd_moments:
+        note = "nanoseconds, which PostgreSQL's clock lacks, and infinities: all as exact text"
+        return Placement("text", "text", Rule(rule="moment_text", argument=logical.kind), note=note)
     rule = Rule(rule="text_date", argument=f"%Y-%m-%d %H:%M:%S%.f{suffix}")
     return Placement("text", "text", rule, note="nanoseconds, which PostgreSQL's clock lacks, are kept as text")

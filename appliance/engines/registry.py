@@ -2,12 +2,16 @@
 
 from appliance.engines.base import TargetEngine
 from appliance.engines.duckdb import DuckDbTarget
+from appliance.engines.mariadb import MariadbTarget
+from appliance.engines.parquet import ParquetTarget
 from appliance.engines.postgresql import PostgresTarget
 from appliance.engines.sqlite import SqliteTarget
 from kora.errors import InvalidRequest
 
 TARGETS: dict[str, TargetEngine] = {
     "duckdb": DuckDbTarget(),
+    "parquet": ParquetTarget(),
+    "mariadb": MariadbTarget(),
     "postgresql": PostgresTarget(),
     "sqlite": SqliteTarget(),
 }

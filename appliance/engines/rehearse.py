@@ -174,13 +174,14 @@ def _refuse_after_data(plan: Plan, statement: Statement, reason: str) -> Plan:
             ("check", "checks"),
             ("unique key", "unique_keys"),
             ("foreign key", "foreign_keys"),
+            ("exclusion constraint", "exclusions"),
         ):
             for item in getattr(table, field):
                 made = index_object(table, item) if kind == "index" else f"{kind} {table.target}.{item.name}"
                 if made == statement.object:
                     plan = _replace_table(plan, _without_constraint(field, item.name)(table, reason))
                     own = item.source or item.name
-                    subject = f"{table.source}.{own}" if kind in ("index", "check") else own
+                    subject = f"{table.source}.{own}" if kind in ("index", "check", "exclusion constraint") else own
                     return _refused(plan, kind, subject, reason, statement.sql)
     raise EngineError(f"{statement.object} cannot be created: {reason}", hint="edit the plan")
 

@@ -2,12 +2,15 @@
 
 import json
 
+from appliance.engines.parquet import CLEAN, WORK
 from appliance.faults import reached
 from appliance.loading.base import CHECKPOINT_SCHEMA, CHECKPOINT_TABLE, Checkpoint, Refused, TargetWriter
 
 
 def checkpoint_table(engine: str) -> str:
-    """The qualified name of the checkpoint table; SQLite has no schemas."""
+    """The checkpoint table's name. SQLite has no schemas; one of MariaDB would be a database that needs rights."""
+    if engine == "mariadb":
+        return f"`{CHECKPOINT_SCHEMA}_{CHECKPOINT_TABLE}`"
     return (
         f'"{CHECKPOINT_SCHEMA}_{CHECKPOINT_TABLE}"'
         if engine == "sqlite"
@@ -16,8 +19,15 @@ def checkpoint_table(engine: str) -> str:
 
 
 def create_statements(engine: str) -> list[tuple[str, str, str]]:
-    """(object, statement, statement that drops it) for the checkpoint table, in order of creation."""
+    """(object, statement, statement that drops it) for the checkpoint table, in order of creation.
+
+    Parquet files carry their checkpoints themselves; there it is the folder for work in progress.
+    """
+    if engine == "parquet":
+        return [("folder _sensei", WORK, CLEAN)]
     table = checkpoint_table(engine)
+    if engine == "mariadb":
+        return [(table, _mariadb_table(table), f"DROP TABLE IF EXISTS {table}")]
     body = (
         f"CREATE TABLE IF NOT EXISTS {table} (run TEXT NOT NULL, table_name TEXT NOT NULL, number INTEGER NOT NULL,"
         " row_count BIGINT, raw_digest TEXT, detail TEXT, PRIMARY KEY (run, table_name, number))"
@@ -27,6 +37,15 @@ def create_statements(engine: str) -> list[tuple[str, str, str]]:
         schema = f'"{CHECKPOINT_SCHEMA}"'
         made.insert(0, (schema, f"CREATE SCHEMA IF NOT EXISTS {schema}", f"DROP SCHEMA IF EXISTS {schema}"))
     return made
+
+
+def _mariadb_table(table: str) -> str:
+    """A key takes no TEXT there; a run's and a table's names are short."""
+    return (
+        f"CREATE TABLE IF NOT EXISTS {table} (run VARCHAR(100) NOT NULL, table_name VARCHAR(200) NOT NULL,"
+        " number INTEGER NOT NULL, row_count BIGINT, raw_digest VARCHAR(64), detail LONGTEXT,"
+        " PRIMARY KEY (run, table_name, number)) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+    )
 
 
 def forget(writer: TargetWriter, engine: str, run: str) -> None:

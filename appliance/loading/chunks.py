@@ -8,9 +8,11 @@ _SAMPLE_ROWS = 2000
 _FEWEST_ROWS = 1000
 _LARGEST_BYTES = 32 << 20
 """Rows that are few and large are cut by their bytes, however few a chunk then holds."""
+_LARGE_ROW_BYTES = 16 << 10
 _BYTES_OF = {
     "sqlite": "coalesce(length(CAST({} AS BLOB)), 1)",
     "duckdb": "coalesce(strlen(CAST({} AS VARCHAR)), 1)",
+    "parquet": "coalesce(strlen(CAST({} AS VARCHAR)), 1)",
     "postgresql": "coalesce(octet_length(CAST({} AS text)), 1)",
 }
 
@@ -40,6 +42,9 @@ def row_size_bytes(database: Database, table: Table) -> int:
     columns = [column.name for column in table.columns if column.type.kind != "unsupported"]
     if template is None or not columns:
         return 256
+    stored = _stored_size_bytes(database, table)
+    if stored >= _LARGE_ROW_BYTES:
+        return stored
     quoted = [database.dialect.quote(name) for name in columns]
     total = " + ".join(template.format(name) for name in quoted)
     rows = database.scalar_query(
@@ -48,3 +53,21 @@ def row_size_bytes(database: Database, table: Table) -> int:
     )
     average = rows[0][0]
     return max(int(float(str(average))), 1) if average is not None else 256
+
+
+def _stored_size_bytes(database: Database, table: Table) -> int:
+    """The average bytes of a row's strings from DuckDB's own statistics, or of a row in Parquet files; 0 without these.
+
+    DuckDB takes all strings of 2,048 rows into memory to show one of them, so large ones are not sampled.
+    """
+    if database.dialect.engine == "parquet":
+        return (table.size_bytes or 0) // max(table.row_estimate or 0, 1)
+    if database.dialect.engine != "duckdb":
+        return 0
+    name = database.dialect.qualify(table.name).replace("'", "''")
+    total = "CAST(nullif(regexp_extract(CAST(stats AS VARCHAR), 'total_string_length''?: ([0-9]+)', 1), '') AS HUGEINT)"
+    rows = database.scalar_query(
+        f"SELECT coalesce(sum({total}) / nullif(sum(count) FILTER (column_path = '[0, 0]'), 0), 0)"
+        f" FROM pragma_storage_info('{name}')"
+    )
+    return int(float(str(rows[0][0])))

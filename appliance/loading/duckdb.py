@@ -14,10 +14,15 @@ import duckdb
 from appliance.loading.base import Checkpoint, Refused, Unit, UnitRefused
 from appliance.loading.checkpoints import checkpoint_table, detail_text, from_row
 from kora._core import Batch
+from kora.catalog import Name
+from kora.databases.duckdb.types import column_type
 from kora.errors import Busy, EngineError, FileProblem
 
 _TABLE = checkpoint_table("duckdb")
 _STAGING = "_sensei_staging"
+_ORDINAL = "_sensei_ordinal"
+_LARGE_UNIT_SIZE_BYTES = 8 << 20
+_BASE_MEMORY_BYTES = 128 << 20
 CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
@@ -41,8 +46,13 @@ class DuckDBWriter:
             raise FileProblem(f"{path}: {error}") from error
         self._connection.execute(f"SET memory_limit = '{memory_limit_bytes >> 20}MB'")
         self._connection.execute("SET preserve_insertion_order = false")
+        # Merging row groups reads whole vectors of 2,048 rows: a few large rows that were committed apart stay apart.
+        self._connection.execute("SET max_vacuum_tasks = 0")
+        self._memory_limit_bytes = memory_limit_bytes
+        self._unit_size_bytes = 0
         self._connection.execute("SET TimeZone = 'UTC'")
         self._unit: Unit | None = None
+        self._known_types: dict[Name, dict[str, str]] = {}
         self._in_transaction = False
         self._closed = False
 
@@ -70,23 +80,47 @@ class DuckDBWriter:
     def begin(self, unit: Unit) -> None:
         """BEGIN, then the checkpoint row."""
         self._run("BEGIN TRANSACTION")
-        self._in_transaction, self._unit = True, unit
+        self._in_transaction, self._unit, self._unit_size_bytes = True, unit, 0
         self._run(
             f"INSERT INTO {_TABLE} (run, table_name, number) VALUES (?, ?, ?)", unit.run, str(unit.table), unit.number
         )
         self._stage(unit)
 
     def _stage(self, unit: Unit) -> None:
-        """An unconstrained place within the transaction for a table that is filled by generations."""
+        """A place within the transaction for a table that is filled by generations: its columns and its constraints,
+        but for foreign keys, so that a row which breaks one of them is refused as it comes in.
+        """
         if unit.generations:
-            columns = ", ".join(quote(name) for name in unit.columns)
-            self._run(
-                f"CREATE OR REPLACE TEMP TABLE {_STAGING} AS SELECT {columns} FROM {_qualified(unit)} WHERE false"
-            )
+            clauses = ", ".join([*self._staged_columns(unit), *self._staged_constraints(unit)])
+            self._run(f"CREATE OR REPLACE TEMP TABLE {_STAGING} ({clauses})")
+
+    def _staged_columns(self, unit: Unit) -> list[str]:
+        found = self._types(unit)
+        return [f"{quote(name)} {found[name]}" for name in unit.columns] + [f"{_ORDINAL} BIGINT"]
+
+    def _staged_constraints(self, unit: Unit) -> list[str]:
+        found = self._connection.execute(
+            "SELECT constraint_type, constraint_column_names, expression FROM duckdb_constraints()"
+            " WHERE database_name = current_database() AND schema_name = ? AND table_name = ?",
+            [unit.table.schema or "main", unit.table.name],
+        ).fetchall()
+        clauses = []
+        for kind, names, expression in found:
+            if not set(names) <= set(unit.columns):
+                continue
+            listed = ", ".join(quote(name) for name in names)
+            if kind == "CHECK":
+                clauses.append(f"CHECK ({expression})")
+            elif kind == "NOT NULL":
+                clauses.append(f"CHECK ({listed} IS NOT NULL)")
+            elif kind in ("PRIMARY KEY", "UNIQUE"):
+                clauses.append(f"{kind} ({listed})")
+        return clauses
 
     def write(self, batch: Batch, skip: Set[int]) -> list[Refused]:
         """Inserts a batch; on a refusal finds the bad rows and raises `UnitRefused`."""
         unit = self._current()
+        self._make_room(batch.byte_count)
         ordinals = batch.ordinals()
         skipped = [index for index, ordinal in enumerate(ordinals) if ordinal in skip] if skip else []
         try:
@@ -107,9 +141,41 @@ class DuckDBWriter:
     def _insert(self, unit: Unit, batch: Batch, start: int, stop: int, skipped: list[int]) -> None:
         rows = batch.arrow(start, stop, without=skipped)  # noqa: F841 - DuckDB finds it by name
         columns = ", ".join(quote(name) for name in unit.columns)
-        values = ", ".join(f"c{position}" for position in range(len(unit.columns)))
-        table = _STAGING if unit.generations else _qualified(unit)
-        self._connection.execute(f"INSERT INTO {table} ({columns}) SELECT {values} FROM rows")
+        values = ", ".join(self._value(unit, position) for position in range(len(unit.columns)))
+        if not unit.generations:
+            self._connection.execute(f"INSERT INTO {_qualified(unit)} ({columns}) SELECT {values} FROM rows")
+            return
+        left_out = set(skipped)
+        ordinals = [
+            ordinal for index, ordinal in enumerate(batch.ordinals()) if start <= index < stop and index not in left_out
+        ]
+        self._connection.execute(
+            f"INSERT INTO {_STAGING} ({columns}, {_ORDINAL}) SELECT {values}, ordinal FROM rows"
+            " POSITIONAL JOIN (SELECT unnest(?::BIGINT[]) AS ordinal)",
+            [ordinals],
+        )
+
+    def _value(self, unit: Unit, position: int) -> str:
+        """A column of the stream; a union comes as the place of its alternative beside a struct of all of them."""
+        declared = self._types(unit)[unit.columns[position]]
+        if not declared.startswith("UNION("):
+            return f"c{position}"
+        values = "".join(
+            f" WHEN {place} THEN CAST(union_value({quote(name)} := c{position}.value.{quote(name)}) AS {declared})"
+            for place, name in enumerate(column_type(declared).names)
+        )
+        return f"CASE c{position}.tag{values} END"
+
+    def _types(self, unit: Unit) -> dict[str, str]:
+        """The columns' types as they stand in the target; a table does not change while it is loaded."""
+        if unit.table not in self._known_types:
+            rows = self._connection.execute(
+                "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = current_database()"
+                " AND schema_name = ? AND table_name = ?",
+                [unit.table.schema or "main", unit.table.name],
+            ).fetchall()
+            self._known_types[unit.table] = dict(rows)
+        return self._known_types[unit.table]
 
     def _find_bad_rows(self, unit: Unit, batch: Batch, skipped: list[int]) -> list[tuple[int, str]]:
         """Halves the batch in transactions that are rolled back until single rows are left."""
@@ -141,7 +207,7 @@ class DuckDBWriter:
     def commit(self, unit: Unit, checkpoint: Checkpoint) -> None:
         """Fills generations where asked for, completes the checkpoint row and commits."""
         if unit.generations:
-            self._promote(unit, checkpoint)
+            self._promote(unit)
         self._run(
             f"UPDATE {_TABLE} SET row_count = ?, raw_digest = ?, detail = ?"
             " WHERE run = ? AND table_name = ? AND number = ?",
@@ -154,9 +220,25 @@ class DuckDBWriter:
         )
         self._run("COMMIT")
         self._in_transaction, self._unit = False, None
+        if self._unit_size_bytes >= _LARGE_UNIT_SIZE_BYTES:
+            # Ends the row group, so that no later rewriting or reading of it takes in more than this unit.
+            self._run("CHECKPOINT")
 
-    def _promote(self, unit: Unit, checkpoint: Checkpoint) -> None:
-        """Moves staged rows whose parents have arrived, until none is left."""
+    def _make_room(self, added_bytes: int) -> None:
+        """Lets DuckDB hold a large unit while it commits: the rows, and a copy of the largest on its way to disk."""
+        self._unit_size_bytes += added_bytes
+        needed = _BASE_MEMORY_BYTES + self._unit_size_bytes + added_bytes
+        if needed > self._memory_limit_bytes:
+            self._memory_limit_bytes = needed
+            self._run(f"SET memory_limit = '{needed >> 20}MB'")
+
+    def _promote(self, unit: Unit) -> None:
+        """Moves staged rows whose parents have arrived, until none is left.
+
+        Raises:
+            UnitRefused: Rows whose parents were refused or do not exist, and all their descendants.
+            EngineError: Rows that reference each other in a circle.
+        """
         columns = ", ".join(quote(name) for name in unit.columns)
         ready = " AND ".join(_parent_arrived(unit, child, parent) for child, parent in unit.generations)
         while True:
@@ -169,19 +251,36 @@ class DuckDBWriter:
                 break
             self._run(f"INSERT INTO {_qualified(unit)} ({columns}) SELECT {columns} FROM {_STAGING}_ready")
             self._run(f"DELETE FROM {_STAGING} WHERE rowid IN (SELECT staged FROM {_STAGING}_ready)")
+        bad = self._without_parents(unit)
         left = self._connection.execute(f"SELECT count(*) FROM {_STAGING}").fetchone()
-        if left and left[0] and checkpoint.refused:
-            first = checkpoint.refused[0]
-            raise EngineError(
-                f"duckdb: {left[0]} rows of {unit.table} refer to rows that were refused; the first of those has the"
-                f" key {first.key or '(none)'}: {first.column} {first.reason}",
-                hint="refuse this foreign key in the plan, or mend the refused rows in the source",
-            )
         if left and left[0]:
             raise EngineError(
                 f"duckdb: {left[0]} rows of {unit.table} reference each other in a circle",
                 hint="refuse this foreign key in the plan: DuckDB cannot hold such rows under it",
             )
+        if bad:
+            self.rollback()
+            raise UnitRefused(unit.label, bad)
+
+    def _without_parents(self, unit: Unit) -> list[tuple[int, str]]:
+        """Takes rows out of the staging place whose parents stand neither there nor in the table, and so on down."""
+        bad: list[tuple[int, str]] = []
+        reason = "refers to a row that was refused or does not exist"
+        while True:
+            found: dict[int, str] = {}
+            for child, parent in unit.generations:
+                lost = self._connection.execute(
+                    f"SELECT {_ORDINAL} FROM {_STAGING} s WHERE NOT {_parent_arrived(unit, child, parent)}"
+                    f" AND NOT {_parent_in(_STAGING, child, parent)}"
+                ).fetchall()
+                found |= {ordinal: f"{', '.join(child)} {reason}" for (ordinal,) in lost}
+            if not found:
+                return bad
+            bad += sorted(found.items())
+            self._connection.execute(
+                f"DELETE FROM {_STAGING} WHERE {_ORDINAL} IN (SELECT unnest(?::BIGINT[]))", [list(found)]
+            )
+            reason = "refers to a row that was set aside because its own parent is missing"
 
     def rollback(self) -> None:
         """Gives the open transaction back; DuckDB may have done so already (a full disk)."""
@@ -251,8 +350,12 @@ def _qualified(unit: Unit) -> str:
 def _parent_arrived(unit: Unit, child: tuple[str, ...], parent: tuple[str, ...]) -> str:
     """SQL: the row has no parent, or its parent stands in the table."""
     nothing = " OR ".join(f"s.{quote(name)} IS NULL" for name in child)
+    return f"({nothing} OR {_parent_in(_qualified(unit), child, parent)})"
+
+
+def _parent_in(table: str, child: tuple[str, ...], parent: tuple[str, ...]) -> str:
     same = " AND ".join(f"p.{quote(up)} = s.{quote(down)}" for down, up in zip(child, parent, strict=True))
-    return f"({nothing} OR EXISTS (SELECT 1 FROM {_qualified(unit)} p WHERE {same}))"
+    return f"EXISTS (SELECT 1 FROM {table} p WHERE {same})"
 
 
 def range_condition(unit: Unit) -> tuple[str, list[object]]:

@@ -52,7 +52,7 @@ def _acquire(beside: Path, named: str) -> int | None:
             return None
         except PermissionError as error:
             if os.access(beside.parent, os.W_OK):
-                raise _taken(named, "another user's run") from error
+                raise taken(named, "another user's run") from error
             return None
         except OSError as error:
             if os.statvfs(beside.parent).f_flag & os.ST_RDONLY:
@@ -62,7 +62,7 @@ def _acquire(beside: Path, named: str) -> int | None:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(handle)
-            raise _taken(named) from error
+            raise taken(named) from error
         if _is_still_there(handle, beside):
             return handle
         os.close(handle)  # its last holder removed it between our opening and our locking
@@ -90,9 +90,10 @@ def advisory_lock(connect: "Callable[[], psycopg.Connection[tuple[Any, ...]]]", 
         try:
             connection.execute("SELECT pg_advisory_lock(%s)", (_ADVISORY_KEY,))
         except errors.LockNotAvailable as error:
-            raise _taken(named) from error
+            raise taken(named) from error
         yield
 
 
-def _taken(named: str, who: str = "another run") -> Busy:
+def taken(named: str, who: str = "another run") -> Busy:
+    """The error of whoever comes second."""
     return Busy(f"{who} is writing to {named}", hint="wait for it to end, or see `sensei runs` of whoever started it")

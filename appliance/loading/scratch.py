@@ -8,7 +8,10 @@ from pathlib import Path
 import duckdb
 import psycopg
 
+from appliance.engines.parquet import read_table, read_words
 from appliance.engines.rehearse import Execute
+from appliance.loading.duckdb import quote
+from appliance.loading.parquet import type_text
 from kora._core import SqliteConnection
 from kora.errors import EngineError, InvalidRequest
 
@@ -30,6 +33,32 @@ def duckdb_scratch() -> Iterator[Execute]:
         yield execute
     finally:
         connection.close()
+
+
+@contextmanager
+def parquet_scratch() -> Iterator[Execute]:
+    """A folder of its own where each declared table becomes an empty file, which must give its types back."""
+    with tempfile.TemporaryDirectory(prefix="sensei-rehearsal-") as folder, duckdb_scratch() as duckdb_execute:
+
+        def execute(sql: str) -> None:
+            word, body = read_words(sql)
+            if word != "DECLARE":
+                return
+            table = read_table(body)
+            columns = ", ".join(f"{quote(column.name)} {type_text(column)}" for column in table.columns)
+            path = Path(folder) / "rehearsal.parquet"
+            duckdb_execute(f"CREATE OR REPLACE TABLE rehearsal ({columns})")
+            duckdb_execute(f"COPY rehearsal TO '{path}' (FORMAT parquet)")
+            duckdb_execute(f"CREATE OR REPLACE TABLE came_back AS FROM '{path}'")
+            for column in table.columns:
+                given = f"typeof(any_value({quote(column.name)}))"
+                wrong = f"{column.name}: {type_text(column)} does not come back from a Parquet file"
+                duckdb_execute(
+                    f"SELECT CASE WHEN (SELECT {given} FROM came_back) = (SELECT {given} FROM rehearsal) THEN 1"
+                    f" ELSE error('{wrong.replace(chr(39), chr(39) * 2)}') END"
+                )
+
+        yield execute
 
 
 @contextmanager

@@ -15,10 +15,13 @@ from appliance.engines.rehearse import Execute
 from appliance.loading.base import TargetWriter
 from appliance.loading.duckdb import DuckDBWriter
 from appliance.loading.locks import advisory_lock, file_lock
-from appliance.loading.scratch import duckdb_scratch, postgresql_scratch, sqlite_scratch
+from appliance.loading.parquet import ParquetWriter
+from appliance.loading.scratch import duckdb_scratch, parquet_scratch, postgresql_scratch, sqlite_scratch
 from appliance.loading.sqlite import SqliteWriter
 from kora.databases.address import Address
 from kora.databases.base import Database
+from kora.databases.parquet.files import find_tables
+from kora.databases.parquet.manifest import MANIFEST_NAME
 from kora.databases.registry import open_database
 from kora.databases.secrets import Secret
 from kora.errors import AccessDenied, Busy, FileProblem, InvalidRequest
@@ -52,8 +55,16 @@ class Target(Protocol):
         """A place on the real engine where DDL can be tried."""
         ...
 
-    def preflight(self, needed_bytes: int, schemas: tuple[str, ...]) -> None:
-        """Checks rights, in the database and in these schemas, and room. Raises with the exact GRANT or figure."""
+    def preflight(self, needed_bytes: int, schemas: tuple[str, ...]) -> tuple[str, ...]:
+        """Checks rights, in the database and in these schemas, and room. Raises with the exact GRANT or figure.
+
+        Returns:
+            What an operator should know, though it stops nothing.
+        """
+        ...
+
+    def sweep(self) -> None:
+        """Removes what the rehearsal of a killed run left on a server."""
         ...
 
     def remove_if_ours(self) -> str:
@@ -69,13 +80,37 @@ def open_target(address: Address, secret: Secret) -> Target:
     """
     if address.engine == "postgresql":
         return PostgresTarget(address, secret)
+    if address.engine == "mariadb":
+        from appliance.loading.mariadb_target import MariadbTarget
+
+        return MariadbTarget(address, secret)
     if address.engine == "duckdb" and address.path is not None:
         return DuckDBTarget(address, secret, Path(address.path))
     if address.engine == "sqlite" and address.path is not None:
         return SqliteTarget(address, secret, Path(address.path))
+    if address.engine == "parquet" and address.path is not None:
+        return ParquetTarget(address, secret, Path(address.path))
     raise InvalidRequest(
-        f"{address}: nothing can be migrated into {address.engine}", hint="targets are sqlite, duckdb and postgresql"
+        f"{address}: nothing can be migrated into {address.engine}",
+        hint="targets are sqlite, duckdb, postgresql, mariadb and parquet",
     )
+
+
+def _require_writable(path: Path, folder: Path, needed_bytes: int) -> None:
+    """Raises unless `path`, which lies in `folder` or is it, can be written and so many bytes are free."""
+    if not folder.is_dir():
+        raise FileProblem(f"{folder}: no such folder", hint=f"mkdir -p {folder}")
+    writable = os.access(path if path.exists() else folder, os.W_OK) and os.access(folder, os.W_OK)
+    if not writable or os.statvfs(folder).f_flag & os.ST_RDONLY:
+        raise FileProblem(
+            f"{path}: the target is read-only for this user", hint="choose another target, or chmod u+w it"
+        )
+    free = shutil.disk_usage(folder).free
+    if free < needed_bytes:
+        raise Busy(
+            f"{folder}: {free >> 20} MiB free, about {needed_bytes >> 20} MiB needed",
+            hint="free some disk space, or choose a target on another disk",
+        )
 
 
 class _FileTarget:
@@ -96,25 +131,16 @@ class _FileTarget:
         """The stored data."""
         return open_database(self.address, role="target", secret=self._secret)
 
-    def preflight(self, needed_bytes: int, schemas: tuple[str, ...]) -> None:
+    def preflight(self, needed_bytes: int, schemas: tuple[str, ...]) -> tuple[str, ...]:
         """The folder must be there, writable, and roomy enough."""
         del schemas
-        folder = self._path.parent
-        if not folder.is_dir():
-            raise FileProblem(f"{folder}: no such folder", hint=f"mkdir -p {folder}")
         if self._path.is_dir():
             raise FileProblem(f"{self._path}: is a folder, not a database file", hint="name a file in it")
-        writable = os.access(self._path if self._path.exists() else folder, os.W_OK) and os.access(folder, os.W_OK)
-        if not writable or os.statvfs(folder).f_flag & os.ST_RDONLY:
-            raise FileProblem(
-                f"{self._path}: the target is read-only for this user", hint="choose another target, or chmod u+w it"
-            )
-        free = shutil.disk_usage(folder).free
-        if free < needed_bytes:
-            raise Busy(
-                f"{folder}: {free >> 20} MiB free, about {needed_bytes >> 20} MiB needed",
-                hint="free some disk space, or choose a target on another disk",
-            )
+        _require_writable(self._path, self._path.parent, needed_bytes)
+        return ()
+
+    def sweep(self) -> None:
+        """A rehearsal in memory leaves nothing."""
 
     def remove_if_ours(self) -> str:
         """Deletes the file if nothing stands in it any more."""
@@ -158,6 +184,50 @@ class SqliteTarget(_FileTarget):
     def scratch(self) -> AbstractContextManager[Execute]:
         """A SQLite in memory."""
         return sqlite_scratch()
+
+
+class ParquetTarget:
+    """A folder of Parquet files."""
+
+    def __init__(self, address: Address, secret: Secret, path: Path) -> None:
+        self.address, self._secret, self._path = address, secret, path
+
+    def exists(self) -> bool:
+        """Whether a table or the record of an export is there."""
+        if not self._path.is_dir():
+            return False
+        return (self._path / MANIFEST_NAME).exists() or bool(find_tables(self._path).tables)
+
+    def lock(self) -> AbstractContextManager[None]:
+        """A lock file beside the folder."""
+        return file_lock(self._path, str(self.address))
+
+    def writer(self) -> TargetWriter:
+        """The one writer."""
+        return ParquetWriter(self._path)
+
+    def reader(self) -> Database:
+        """The stored data."""
+        return open_database(self.address, role="target", secret=self._secret)
+
+    def scratch(self) -> AbstractContextManager[Execute]:
+        """A folder that is thrown away."""
+        return parquet_scratch()
+
+    def preflight(self, needed_bytes: int, schemas: tuple[str, ...]) -> tuple[str, ...]:
+        """The folder, or the one that it will be made in, must be writable and roomy enough."""
+        del schemas
+        if self._path.exists() and not self._path.is_dir():
+            raise FileProblem(f"{self._path}: is a file, not a folder", hint="name a folder for the Parquet files")
+        _require_writable(self._path, self._path if self._path.exists() else self._path.parent, needed_bytes)
+        return ()
+
+    def sweep(self) -> None:
+        """A rehearsal in a folder of its own leaves nothing."""
+
+    def remove_if_ours(self) -> str:
+        """Says whether the folder went with what the run made in it."""
+        return "" if self._path.exists() else f"{self._path} held nothing else and was deleted"
 
 
 class PostgresTarget:
@@ -207,7 +277,7 @@ class PostgresTarget:
         with closing(self._connect()) as connection, postgresql_scratch(connection) as execute:
             yield execute
 
-    def preflight(self, needed_bytes: int, schemas: tuple[str, ...]) -> None:
+    def preflight(self, needed_bytes: int, schemas: tuple[str, ...]) -> tuple[str, ...]:
         """Asks the server for the rights that the load needs."""
         del needed_bytes  # A server does not tell its free space; a full disk is met when it comes, and resumed.
         connection = self._connect()
@@ -238,6 +308,10 @@ class PostgresTarget:
                     )
         finally:
             connection.close()
+        return ()
+
+    def sweep(self) -> None:
+        """A rehearsal is a transaction, which ends with its session."""
 
     def remove_if_ours(self) -> str:
         """A server's database is never ours."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from appliance.conversion.defaults import sequence_of_default, translate_default
 from appliance.conversion.expressions import NotTranslated, Scope, translate_expression
 from appliance.conversion.reading import Reading
+from appliance.conversion.structures import is_kept_as_text
 from appliance.conversion.survey import ColumnSurvey
 from appliance.conversion.types import read_column
 from appliance.engines.base import Placement, TargetEngine
@@ -13,6 +14,7 @@ from appliance.planning.model import ColumnPlan, GeneratedPlan, IdentityPlan, Se
 from appliance.planning.names import TargetNames
 from kora.catalog import Catalog, Column, Name, Sequence, Table, Type
 from kora.comparison.mapping import Loss, LossClass, Rule
+from kora.comparison.structure import inner_domains
 
 _LOSS_ORDER: tuple[LossClass, ...] = ("lossless", "widened", "narrowed_proven", "lossy_approved", "refused")
 
@@ -42,8 +44,9 @@ def plan_columns(context: Context, table: Table, surveys: dict[str, ColumnSurvey
     names = context.names.columns[table.name]
     placed: list[tuple[Column, Reading, Placement]] = []
     left_out: dict[str, str] = {}
+    keyed = _keyed(table)
     for column in (_through_domain(context, column) for column in table.columns):
-        survey = surveys.get(column.name, ColumnSurvey())
+        survey = replace(surveys.get(column.name, ColumnSurvey()), keyed=keyed.get(column.name, 0))
         reading = read_column(context.catalog.engine, column, survey)
         placement = _place(context, column, reading, survey)
         if placement.refused:
@@ -51,15 +54,54 @@ def plan_columns(context: Context, table: Table, surveys: dict[str, ColumnSurvey
             context.decisions.refuse("column", f"{table.name}.{column.name}", placement.refused, column.type.declared)
         else:
             placed.append((column, reading, placement))
+    placed = _fit_row(context, placed)
     booleans = frozenset(
-        column.name for column, reading, _ in placed if reading.type.kind == "boolean" and column.type.dynamic
+        column.name for column, reading, _ in placed if reading.type.kind == "boolean" and column.type.kind != "boolean"
     )
-    scope = Scope(columns={name: names[name] for name in names if name not in left_out}, booleans=booleans)
+    opaque = frozenset(
+        column.name.lower()
+        for column, reading, placement in placed
+        if is_kept_as_text(reading.target_representation or placement.representation)
+    )
+    kept = {name: names[name] for name in names if name not in left_out}
+    scope = Scope(columns=kept, booleans=booleans, opaque=opaque)
     columns = tuple(
         _column(context, table, column, (reading, placement, surveys.get(column.name, ColumnSurvey())), scope)
         for column, reading, placement in placed
     )
     return PlannedColumns(columns, left_out, scope)
+
+
+def _keyed(table: Table) -> dict[str, int]:
+    """Per column the number of columns in the widest key or reference that it stands in."""
+    keys = [key.columns for key in ([table.primary_key] if table.primary_key else []) + list(table.unique_keys)]
+    keys += [key.columns for key in table.foreign_keys]
+    keys += [tuple(part.column or "" for part in index.parts) for index in table.indexes if index.unique]
+    widest: dict[str, int] = {}
+    for columns in keys:
+        for name in columns:
+            widest[name] = max(widest.get(name, 0), len(columns))
+    return widest
+
+
+def _fit_row(
+    context: Context, placed: list[tuple[Column, Reading, Placement]]
+) -> list[tuple[Column, Reading, Placement]]:
+    """Moves the widest columns out of a row that would be too long, as far as the engine has another place for them."""
+    limit = context.engine.capabilities.row_bytes
+    order = sorted(range(len(placed)), key=lambda index: -placed[index][2].row_bytes)
+    total = sum(placement.row_bytes for _, _, placement in placed)
+    fitted = list(placed)
+    for index in order:
+        column, reading, placement = placed[index]
+        if limit is None or total <= limit:
+            break
+        if placement.off_row:
+            note = "; ".join(filter(None, (placement.note, "moved out of the row, which would be too long")))
+            total -= placement.row_bytes
+            moved = replace(placement, target_type=placement.off_row, wire_type=placement.off_row, note=note)
+            fitted[index] = (column, reading, moved)
+    return fitted
 
 
 def _through_domain(context: Context, column: Column) -> Column:
@@ -109,9 +151,15 @@ def _column(
 ) -> ColumnPlan:
     reading, placement, survey = placed
     subject = f"{table.name}.{column.name}"
-    losses = list(reading.losses) + _nul_losses(context, placement, survey) + _beyond(placement)
+    losses = [
+        *reading.losses,
+        *_nul_losses(context, placement, survey),
+        *_special_losses(context, placement, survey),
+        *_beyond(placement),
+    ]
     context.decisions.lose_values(subject, losses)
-    _collation(context, subject, column)
+    _collation(context, subject, column, placement)
+    _inner_domains(context, subject, column.type)
     identity = _identity(context, table, column, survey)
     generated = _generated(context, subject, column, scope)
     nullable = _nullable(column, reading, survey)
@@ -165,12 +213,33 @@ def _beyond(placement: Placement) -> list[Loss]:
     return [Loss(rule="quarantined", subject="", count=placement.quarantined, reason=reason)]
 
 
-def _collation(context: Context, subject: str, column: Column) -> None:
+def _special_losses(context: Context, placement: Placement, survey: ColumnSurvey) -> list[Loss]:
+    """Rows with values that the target has no place for, where no text stands in for them."""
+    if context.engine.capabilities.special_values or not survey.special or placement.representation:
+        return []
+    what = f"{survey.special:,} values are NaN, infinite or -0.0"
+    reason = f"{what}, which {context.engine.name} cannot store; their rows are quarantined"
+    return [Loss(rule="quarantined", subject="", count=survey.special, reason=reason)]
+
+
+def _collation(context: Context, subject: str, column: Column, placement: Placement) -> None:
     collation = column.type.collation
+    byte_order = bool(collation) and collation.endswith(("_nopad_bin", "_0900_bin"))
+    if collation and (byte_order or placement.target_type.endswith(f" collate {collation}")):
+        return
+    if collation in context.catalog.facts.get("ordinary_collations", "").split(","):
+        return  # nobody chose it; that order and equality are not compared stands under what was not checked
     if not collation or collation.upper() in ("BINARY", "C", "DEFAULT", "POSIX", "UCS_BASIC"):
         return
     reason = f"compared and sorted under {collation} on the source, by code point on the target"
     context.decisions.lose("collation", subject, 1, reason)
+
+
+def _inner_domains(context: Context, subject: str, structured: Type) -> None:
+    """The rules of domains within a structured type: the target's elements are of the base type."""
+    for domain in inner_domains(context.catalog, structured):
+        reason = f"the rules of domain {domain.name} do not hold within {structured.declared} on the target"
+        context.decisions.lose("domain", f"domain {subject}", 1, reason)
 
 
 def _identity(context: Context, table: Table, column: Column, survey: ColumnSurvey) -> IdentityPlan | None:
@@ -184,6 +253,10 @@ def _identity(context: Context, table: Table, column: Column, survey: ColumnSurv
     given_out = source.last_value if source and source.last_value is not None else counter.last_value
     last = _furthest(reached, given_out, increment)
     way = context.engine.capabilities.identity
+    if way == "none":
+        return None
+    if way == "auto_increment":
+        return _auto_increment(context, table, column, IdentityPlan(start=start, increment=increment, last_value=last))
     if way == "rowid":
         return _rowid_identity(context, table, column, last if last != reached else None)
     plan = IdentityPlan(always=bool(source and source.always), start=start, increment=increment, last_value=last)
@@ -200,6 +273,16 @@ def _furthest(reached: int | None, drawn: int | None, increment: int) -> int | N
     """How far a counter came: by what is stored, or by what it gave out and nobody kept."""
     known = [value for value in (reached, drawn) if value is not None]
     return (max if increment > 0 else min)(known) if known else None
+
+
+def _auto_increment(context: Context, table: Table, column: Column, plan: IdentityPlan) -> IdentityPlan | None:
+    """One column of a table, an integer that rises by ones; the others keep their values and are counted no more."""
+    counted = [item.name for item in table.columns if item.identity or sequence_of_default(item.default or "")]
+    if column.name == counted[0] and plan.increment == 1 and column.type.kind in ("integer", "dynamic"):
+        return plan
+    reason = f"{context.engine.name} counts up one integer column of a table, by ones"
+    context.decisions.refuse("identity", f"{table.name}.{column.name}", reason)
+    return None
 
 
 def _rowid_identity(context: Context, table: Table, column: Column, ahead: int | None) -> IdentityPlan | None:

@@ -11,7 +11,7 @@ from appliance.conversion.expressions import NotTranslated, Scope, translate_exp
 from appliance.conversion.survey import ColumnSurvey
 from appliance.planning.columns import Context, PlannedColumns
 from appliance.planning.decisions import foreign_key_subject
-from appliance.planning.model import CheckPlan, ForeignKeyPlan, IndexPartPlan, IndexPlan, KeyPlan
+from appliance.planning.model import CheckPlan, ExclusionPlan, ForeignKeyPlan, IndexPartPlan, IndexPlan, KeyPlan
 from kora.catalog import Check, ForeignKey, Index, Key, Name, Table
 from kora.comparison.structure import domain_checks
 
@@ -39,12 +39,20 @@ def plan_primary_key(context: Context, facts: TableFacts) -> KeyPlan | None:
     if key is None:
         return None
     reason = _key_obstacle(context, facts, key)
+    keyless = [name for name in key.columns if not reason and _is_keyless(context, facts, name)]
+    if keyless:
+        reason = f"{keyless[0]} holds values that are too long for a key of {context.engine.name}"
     empty = [name for name in key.columns if facts.surveys.get(name, ColumnSurvey()).nulls]
     if empty and not reason:
         reason = (
             f"{empty[0]} holds NULL in {facts.surveys[empty[0]].nulls:,} rows, which no primary key of the target may"
         )
     return _key(context, facts, key, "primary key", reason)
+
+
+def _is_keyless(context: Context, facts: TableFacts, name: str) -> bool:
+    column = next(column for column in facts.planned.columns if column.source == name)
+    return column.wire_type in context.engine.capabilities.keyless_types
 
 
 def plan_unique_keys(context: Context, facts: TableFacts) -> tuple[KeyPlan, ...]:
@@ -118,6 +126,8 @@ def _index(context: Context, facts: TableFacts, index: Index) -> IndexPlan:
 
 def _index_obstacle(context: Context, index: Index) -> None:
     capabilities, name = context.engine.capabilities, context.engine.name
+    if not capabilities.indexes:
+        raise NotTranslated(f"{name} files have no indexes")
     if index.where and not capabilities.partial_indexes:
         raise NotTranslated(f"{name} has no partial indexes")
     if index.method.lower() not in _INDEX_METHODS:
@@ -175,6 +185,31 @@ def plan_checks(context: Context, facts: TableFacts) -> tuple[CheckPlan, ...]:
     return tuple(plans)
 
 
+def plan_exclusions(context: Context, facts: TableFacts) -> tuple[ExclusionPlan, ...]:
+    """Exclusion constraints: their text is carried as it is, so every column must keep its name."""
+    scope, target = facts.planned.scope.columns, context.names.relations[facts.table.name]
+    renamed = any(scope.get(column.name) != column.name for column in facts.table.columns)
+    plans = []
+    for item in facts.table.exclusions:
+        reason = ""
+        if not context.engine.capabilities.exclusion_constraints:
+            reason = f"{context.engine.name} has no exclusion constraints"
+        elif renamed:
+            reason = "its text names columns that are called otherwise, or are left out, on the target"
+        if reason:
+            context.decisions.refuse("exclusion constraint", f"{facts.table.name}.{item.name}", reason, item.definition)
+        plans.append(
+            ExclusionPlan(
+                name=context.names.take(target.schema, item.name),
+                source=item.name,
+                definition=item.definition,
+                decision="refused" if reason else "carried",
+                reason=reason,
+            )
+        )
+    return tuple(plans)
+
+
 def _domain_checks(context: Context, facts: TableFacts) -> list[tuple[Check, Scope]]:
     """The checks of the domains that the columns came through: the target's column is of the base type."""
     names = facts.planned.scope.columns
@@ -229,8 +264,10 @@ def _foreign_key(context: Context, references: References, facts: TableFacts, ke
         on_delete=key.on_delete if capabilities.foreign_key_actions else "no_action",
         on_update=key.on_update if capabilities.foreign_key_actions else "no_action",
         match_full=key.match_full and context.engine.name == "postgresql",
-        deferrable=key.deferrable and capabilities.foreign_key_actions,
-        initially_deferred=key.initially_deferred and capabilities.foreign_key_actions,
+        deferrable=key.deferrable and capabilities.foreign_key_actions and capabilities.deferrable_foreign_keys,
+        initially_deferred=key.initially_deferred
+        and capabilities.foreign_key_actions
+        and capabilities.deferrable_foreign_keys,
         validated=not (orphans and capabilities.not_valid_foreign_keys),
         decision="refused" if reason else "carried",
         reason=reason,
@@ -279,7 +316,7 @@ def _unequal_types(facts: TableFacts, parent: TableFacts, key: ForeignKey) -> st
 
 def _family(target_type: str) -> str:
     """Types that compare alike: integers of any width, texts of any length."""
-    base = target_type.split("(", maxsplit=1)[0].lower()
-    if base in ("tinyint", "smallint", "integer", "bigint", "ubigint", "hugeint"):
+    base = target_type.partition(" collate ")[0].split("(", maxsplit=1)[0].lower()
+    if base in ("tinyint", "smallint", "mediumint", "int", "integer", "bigint", "ubigint", "hugeint"):
         return "integer"
     return "text" if base in ("text", "varchar", "character varying", "character") else base

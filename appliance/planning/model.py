@@ -25,7 +25,7 @@ from kora.comparison.mapping import (
 )
 
 PLAN_FORMAT = "sensei-plan-1"
-Engine: TypeAlias = Literal["sqlite", "duckdb", "postgresql", "csv"]
+Engine: TypeAlias = Literal["sqlite", "duckdb", "postgresql", "mariadb", "csv", "parquet"]
 Decision: TypeAlias = Literal["carried", "refused"]
 
 
@@ -222,6 +222,14 @@ class CheckPlan(Decided):
     expression: str
 
 
+class ExclusionPlan(Decided):
+    """An exclusion constraint in the target's words."""
+
+    name: str
+    source: str = ""
+    definition: str
+
+
 class TablePlan(_Strict):
     """One table."""
 
@@ -237,6 +245,7 @@ class TablePlan(_Strict):
     indexes: tuple[IndexPlan, ...] = ()
     foreign_keys: tuple[ForeignKeyPlan, ...] = ()
     checks: tuple[CheckPlan, ...] = ()
+    exclusions: tuple[ExclusionPlan, ...] = ()
     comment: str | None = None
     rows: int | None = None
     """Rows that the survey counted."""

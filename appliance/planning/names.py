@@ -7,7 +7,7 @@ from appliance.conversion.identifiers import IdentifierPolicy, Namespace, fold, 
 from appliance.engines.base import TargetEngine
 from kora.catalog import Catalog, Name
 
-_DEFAULT_SCHEMAS = {"sqlite": "", "csv": "", "duckdb": "main", "postgresql": "public"}
+_DEFAULT_SCHEMAS = {"sqlite": "", "csv": "", "parquet": "", "duckdb": "main", "postgresql": "public", "mariadb": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class TargetNames:
             if len(targets[name.lower()]) == 1
         }
         ambiguous = frozenset(name for name, found in targets.items() if len({item.lower() for item in found}) > 1)
-        return Scope(folded, relations, booleans, ambiguous, self.fold)
+        return Scope(folded, relations, booleans, ambiguous, other=self.fold)
 
 
 def name_everything(

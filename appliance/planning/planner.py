@@ -64,6 +64,8 @@ def make_plan(
     views = plan_views(context, tables)
     refuse_programs(context)
     _note_names(context, readable)
+    for line in engine.capabilities.notes:
+        decisions.note(line)
     if catalog.engine == "csv":
         for line in describe_dialects(catalog.facts):
             decisions.note(f"read as {line}")
@@ -144,6 +146,7 @@ def _table(context: Context, references: References, name: Name) -> TablePlan:
         indexes=constraints.plan_indexes(context, facts),
         foreign_keys=constraints.plan_foreign_keys(context, references, name),
         checks=constraints.plan_checks(context, facts),
+        exclusions=constraints.plan_exclusions(context, facts),
         comment=facts.table.comment,
         rows=max((survey.rows for survey in facts.surveys.values()), default=None),
     )

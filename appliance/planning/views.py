@@ -1,6 +1,9 @@
 """Views in the target's words, those that others read first; triggers and routines are left behind with their text."""
 
+from dataclasses import replace
+
 from appliance.conversion.expressions import NotTranslated, Scope, relations_of, translate_query
+from appliance.conversion.structures import is_kept_as_text
 from appliance.planning.columns import Context
 from appliance.planning.model import TablePlan, ViewPlan
 from appliance.planning.order import load_order
@@ -18,8 +21,14 @@ def plan_views(context: Context, tables: tuple[TablePlan, ...]) -> tuple[ViewPla
         for name, view in views.items()
     }
     ordered, _ = load_order(sorted(views), reads)
-    scope = context.names.query_scope(_booleans(context, tables))
+    scope = replace(context.names.query_scope(_booleans(context, tables)), opaque=_opaque(tables))
     return tuple(_view(context, views[name], scope) for name in ordered)
+
+
+def _opaque(tables: tuple[TablePlan, ...]) -> frozenset[str]:
+    """Columns that some table keeps as text which the target cannot compute with."""
+    columns = (column for table in tables for column in table.columns)
+    return frozenset(column.source.lower() for column in columns if is_kept_as_text(column.target_representation))
 
 
 def _booleans(context: Context, tables: tuple[TablePlan, ...]) -> frozenset[str]:

@@ -23,6 +23,8 @@ name = "load"
 _BATCH_SIZE_BYTES = 1 << 20
 """Encoding and the target work side by side within a unit, but not across its ends: the first and the last batch of
 each are waited for. A megabyte is some 10,000 rows, far above what a statement costs."""
+_ALONE_SIZE_BYTES = 8 * _BATCH_SIZE_BYTES
+"""A batch is larger than its size only by its last row: this one has a row too large for two of them at once."""
 _ONE_CONNECTION_SOURCES = frozenset({"sqlite"})
 
 
@@ -53,7 +55,13 @@ def _workers(migration: Migration) -> int:
         migration.source.dialect.engine not in _ONE_CONNECTION_SOURCES
         and migration.target.address.engine == "postgresql"
     )
-    return max(migration.run.request.workers, 1) if several else 1
+    wanted = max(migration.run.request.workers, 1)
+    if wanted > 1 and not several:
+        source, target = migration.source.dialect.engine, migration.target.address.engine
+        migration.journal.add_note(
+            f"--workers {wanted} was ignored: from {source} to {target} one table is loaded at a time"
+        )
+    return wanted if several else 1
 
 
 def _load_alone(migration: Migration, table: TablePlan) -> tuple[int, int]:
@@ -115,6 +123,7 @@ class _Table(TableUnits):
             ]
             refused += self.writer.write(batch, blamed.keys())
             reached("load.batch.after")
+            del batch
         checkpoint = Checkpoint(
             table=str(unit.table),
             number=unit.number,
@@ -148,12 +157,18 @@ class _Table(TableUnits):
 
 
 def _prefetch(loader: Loader) -> Iterator[Batch]:
-    """Encodes the next batch while the target takes this one. At most two batches are alive."""
+    """Encodes the next batch while the target takes this one. At most two batches are alive, a large one alone."""
     with ThreadPoolExecutor(1, thread_name_prefix="encode") as pool:
-        coming = pool.submit(loader.next_batch)
-        while (batch := coming.result()) is not None:
-            coming = pool.submit(loader.next_batch)
-            yield batch
+        coming = [pool.submit(loader.next_batch)]
+        while (batch := coming.pop().result()) is not None:
+            if batch.byte_count < _ALONE_SIZE_BYTES:
+                coming.append(pool.submit(loader.next_batch))
+            # Nothing here may hold on to a large batch while the next one is made.
+            handed = [batch]
+            del batch
+            yield handed.pop()
+            if not coming:
+                coming.append(pool.submit(loader.next_batch))
 
 
 def refused_rows(migration: Migration) -> Iterator[tuple[str, Refused, dict[str, str | None]]]:

@@ -1,5 +1,7 @@
 """Makes the target ready: rights, room, an empty place, then tables and checkpoints."""
 
+from contextlib import closing
+
 from appliance.engines.base import Phase, Statement
 from appliance.engines.registry import target_engine
 from appliance.faults import reached
@@ -11,9 +13,15 @@ from kora.errors import EngineError, InvalidRequest
 
 name = "prepare"
 
-_MADE_ALREADY = ("already exists", "multiple primary keys")
+_MADE_ALREADY = ("already exists", "multiple primary keys", "duplicate key name", "duplicate key on write")
 _DEFAULT_SCHEMAS = ("", "main", "public")
 """Where sources keep tables that go to the target's own default schema."""
+SCHEMA = "schema "
+"""How the names of schemas begin in statements and in the journal."""
+_SCHEMAS = {
+    "duckdb": "SELECT schema_name FROM duckdb_schemas() WHERE database_name = current_database()",
+    "postgresql": "SELECT nspname FROM pg_catalog.pg_namespace",
+}
 _ROOM_FACTOR = 3
 _FEWEST_BYTES = 16 << 20
 
@@ -22,7 +30,9 @@ def run(migration: Migration) -> tuple[int, int]:
     """Creates what must stand before the data. Safe to repeat: what a killed run made is found and kept."""
     plan = migration.decided_plan
     engine = target_engine(plan.target.engine)
-    migration.target.preflight(_needed_bytes(migration), tuple(sorted({table.target.schema for table in plan.tables})))
+    schemas = tuple(sorted({table.target.schema for table in plan.tables}))
+    for note in migration.target.preflight(_needed_bytes(migration), schemas):
+        migration.journal.add_note(note)
     statements = engine.create_statements(plan)
     if not migration.journal.created():
         _refuse_occupied(migration, [statement.object for statement in statements])
@@ -30,7 +40,7 @@ def run(migration: Migration) -> tuple[int, int]:
     # `drop_statements` names dependents first; the journal gives back the last recorded first.
     drops = [(statement.object, statement.sql) for statement in reversed(engine.drop_statements(plan))]
     own = [(made, sql, drop) for made, sql, drop in create_statements(plan.target.engine)]
-    migration.journal.will_create([(made, drop) for made, _, drop in own] + drops)
+    migration.journal.will_create(_schemas_to_make(migration, statements) + [(o, drop) for o, _, drop in own] + drops)
     writer = migration.target.writer()
     try:
         for _, sql, _ in own:
@@ -40,6 +50,23 @@ def run(migration: Migration) -> tuple[int, int]:
     finally:
         writer.close()
     return len(statements), 0
+
+
+def _schemas_to_make(migration: Migration, statements: list[Statement]) -> list[tuple[str, str]]:
+    """Schemas of the plan that do not stand yet, each with the statement that drops it if nothing is left in it."""
+    engine = target_engine(migration.decided_plan.target.engine)
+    query = _SCHEMAS.get(engine.name)
+    if query is None or not migration.target.exists():
+        standing: set[str] = set()
+    else:
+        with closing(migration.target.reader()) as reader:
+            standing = {str(row[0]).casefold() for row in reader.scalar_query(query)}
+    planned = {statement.object for statement in statements}
+    return [
+        (f"{SCHEMA}{name}", f"DROP SCHEMA {engine.dialect.quote(name)}")
+        for name in migration.decided_plan.schemas
+        if f"{SCHEMA}{name}" in planned and name.casefold() not in standing
+    ]
 
 
 def look(migration: Migration) -> None:

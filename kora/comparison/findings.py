@@ -193,7 +193,7 @@ def _literal(kind: str, text: str, engine: str) -> str:
     if kind == "bytes" and engine == "postgresql":
         return f"'\\x{text}'::bytea"
     if kind == "bytes":
-        return f"from_hex('{text}')" if engine == "duckdb" else f"X'{text}'"
+        return f"from_hex('{text}')" if engine in ("duckdb", "parquet") else f"X'{text}'"
     return "'" + text.replace("'", "''") + "'"
 
 

@@ -16,8 +16,8 @@ PROFILE_FORMAT = "kora-profile-1"
 
 REPRESENTATIONS = (
     "real_decimal", "text_date", "text_number", "epoch", "uuid_text", "bool01", "enum_label", "json_text",
-    "bool_text", "structured_json", "network_text", "moment_text", "interval_iso", "bit_text", "timetz_text",
-    "geometry_text", "money", "money_text",
+    "bool_text", "utc_clock", "structured_json", "network_text", "moment_text", "interval_iso", "bit_text",
+    "timetz_text", "geometry_text", "money", "money_text",
 )  # fmt: skip
 POLICIES = (
     "rtrim_char", "nfc", "empty_is_null", "casefold", "zero_date_is_null", "round", "json_value", "f32",

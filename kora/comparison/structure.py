@@ -5,11 +5,14 @@ have refused it, and a person may have approved that. Found from both catalogs a
 rules (`view`, `trigger`, `foreign_key` …) and subjects are those of the plan's loss ledger, so that approvals match.
 """
 
-from collections.abc import Iterable, Iterator, Set
+from collections import Counter
+from collections.abc import Hashable, Iterator, Set
 from dataclasses import replace
 
-from kora.catalog import Catalog, Check, Column, ForeignKey, Index, Name, Table
+from kora.catalog import Action, Catalog, Check, Column, DomainType, ForeignKey, Index, Name, Table, Trigger, Type
+from kora.comparison.checks import CheckedTable, compare_checks
 from kora.comparison.mapping import Loss, Mapping, TableMapping
+from kora.comparison.objects import ObjectNames
 
 
 def structure_losses(
@@ -17,30 +20,83 @@ def structure_losses(
 ) -> list[Loss]:
     """Every source object and constraint without a counterpart in the target, each with count 1.
 
-    Constraints are matched by what they govern (mapped tables and columns), other objects by their bare name without
-    regard to case. Texts of checks are not compared: their number is; `declared` holds subjects that a plan names, and
-    decides which checks of a table count as the missing ones.
+    Constraints are matched by what they govern (mapped tables and columns), checks by what they say, other objects by
+    their name in the schema that the mapping gives to theirs, without regard to case. Checks whose texts are no equal
+    trees are matched by their number (`checks_by_number` counts them); `declared` holds subjects that a plan names, and
+    decides which of those count as the missing ones. A table that cannot be read and has no counterpart is a loss too.
     """
     pairs = {pair.source: pair for pair in mapping.tables}
-    losses: list[Loss] = []
-    for pair in mapping.tables:
-        left = _with_domain_checks(source, source.table(pair.source))
-        right = _with_domain_checks(target, target.table(pair.target))
-        losses += _table_losses(left, right, pairs, declared)
-        losses += _distrusted(left, right, pairs, (source.engine, target.engine))
-    losses += _missing("view", (view.name for view in source.views), (view.name for view in target.views))
-    selected = {table.name for table in source.tables}
-    triggers = [item for item in source.triggers if item.table in selected or item.table not in _names(source)]
-    losses += _missing("trigger", (item.name for item in triggers), (item.name for item in target.triggers))
-    there = {(item.routine_kind, item.name.name.casefold()) for item in target.routines}
-    losses += [
-        _loss(item.routine_kind, f"{item.routine_kind} {item.name}{item.signature}")
-        for item in source.routines
-        if (item.routine_kind, item.name.name.casefold()) not in there
+    losses = [
+        _loss("table", f"table {table.name}", table.unreadable)
+        for table in source.tables
+        if table.unreadable and table.name not in pairs
     ]
+    for pair in mapping.tables:
+        left, right = _checked_pair(source, target, pair)
+        losses += _table_losses(left.table, right.table, pairs)
+        losses += _check_losses(left, right, _target_names(pair), declared)
+        losses += _inner_domain_losses(source, left.table, right.table, _target_names(pair))
+        losses += _distrusted(left.table, right.table, pairs, (source.engine, target.engine))
+    return [*losses, *_object_losses(source, target, ObjectNames.of(mapping, target))]
+
+
+def checks_by_number(source: Catalog, target: Catalog, mapping: Mapping) -> dict[Name, int]:
+    """Source tables with checks that were matched by their number alone, and how many."""
+    found = {}
+    for pair in mapping.tables:
+        compared = compare_checks(*_checked_pair(source, target, pair), _target_names(pair))
+        if compared.by_number:
+            found[pair.source] = compared.by_number
+    return found
+
+
+def _checked_pair(source: Catalog, target: Catalog, pair: TableMapping) -> tuple[CheckedTable, CheckedTable]:
+    return (
+        CheckedTable(_with_domain_checks(source, source.table(pair.source)), source.engine),
+        CheckedTable(_with_domain_checks(target, target.table(pair.target)), target.engine),
+    )
+
+
+def _object_losses(source: Catalog, target: Catalog, names: ObjectNames) -> Iterator[Loss]:
+    """Views, triggers, routines and free sequences without a counterpart."""
+    names.offer("view", (view.name for view in target.views))
+    for view in source.views:
+        yield from _absent(names, "view", "view", view.name)
+    triggers = Counter((item.table, item.name.name.casefold()) for item in target.triggers)
+    selected = {table.name for table in source.tables}
+    for trigger in source.triggers:
+        if trigger.table in selected or trigger.table not in _names(source):
+            yield from _trigger_loss(trigger, triggers, names.tables.get(trigger.table), _tables(target))
+    for routine in target.routines:
+        names.offer(("routine", routine.routine_kind), [routine.name])
+    for routine in source.routines:
+        subject = f"{routine.name}{routine.signature}"
+        yield from _absent(names, ("routine", routine.routine_kind), routine.routine_kind, routine.name, subject)
+    names.offer("sequence", (item.name for item in target.sequences))
     drawn = _drawn_sequences(source)
-    free = [item.name for item in source.sequences if item.owned_by is None and item.name not in drawn]
-    return losses + _missing("sequence", free, (item.name for item in target.sequences))
+    for sequence in source.sequences:
+        if sequence.owned_by is None and sequence.name not in drawn:
+            yield from _absent(names, "sequence", "sequence", sequence.name)
+
+
+def _trigger_loss(
+    trigger: Trigger, there: Counter[tuple[Name, str]], mapped: Name | None, tables: Set[Name]
+) -> Iterator[Loss]:
+    """A trigger is there if its table's counterpart has one of its name; a view's, if any view has."""
+    name = trigger.name.name.casefold()
+    places = [mapped] if mapped else [place for place, _ in there if place not in tables]
+    found = next((place for place in places if there[place, name] > 0), None)
+    if found is None:
+        yield _loss("trigger", f"trigger {trigger.name}")
+    else:
+        there[found, name] -= 1
+
+
+def _absent(names: ObjectNames, kind: Hashable, rule: str, name: Name, subject: str = "") -> Iterator[Loss]:
+    if names.take(kind, name):
+        return
+    other = names.elsewhere(kind, name)
+    yield _loss(rule, f"{rule} {subject or name}", f"the target has only {other}, in another schema" if other else "")
 
 
 def foreign_key_subject(table: Name, key: ForeignKey) -> str:
@@ -59,6 +115,26 @@ def domain_checks(catalog: Catalog, table: Table) -> list[tuple[Column, Check]]:
     ]
 
 
+def inner_domains(catalog: Catalog, structured: Type) -> list[DomainType]:
+    """Domains with rules of their own within a structured type."""
+    found = [domain for element in structured.elements for domain in inner_domains(catalog, element)]
+    inside = {element.domain for element in structured.elements}
+    return found + [
+        domain for domain in catalog.domains if str(domain.name) in inside and (domain.checks or not domain.nullable)
+    ]
+
+
+def _inner_domain_losses(catalog: Catalog, source: Table, target: Table, names: dict[str, str]) -> Iterator[Loss]:
+    kept = {column.name: column.type for column in target.columns}
+    for column in source.columns:
+        other = kept.get(names.get(column.name, ""))
+        if other is None or any(element.domain for element in other.elements):
+            continue
+        for domain in inner_domains(catalog, column.type):
+            reason = f"the rules of domain {domain.name} do not hold within the target's values"
+            yield _loss("domain", f"domain {source.name}.{column.name}", reason)
+
+
 def _with_domain_checks(catalog: Catalog, table: Table) -> Table:
     """A domain on one side and checks of the table on the other govern alike."""
     return replace(table, checks=(*table.checks, *(check for _, check in domain_checks(catalog, table))))
@@ -72,9 +148,8 @@ def _loss(rule: str, subject: str, reason: str = "") -> Loss:
     return Loss(rule=rule, subject=subject, count=1, reason=reason or "the target does not have it")
 
 
-def _missing(kind: str, source: Iterable[Name], target: Iterable[Name]) -> list[Loss]:
-    there = {name.name.casefold() for name in target}
-    return [_loss(kind, f"{kind} {name}") for name in source if name.name.casefold() not in there]
+def _tables(catalog: Catalog) -> set[Name]:
+    return {table.name for table in catalog.tables}
 
 
 def _drawn_sequences(catalog: Catalog) -> set[Name]:
@@ -85,14 +160,17 @@ def _drawn_sequences(catalog: Catalog) -> set[Name]:
     return drawn | {item.name for item in catalog.sequences if item.name.name.lower() in defaults}
 
 
-def _table_losses(source: Table, target: Table, pairs: dict[Name, TableMapping], declared: Set[str]) -> Iterator[Loss]:
+def _table_losses(source: Table, target: Table, pairs: dict[Name, TableMapping]) -> Iterator[Loss]:
     names = _target_names(pairs[source.name])
     yield from _key_losses(source, target, names)
     for key in source.foreign_keys:
         yield from _foreign_key_losses(key, source, target, pairs)
     yield from _index_losses(source, target, names)
-    yield from _check_losses(source, target, declared)
     yield from _column_losses(source, target, names)
+    there = {item.name.casefold() for item in target.exclusions}
+    for item in source.exclusions:
+        if item.name.casefold() not in there:
+            yield _loss("exclusion_constraint", f"exclusion constraint {source.name}.{item.name}")
     if source.partitioning and not target.partitioning:
         yield _loss("partitioning", f"partitioning {source.name}", "the target holds the rows in one table")
 
@@ -136,9 +214,14 @@ def _foreign_key_losses(
         yield _loss("foreign_key", subject)
         return
     actions = (key.on_delete, key.on_update)
-    kept = any((candidate.on_delete, candidate.on_update) == actions for candidate in candidates)
+    kept = any(_acts(candidate.on_delete, candidate.on_update) == _acts(*actions) for candidate in candidates)
     if not kept and not set(actions) <= {"no_action", "restrict"}:
         yield _loss("foreign_key_action", subject, f"ON DELETE {key.on_delete}, ON UPDATE {key.on_update} is lost")
+
+
+def _acts(on_delete: Action, on_update: Action) -> tuple[Action, ...]:
+    """What a key does besides refusing; when it refuses, at once or at the end, is not compared."""
+    return tuple("no_action" if action == "restrict" else action for action in (on_delete, on_update))
 
 
 def _distrusted(
@@ -146,14 +229,15 @@ def _distrusted(
 ) -> Iterator[Loss]:
     """Foreign keys that the target holds without vouching for its rows, although the source did or never could.
 
-    SQLite as a target vouches for none, whatever the rows are; its keys are judged by the orphans alone.
+    SQLite and MariaDB as a target vouch for none, whatever the rows are, and Parquet files only record them: these are
+    judged by the orphans alone.
     """
-    if engines[1] == "sqlite":
+    if engines[1] in ("sqlite", "mariadb", "parquet"):
         return
     for key in source.foreign_keys:
         candidates = _counterparts(key, source, target, pairs)
         distrusted = bool(candidates) and not any(candidate.validated for candidate in candidates)
-        if distrusted and (key.validated or engines[0] == "sqlite"):
+        if distrusted and (key.validated or engines[0] in ("sqlite", "mariadb")):
             subject = f"foreign key {foreign_key_subject(source.name, key)}"
             yield _loss("foreign_key", subject, "it stands NOT VALID: rows of today break it, new ones may not")
 
@@ -174,18 +258,21 @@ def _shape(index: Index, names: dict[str, str]) -> tuple[tuple[str, ...], bool]:
     return tuple(parts), index.unique
 
 
-def _check_losses(source: Table, target: Table, declared: Set[str]) -> Iterator[Loss]:
-    lost = len(source.checks) - len(target.checks)
+def _check_losses(
+    source: CheckedTable, target: CheckedTable, names: dict[str, str], declared: Set[str]
+) -> Iterator[Loss]:
+    compared = compare_checks(source, target, names)
+    lost = len(compared.unmatched) - compared.spare
     if lost <= 0:
         return
-    kept = {check.name.casefold() for check in target.checks if check.name}
+    table = source.table.name
+    kept = {check.name.casefold() for check in target.table.checks if check.name}
     subjects = [
-        f"check {source.name}.{check.name or f'{target.name.name}_check{number}'}"
-        for number, check in enumerate(source.checks, start=1)
-        if not check.name or check.name.casefold() not in kept
+        (f"check {table}.{check.name or f'{target.table.name.name}_check{number}'}", check.name.casefold() in kept)
+        for number, check in compared.unmatched
     ]
-    subjects.sort(key=lambda subject: subject not in declared)
-    for subject in subjects[:lost]:
+    subjects.sort(key=lambda item: (item[0] not in declared, item[1]))
+    for subject, _ in subjects[:lost]:
         yield _loss("check", subject)
 
 

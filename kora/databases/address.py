@@ -5,7 +5,10 @@
     duckdb:///warehouse.duckdb
     postgresql://user@host:5432/db?sslmode=verify-full&sslrootcert=ca.pem
     postgresql:///db?host=/run/postgresql
+    mariadb://user@host:3306/db?ssl-mode=VERIFY_IDENTITY&ssl-ca=ca.pem, or mysql://
+    mariadb://user@/db?socket=/run/mysqld/mysqld.sock
     csv:///folder, csv:///archive.zip, csv:///one.csv
+    parquet:///folder, parquet:///one.parquet
 
 A plain path whose suffix says what it is (`clinic.db`, `export.zip`) is accepted too. This room reads no environment
 and opens nothing; it looks at the file system only to tell a folder of CSV files from a typing error.
@@ -18,14 +21,17 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from kora.errors import InvalidRequest
 
-Engine: TypeAlias = Literal["sqlite", "duckdb", "postgresql", "csv"]
+Engine: TypeAlias = Literal["sqlite", "duckdb", "postgresql", "mariadb", "csv", "parquet"]
 
 _SCHEMES: dict[str, Engine] = {
     "sqlite": "sqlite",
     "duckdb": "duckdb",
     "postgresql": "postgresql",
     "postgres": "postgresql",
+    "mariadb": "mariadb",
+    "mysql": "mariadb",
     "csv": "csv",
+    "parquet": "parquet",
 }
 _SUFFIXES: dict[str, Engine] = {
     ".db": "sqlite",
@@ -35,15 +41,21 @@ _SUFFIXES: dict[str, Engine] = {
     ".csv": "csv",
     ".tsv": "csv",
     ".zip": "csv",
+    ".parquet": "parquet",
 }
 _OPTIONS: dict[Engine, tuple[str, ...]] = {
     "sqlite": (),
     "duckdb": (),
+    "parquet": (),
     "csv": ("delimiter", "encoding", "header", "quote", "schema"),
     "postgresql": (
         "application_name", "connect_timeout", "options", "sslcert", "sslkey", "sslmode", "sslrootcert",
     ),
+    "mariadb": ("connect_timeout", "socket", "ssl-ca", "ssl-cert", "ssl-key", "ssl-mode"),
 }  # fmt: skip
+_PORTS: dict[Engine, int] = {"postgresql": 5432, "mariadb": 3306}
+"""The engines that are servers, and where each listens unless told otherwise."""
+_MARIADB_SSL_MODES = ("DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY")
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 KEYRING = "keyring"
 """`?password=keyring`: the password is in the keyring, and not finding it there is an error."""
@@ -53,9 +65,9 @@ KEYRING = "keyring"
 class Address:
     """Where a database is. Compares without the password; `str` gives a URL without it, which parses to an equal one.
 
-    `path` belongs to files (sqlite, duckdb, csv), `host` to `database` to servers. A `host` that begins with `/` is the
-    folder of a Unix socket; None leaves the choice to the engine. `options` are what else the URL said, without
-    passwords.
+    `path` belongs to files (sqlite, duckdb, csv, parquet), `host` to `database` to servers. A `host` that begins with
+    `/` is the folder of a Unix socket; None leaves the choice to the engine. `options` are what else the URL said,
+    without passwords.
     """
 
     engine: Engine
@@ -80,7 +92,16 @@ class Address:
         """`host:port` or the file: for messages."""
         if self.path is not None:
             return str(self.path)
-        return f"{self.host or 'the local server'}:{self.port or 5432}"
+        if "socket" in self.options:
+            return self.options["socket"]
+        return f"{self.host or 'the local server'}:{self.effective_port}"
+
+    @property
+    def effective_port(self) -> int:
+        """The port that was named, or the engine's own; `InvalidRequest` for a file."""
+        if self.engine not in _PORTS:
+            raise InvalidRequest(f"{self} is a file, not a server")
+        return self.port or _PORTS[self.engine]
 
     def __str__(self) -> str:
         if self.path is not None:
@@ -117,7 +138,7 @@ def parse_address(text: str) -> Address:
     engine = _SCHEMES.get(scheme)
     if engine is None:
         raise InvalidRequest(f"unknown scheme {scheme}://", hint=f"known are {', '.join(f'{s}://' for s in _SCHEMES)}")
-    return _server(text, engine) if engine == "postgresql" else _file(text, engine)
+    return _server(text, engine) if engine in _PORTS else _file(text, engine)
 
 
 def _plain_path(text: str) -> Address:
@@ -203,6 +224,11 @@ def _known_options(engine: Engine, options: dict[str, str]) -> dict[str, str]:
         if name not in known:
             hint = f"known are {', '.join(known)}" if known else f"{engine} URLs take none"
             raise InvalidRequest(f"unknown option {name!r} in a {engine} URL", hint=hint)
+    capital = options.get("ssl-mode", "").upper()
+    if capital:
+        if capital not in _MARIADB_SSL_MODES:
+            raise InvalidRequest(f"ssl-mode={capital} is unknown", hint=f"known are {', '.join(_MARIADB_SSL_MODES)}")
+        return {**options, "ssl-mode": capital}
     mode = options.get("sslmode")
     if mode is not None and mode not in _SSL_MODES:
         raise InvalidRequest(f"sslmode={mode} is unknown", hint=f"known are {', '.join(_SSL_MODES)}")

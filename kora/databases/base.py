@@ -66,10 +66,12 @@ class Dialect:
     folds_case: Literal["lower", "preserve", "insensitive"] = "preserve"
     """What becomes of unquoted names; `insensitive`: two names that differ in case alone are one."""
     default_schema: str = ""
+    identifier_quote: str = '"'
 
     def quote(self, name: str) -> str:
-        """An identifier in double quotes, exact case."""
-        return '"' + name.replace('"', '""') + '"'
+        """An identifier in the engine's quotes, exact case."""
+        mark = self.identifier_quote
+        return mark + name.replace(mark, mark + mark) + mark
 
     def qualify(self, name: Name) -> str:
         """A table's quoted name with its schema where it has one."""

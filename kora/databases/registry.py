@@ -19,6 +19,8 @@ class Opener(Protocol):
 _MODULES: dict[Engine, tuple[str, str]] = {
     "csv": ("kora.databases.csvfiles", "open_csv"),
     "duckdb": ("kora.databases.duckdb", "open_duckdb"),
+    "parquet": ("kora.databases.parquet", "open_parquet"),
+    "mariadb": ("kora.databases.mariadb", "open_mariadb"),
     "postgresql": ("kora.databases.postgresql", "open_postgresql"),
     "sqlite": ("kora.databases.sqlite", "open_sqlite"),
 }

@@ -1,8 +1,8 @@
 """Passwords: where one comes from, and that it goes nowhere else.
 
-The order: the URL; `SENSEI_SOURCE_PASSWORD` or `SENSEI_TARGET_PASSWORD`; `PGPASSWORD`; the pgpass file; and, only once
-the server has demanded one, the keyring and a prompt. A `Secret` shows nothing of itself when printed, and nothing
-here writes to an environment, a command line or a log.
+The order: the URL; `SENSEI_SOURCE_PASSWORD` or `SENSEI_TARGET_PASSWORD`; what the engine's own clients read
+(`PGPASSWORD` and the pgpass file, `MYSQL_PWD`); and, only once the server has demanded one, the keyring and a prompt. A
+`Secret` shows nothing of itself when printed, and nothing here writes to an environment, a command line or a log.
 """
 
 import os
@@ -62,23 +62,25 @@ def resolve(
     Raises:
         AccessDenied: The URL says `password=keyring` and the keyring has none or does not answer.
     """
-    if address.engine != "postgresql":
+    if address.engine not in ("postgresql", "mariadb"):
         return Secret()
     variables = os.environ if environment is None else environment
     if address.password_in_keyring:
         return Secret(_from_keyring_or_fail(address))
-    value = (
-        address.password
-        or variables.get(f"SENSEI_{role.upper()}_PASSWORD")
-        or variables.get("PGPASSWORD")
-        or _from_password_file(address, variables)
-    )
+    value = address.password or variables.get(f"SENSEI_{role.upper()}_PASSWORD") or _as_clients_do(address, variables)
     return Secret(value or None, lambda: _from_keyring(address) or _ask(address, role, prompt))
+
+
+def _as_clients_do(address: Address, variables: Mapping[str, str]) -> str | None:
+    """Where the engine's own clients look."""
+    if address.engine == "mariadb":
+        return variables.get("MYSQL_PWD")
+    return variables.get("PGPASSWORD") or _from_password_file(address, variables)
 
 
 def keyring_account(address: Address) -> str:
     """The account name under which the keyring holds an address's password."""
-    return f"{address.user or ''}@{address.host or 'localhost'}:{address.port or 5432}/{address.database}"
+    return f"{address.user or ''}@{address.host or 'localhost'}:{address.effective_port}/{address.database}"
 
 
 def _ask(address: Address, role: Role, prompt: Prompt | None) -> str | None:

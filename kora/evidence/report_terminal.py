@@ -91,10 +91,18 @@ def result_json(result: VerificationResult, artifacts: Artifacts | None) -> dict
     }
 
 
-def print_checked(certificate: Certificate, present: Mapping[str, bool], key_ids: Iterable[str]) -> None:
-    """What `kora check` says of an authentic file."""
+def print_checked(
+    certificate: Certificate,
+    present: Mapping[str, bool],
+    key_ids: Iterable[str],
+    log: Mapping[str, object] | None = None,
+) -> None:
+    """What `kora check` says of an authentic file. `log`: origin, index and size, where its log proof held."""
     console = stdout_console()
     console.print(Text("✓ authentic: ", style="green bold") + Text("signed by " + ", ".join(key_ids)))
+    if log:
+        place = f"entry {log['index']} of {log['size']} in {log['origin']}"
+        console.print(Text("✓ logged: ", style="green bold") + Text(words.visible(place)))
     if certificate.statement:
         _predicate(console, certificate.statement.predicate)
         for name, there in present.items():

@@ -2,11 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import duckdb
 
 from kora._core import SqliteConnection
+from kora.catalog import Column, Key, Name, Table
+from kora.databases.duckdb.types import column_type
+from kora.databases.parquet.manifest import MANIFEST_NAME, Entry, Manifest, SealedFile
+from tests.mariadb_server import MariadbDatabase
 from tests.servers import Database as Server
 
 PEOPLE = [
@@ -94,6 +99,11 @@ def postgresql_sample(server: Server) -> Sample:
     return Sample("postgresql", server.url, "public", lambda statement: server.execute(statement))
 
 
+def mariadb_sample(server: MariadbDatabase) -> Sample:
+    server.execute("SET sql_mode = 'NO_BACKSLASH_ESCAPES'", *statements())
+    return Sample("mariadb", server.url, "", lambda statement: server.execute(statement))
+
+
 def csv_sample(folder: Path) -> Sample:
     files = folder / "clinic"
     files.mkdir()
@@ -111,6 +121,43 @@ def csv_sample(folder: Path) -> Sample:
             file.write(f'8,"{statement}",x\n')
 
     return Sample("csv", f"csv:///{files}", "", write)
+
+
+def parquet_sample(folder: Path) -> Sample:
+    """Two files for one table, one for each of the others, and the keys that an export would have recorded."""
+    root = folder / "clinic"
+    entries = []
+    with duckdb.connect() as connection:
+        for statement in statements():
+            connection.execute(statement)
+        for table, parts in (("people", ("id <= 3", "id > 3")), ("visit", ("true",)), ("log", ("true",))):
+            (root / table).mkdir(parents=True)
+            for number, part in enumerate(parts, start=1):
+                file = root / table / f"part-{number}.parquet"
+                connection.execute(f"COPY (SELECT * FROM {table} WHERE {part}) TO '{file}'")
+            columns = tuple(
+                Column(name, column_type(kind), nullable=nullable == "YES")
+                for name, kind, nullable, *_ in connection.execute(f"DESCRIBE {table}").fetchall()
+            )
+            keys = {"people": ("id",), "visit": ("person", "place")}
+            key = Key("", keys[table]) if table in keys else None
+            files = {
+                path.name: SealedFile(size_bytes=path.stat().st_size, sha256=sha256(path.read_bytes()).hexdigest())
+                for path in (root / table).iterdir()
+            }
+            made = Table(Name("", table), columns, primary_key=key)
+            entries.append(Entry(folder=table, table=made, files=files))
+        connection.execute(f"COPY (SELECT 1 AS chunk) TO '{root}/_sensei_checkpoint.parquet'")
+    (root / MANIFEST_NAME).write_text(Manifest(tables=tuple(entries)).model_dump_json())
+
+    def write(statement: str) -> None:
+        file = root / "people" / "part-2.parquet"
+        with duckdb.connect() as connection:
+            connection.execute(f"CREATE TABLE people AS FROM '{file}'")
+            connection.execute(statement)
+            connection.execute(f"COPY people TO '{file}'")
+
+    return Sample("parquet", f"parquet:///{root}", "", write)
 
 
 def _field(value: object) -> str:

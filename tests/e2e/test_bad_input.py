@@ -214,7 +214,7 @@ def test_a_target_that_is_a_folder_is_refused(sensei, shop, tmp_path, url):
     refused(migrate(sensei, sqlite_url(shop), url(tmp_path / "folder")), 2, "folder", "name")
 
 
-@pytest.mark.parametrize("engine", ["sqlite", "duckdb"])
+@pytest.mark.parametrize("engine", ["sqlite", "duckdb", "parquet"])
 def test_a_target_that_this_user_may_not_write_is_refused(shop, tmp_path, engine):
     tmp_path.chmod(0o755)
     folder = tmp_path / "locked"
@@ -245,7 +245,7 @@ def test_a_target_that_this_user_may_not_write_is_refused(shop, tmp_path, engine
     refused(Finished(done.returncode, done.stdout, done.stderr), 2, "read-only for this user", "choose another target")
 
 
-@pytest.mark.parametrize("engine", ["sqlite", "duckdb"])
+@pytest.mark.parametrize("engine", ["sqlite", "duckdb", "parquet"])
 def test_a_target_on_a_read_only_mount_is_refused(sensei, shop, tmp_path, engine):
     with small_disk(tmp_path / "disk", 32) as disk:
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True, capture_output=True)
@@ -294,7 +294,7 @@ def fill(disk: Path) -> Path:
     return ballast
 
 
-@pytest.mark.parametrize("engine", ["sqlite", "duckdb"])
+@pytest.mark.parametrize("engine", ["sqlite", "duckdb", "parquet"])
 def test_a_target_disk_that_fills_up_stops_the_run_and_resume_goes_on(sensei, tmp_path, engine):
     source = make_shop(tmp_path / "shop.db", 60_000)
     with small_disk(tmp_path / "disk", 64) as disk:
@@ -308,7 +308,8 @@ def test_a_target_disk_that_fills_up_stops_the_run_and_resume_goes_on(sensei, tm
         refused(sensei.run("resume", sensei.only_run), 4, "MiB needed", "free some disk space")
         ballast.unlink()
         resumed = sensei.run("resume", sensei.only_run)
-        assert resumed.code == 0, resumed.err
+        # Files have no indexes and checks: that is a loss, which nobody has approved here.
+        assert resumed.code == (5 if engine == "parquet" else 0), resumed.err
 
 
 def test_a_full_state_folder_stops_the_run_and_resume_goes_on(tmp_path):
@@ -406,7 +407,10 @@ def test_recheck_tells_whether_the_source_has_changed(sensei, shop, tmp_path):
         connection.commit()
     changed = sensei.run("recheck", sensei.only_run, "--json")
     assert changed.code == 1
-    assert changed.body == {"changed": True, "tables": [{"table": "item", "rows_then": 20, "rows_now": 20}]}
+    assert changed.body == {
+        "changed": True,
+        "tables": [{"table": "item", "what": "rows", "rows_then": 20, "rows_now": 20}],
+    }
 
 
 def test_recheck_of_a_run_that_is_not_verified_is_refused(sensei, shop, tmp_path):

@@ -193,3 +193,14 @@ def test_a_selection_takes_only_what_it_names(shop, tmp_path, postgres_server: P
     nothing = migrate(shop, file_url("duckdb", tmp_path / "c.duckdb"), "--tables", "nowhere")
     assert (nothing.code, nothing.out) == (2, "")
     assert "has no table to migrate" in nothing.err
+
+
+@pytest.mark.parametrize(("engine", "noted"), [("duckdb", True), ("postgresql", False)])
+def test_workers_that_do_not_count_are_said_to_be_ignored(engine, noted, tmp_path, postgres_database: Database):
+    with duckdb.connect(str(tmp_path / "s.duckdb")) as connection:
+        connection.execute("CREATE TABLE a AS SELECT 1 AS id; CREATE TABLE b AS SELECT 2 AS id")
+    target = postgres_database.url if engine == "postgresql" else file_url("duckdb", tmp_path / "t.duckdb")
+    said = migrate(file_url("duckdb", tmp_path / "s.duckdb"), target, "--workers", "3")
+    assert said.code == 0, said.err
+    ignored = [note for note in said.body["notes"] if note.startswith("--workers 3 was ignored")]
+    assert bool(ignored) == noted

@@ -29,5 +29,5 @@ def test_a_parent_that_was_not_selected_makes_no_orphans_and_the_home_is_private
     result = json.loads(done.stdout)
     assert result["orphans"] == []
     assert (done.returncode, result["verdict"]) == (5, "equivalent_with_declared_loss")
-    for folder in (home, home / "runs", home / "locks", home / "keys"):
+    for folder in (home, home / "runs", home / "keys"):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700, folder

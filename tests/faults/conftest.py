@@ -1,4 +1,4 @@
-"""A small clinic, and targets of all three engines."""
+"""A small clinic, and targets of all engines."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +7,8 @@ from typing import TypeAlias
 import pytest
 
 from appliance.demo.clinic import build_clinic
-from tests.faults.sensei import DuckdbTarget, PostgresqlTarget, SqliteTarget, Target
+from tests.faults.sensei import DuckdbTarget, MariadbTarget, ParquetTarget, PostgresqlTarget, SqliteTarget, Target
+from tests.mariadb_server import MariadbServer
 from tests.servers import PostgresServer
 
 SCALE = 0.04
@@ -23,13 +24,18 @@ def clinic(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def make_target(postgres_server: PostgresServer) -> MakeTarget:
+def make_target(request: pytest.FixtureRequest, postgres_server: PostgresServer) -> MakeTarget:
     """A fresh, empty target of an engine."""
 
     def make(engine: str, folder: Path) -> Target:
         folder.mkdir(parents=True, exist_ok=True)
         if engine == "postgresql":
             return PostgresqlTarget(postgres_server.create_database())
+        if engine == "mariadb":
+            server: MariadbServer = request.getfixturevalue("mariadb_server")
+            return MariadbTarget(server.create_database())
+        if engine == "parquet":
+            return ParquetTarget(folder / "target")
         return SqliteTarget(folder / "target.db") if engine == "sqlite" else DuckdbTarget(folder / "target.duckdb")
 
     return make

@@ -23,6 +23,7 @@ from typing import Any, Protocol
 import duckdb
 import psycopg
 
+from tests.mariadb_server import MariadbDatabase
 from tests.servers import PASSWORD, Database
 
 KILLED = -signal.SIGKILL
@@ -269,6 +270,37 @@ class DuckdbTarget:
 
 
 @dataclass(frozen=True)
+class ParquetTarget:
+    """A folder of Parquet files."""
+
+    folder: Path
+
+    @property
+    def url(self) -> str:
+        """As the command line takes it."""
+        return f"parquet:///{self.folder}"
+
+    def exists(self) -> bool:
+        """Whether there is a folder."""
+        return self.folder.exists()
+
+    def row_counts(self) -> dict[str, int]:
+        """Rows of every table."""
+        with closing(duckdb.connect()) as connection:
+            return {
+                path.name: _count(
+                    connection.execute(f"SELECT count(*) FROM read_parquet('{path}/*.parquet')").fetchone()
+                )
+                for path in sorted(self.folder.iterdir())
+                if path.is_dir() and not path.name.startswith("_sensei")
+            }
+
+    def leftovers(self) -> list[str]:
+        """Work in progress; the record `_sensei.json` belongs to the export."""
+        return [str(path) for path in self.folder.rglob("*") if path.name == "_sensei" or path.suffix == ".partial"]
+
+
+@dataclass(frozen=True)
 class PostgresqlTarget:
     """A database on a server."""
 
@@ -299,6 +331,39 @@ class PostgresqlTarget:
                 "SELECT nspname::text FROM pg_namespace WHERE nspname LIKE '\\_sensei%'"
                 " UNION ALL SELECT relname::text FROM pg_class WHERE relname LIKE '\\_sensei%'",
             )
+
+
+@dataclass(frozen=True)
+class MariadbTarget:
+    """A database on a server."""
+
+    database: MariadbDatabase
+
+    @property
+    def url(self) -> str:
+        """As the command line takes it."""
+        return self.database.url
+
+    def exists(self) -> bool:
+        """A server's database is not ours to remove."""
+        return True
+
+    def row_counts(self) -> dict[str, int]:
+        """Rows of every table."""
+        found = self.database.query(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()"
+            " AND table_type = 'BASE TABLE' AND table_name NOT LIKE '\\_sensei%'"
+        )
+        names = [str(name) for (name,) in found]
+        return {name: int(str(self.database.query(f"SELECT count(*) FROM `{name}`")[0][0])) for name in names}
+
+    def leftovers(self) -> list[str]:
+        """Objects whose name begins with `_sensei`: tables, and databases that no rehearsal holds."""
+        found = self.database.query(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()"
+            " AND table_name LIKE '\\_sensei%'"
+        )
+        return [str(name) for (name,) in found]
 
 
 def _column(connection: psycopg.Connection[tuple[object, ...]], sql: str) -> list[str]:

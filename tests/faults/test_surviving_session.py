@@ -62,7 +62,7 @@ def test_resume_waits_for_a_session_that_outlived_its_client(
         refused = resuming.finish()
         assert refused.code == 4, refused.err
         assert "was committed meanwhile" in refused.err
-        assert "`sensei resume` once more" in refused.err
+        assert f"`sensei resume {sensei.only_run}` once more" in refused.err
         resuming = sensei.start("resume", sensei.only_run, "--json")
     else:
         line.drop()

@@ -18,6 +18,7 @@ from kora.comparison.fingerprint_body import CATALOG_LIMIT_BYTES, unpack_catalog
 from kora.errors import LimitExceeded, MalformedInput, NotAuthentic, SenseiError
 from kora.evidence.carried import FingerprintRequest, write_fingerprint
 from kora.evidence.carried_verdict import CompareOptions, compare_files
+from kora.evidence.certificate import cosign_file
 from kora.evidence.kfp import peek_fingerprint_file, read_fingerprint_file, write_fingerprint_file
 from kora.evidence.signing import KeyStore
 from kora.settings import Settings
@@ -200,3 +201,13 @@ def test_a_root_of_a_fingerprint_is_the_root_of_a_verification(make, settings):
     digest = _core.digest_rows(stream, table.profile, "target", _core.DigestKey.random(), root_key=key)
     assert digest.root is not None
     assert table.root == digest.root.hex()
+
+
+def test_a_second_signature_leaves_the_sections_where_they_are(make, settings, tmp_path):
+    path = make("a", 3)
+    before = peek_fingerprint_file(path).section(peek_fingerprint_file(path).fingerprint.sections[-1])
+    second = KeyStore(tmp_path / "other").signing_key()
+    cosign_file(path, [second])
+    first = KeyStore(settings.home_directory).signing_key()
+    opened = read_fingerprint_file(path, [first.public, second.public])
+    assert opened.section(opened.fingerprint.sections[-1]) == before

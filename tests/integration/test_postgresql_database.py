@@ -28,7 +28,8 @@ def test_types_are_domains_of_values(server: Server) -> None:
         "CREATE TYPE mood AS ENUM ('sad', 'ok')",
         "CREATE DOMAIN cents AS numeric(12, 2) NOT NULL CHECK (VALUE >= 0)",
         'CREATE TABLE t (a int2, b numeric, c numeric(10, 3), d char(4) COLLATE "C", e varchar(9), f timestamp(3),'
-        " g timestamptz, h bit(5), i mood, j cents, k int[], l interval, m float4, n jsonb, o xml, p point)",
+        " g timestamptz, h bit(5), i mood, j cents, k int[], l interval, m float4, n jsonb, o xml, p point,"
+        " q tsvector[], r numrange, s cents[])",
     )
     database = opened(server)
     catalog = database.catalog()
@@ -43,10 +44,14 @@ def test_types_are_domains_of_values(server: Server) -> None:
     assert (types["i"].kind, types["i"].wire, types["i"].labels) == ("enum", "enum", ("sad", "ok"))
     assert (types["j"].domain, types["j"].precision, types["j"].wire) == ("public.cents", 12, "numeric")
     assert not catalog.tables[0].column("j").nullable
-    assert [types[name].kind for name in "kop"] == ["unsupported"] * 3
+    assert [(types[name].kind, types[name].wire) for name in "kopqrs"] == [
+        ("array", "array<int4>"), ("text", "xml"), ("struct", "point"), ("unsupported", "_tsvector"),
+        ("range", "range<numeric>"), ("array", "array<numeric>"),
+    ]  # fmt: skip
+    assert (types["s"].elements[0].domain, types["s"].elements[0].scale) == ("public.cents", 2)
     assert catalog.domains[0].checks[0].expression == "(VALUE >= (0)::numeric)"
-    with pytest.raises(UnsupportedType, match=r"public\.t\.k: integer\[\]"):
-        database.rows(catalog.tables[0], ["k"])
+    with pytest.raises(UnsupportedType, match=r"public\.t\.q: tsvector\[\]"):
+        database.rows(catalog.tables[0], ["q"])
     database.close()
 
 
@@ -94,8 +99,10 @@ def test_what_the_catalog_does_not_carry_is_named(server: Server) -> None:
     named = {entry.what for entry in database.catalog().not_modelled}
     assert named >= {
         "materialized view", "inheritance", "row security", "row security policy", "grant", "large object",
-        "exclusion constraint", "rule",
+        "rule",
     }  # fmt: skip
+    excluded = database.catalog().table(Name("public", "x")).exclusions[0]
+    assert (excluded.columns, excluded.definition) == (("r",), "EXCLUDE USING gist (r WITH &&)")
     database.close()
 
 

@@ -6,7 +6,7 @@ use kora_core::readers::arrow::{ArrowRows, FFI_ArrowArrayStream};
 use kora_core::rows::{RowReader, RowSink};
 use kora_core::writers::arrow::ArrowRowsBatch;
 use pyo3::prelude::*;
-use pyo3::types::{PyCapsule, PyCapsuleMethods};
+use pyo3::types::{PyCapsule, PyCapsuleMethods, PyIterator};
 use std::ffi::CStr;
 
 const CAPSULE: &CStr = c"arrow_array_stream";
@@ -35,16 +35,84 @@ impl Drop for Attached {
     }
 }
 
+/// Several streams one after the other, each asked for when the one before it has ended.
+struct Windows {
+    streams: Option<Py<PyIterator>>,
+    types: Vec<String>,
+    current: Attached,
+}
+
+impl Windows {
+    /// Opens the next stream; `false` after the last.
+    fn open_next(&mut self) -> Result<bool> {
+        self.current = Attached(None);
+        let Some(streams) = &self.streams else { return Ok(false) };
+        let opened = Python::attach(|python| match streams.bind(python).clone().next() {
+            Some(stream) => opened(&stream?, &self.types).map(Some),
+            None => Ok(None),
+        });
+        let failed = |error: PyErr| Error::Engine {
+            engine: "duckdb",
+            code: String::new(),
+            message: error.to_string(),
+        };
+        self.current = Attached(opened.map_err(failed)?);
+        Ok(self.current.0.is_some())
+    }
+}
+
+impl RowReader for Windows {
+    fn column_count(&self) -> usize {
+        self.types.len()
+    }
+
+    fn pump(&mut self, sink: &mut dyn RowSink) -> Result<bool> {
+        loop {
+            if self.current.0.is_none() && !self.open_next()? {
+                return Ok(false);
+            }
+            if self.current.pump(sink)? {
+                return Ok(true);
+            }
+            self.current = Attached(None);
+        }
+    }
+}
+
+impl Drop for Windows {
+    fn drop(&mut self) {
+        let streams = self.streams.take();
+        match Python::try_attach(|_| ()) {
+            Some(()) => Python::attach(|_| drop(streams)),
+            None => std::mem::forget(streams),
+        }
+    }
+}
+
+#[pyfunction]
+fn arrow_windows(streams: &Bound<'_, PyAny>, types: Vec<String>) -> PyResult<RowStream> {
+    ArrowRows::check_types(&types).into_python()?;
+    Ok(RowStream::new(Box::new(Windows {
+        streams: Some(streams.try_iter()?.unbind()),
+        types,
+        current: Attached(None),
+    })))
+}
+
 #[pyfunction]
 fn arrow_rows(stream: &Bound<'_, PyAny>, types: Vec<String>) -> PyResult<RowStream> {
+    Ok(RowStream::new(Box::new(Attached(Some(opened(stream, &types)?)))))
+}
+
+/// Takes the Arrow stream out of what offers one.
+fn opened(stream: &Bound<'_, PyAny>, types: &[String]) -> PyResult<ArrowRows> {
     let capsule = stream.call_method0("__arrow_c_stream__")?;
     let capsule = capsule
         .cast::<PyCapsule>()
         .map_err(|_| to_python(Error::Usage("__arrow_c_stream__ did not give a PyCapsule".to_owned())))?;
     let pointer = capsule.pointer_checked(Some(CAPSULE))?.cast::<FFI_ArrowArrayStream>();
     // SAFETY: a capsule of this name holds an initialised C stream, which it lets the consumer move out.
-    let rows = unsafe { ArrowRows::from_pointer(pointer.as_ptr(), &types) }.into_python()?;
-    Ok(RowStream::new(Box::new(Attached(Some(rows)))))
+    unsafe { ArrowRows::from_pointer(pointer.as_ptr(), types) }.into_python()
 }
 
 /// Rows for DuckDB. Each call of `__arrow_c_stream__` gives a fresh stream over the same memory.
@@ -77,5 +145,6 @@ impl ArrowStream {
 /// Adds this room's names to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(arrow_rows, module)?)?;
+    module.add_function(wrap_pyfunction!(arrow_windows, module)?)?;
     module.add_class::<ArrowStream>()
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use kora_core::cell::Cell;
 use kora_core::digest::{RawDigester, RootOptions, TablePass};
 use kora_core::error::{Error, Result};
+use kora_core::large;
 use kora_core::program::{Profile, RowProgram, Side};
 use kora_core::rows::{Flow, RowReader};
 use kora_core::second_pass::{KeyTag, RowCollector, SpillPass};
@@ -112,7 +113,7 @@ fn scan(
 }
 
 /// Like [`scan`], with each row's canonical bytes and its key's; gives the tallies as JSON.
-pub fn scan_canonical(
+pub(crate) fn scan_canonical(
     reader: Box<dyn RowReader>,
     mut program: RowProgram,
     watch: &mut Watch,
@@ -122,10 +123,41 @@ pub fn scan_canonical(
     scan(reader, watch, |cells| {
         row.clear();
         key.clear();
+        let _alone = large::is_large(cells).then(large::alone);
         program.encode(cells, &mut row, &mut key)?;
         each(&row, &key)?;
+        let bytes = row.len();
+        large::release(&mut row);
+        Ok((bytes, Flow::Continue))
+    })?;
+    tallies_json(&program)
+}
+
+/// [`scan_canonical`] for a digest, which takes the long payloads of large rows where they lie.
+fn scan_digest(
+    reader: Box<dyn RowReader>,
+    mut program: RowProgram,
+    watch: &mut Watch,
+    pass: &mut TablePass,
+) -> Result<String> {
+    let (mut row, mut key) = (Vec::new(), Vec::new());
+    scan(reader, watch, |cells| {
+        row.clear();
+        key.clear();
+        if large::is_large(cells) {
+            let _alone = large::alone();
+            let gathered = program.gather(cells, &mut key)?;
+            pass.gathered_row(&gathered, &key)?;
+            return Ok((gathered.byte_count(), Flow::Continue));
+        }
+        program.encode(cells, &mut row, &mut key)?;
+        pass.row(&row, &key)?;
         Ok((row.len(), Flow::Continue))
     })?;
+    tallies_json(&program)
+}
+
+fn tallies_json(program: &RowProgram) -> Result<String> {
     serde_json::to_string(&program.tallies())
         .map_err(|problem| Error::Usage(format!("tallies that cannot be written as JSON: {problem}")))
 }
@@ -138,8 +170,7 @@ fn side(name: &str) -> Result<Side> {
     }
 }
 
-/// A profile and a side from their texts.
-pub fn parse(profile: &str, name: &str) -> PyResult<(Profile, Side)> {
+pub(crate) fn parse(profile: &str, name: &str) -> PyResult<(Profile, Side)> {
     Ok((Profile::from_json(profile).into_python()?, side(name).into_python()?))
 }
 
@@ -197,7 +228,7 @@ fn digest_rows(
     let mut watch = Watch::new(progress);
     let reader = stream.take()?;
     py.detach(|| {
-        let tallies = scan_canonical(reader, program, &mut watch, |row, key| pass.row(row, key))?;
+        let tallies = scan_digest(reader, program, &mut watch, &mut pass)?;
         Ok(TableDigest {
             inner: pass.finish()?,
             tallies,

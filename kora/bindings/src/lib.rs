@@ -5,7 +5,9 @@ pub mod csv;
 pub mod digests;
 pub mod errors;
 pub mod loader;
+pub mod mysql;
 pub mod postgres;
+pub mod proofs;
 pub mod rows;
 pub mod seals;
 pub mod sqlite;
@@ -25,6 +27,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     rows::register(module)?;
     sqlite::register(module)?;
     postgres::register(module)?;
+    mysql::register(module)?;
     csv::register(module)?;
     arrow::register(module)?;
     digests::register(module)?;
@@ -32,5 +35,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     survey::register(module)?;
     tally::register(module)?;
     loader::register(module)?;
+    proofs::register(module)?;
     seals::register(module)
 }

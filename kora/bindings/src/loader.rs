@@ -94,6 +94,11 @@ impl Batch {
     }
 
     #[getter]
+    fn byte_count(&self) -> usize {
+        self.inner.byte_count
+    }
+
+    #[getter]
     fn rejected(&self) -> Vec<(u64, &str, &str, &str)> {
         let rejected = self.inner.rejected.iter();
         rejected
@@ -119,22 +124,44 @@ impl Batch {
         stop: Option<usize>,
         without: Vec<usize>,
     ) -> PyResult<Bound<'py, PyMemoryView>> {
-        let pieces = self.inner.postgres_copy(start, stop, &without).into_python()?;
-        let length = pieces.iter().map(|piece| piece.len()).sum();
-        let bytes = PyBytes::new_with(py, length, |space| {
-            let mut at = 0;
-            for piece in pieces {
-                space[at..at + piece.len()].copy_from_slice(piece);
-                at += piece.len();
-            }
-            Ok(())
-        })?;
-        PyMemoryView::from(&bytes)
+        joined(py, &self.inner.postgres_copy(start, stop, &without).into_python()?)
     }
 
     #[pyo3(signature = (start = 0, stop = None, *, without = Vec::new()))]
     fn arrow(&self, start: usize, stop: Option<usize>, without: Vec<usize>) -> PyResult<ArrowStream> {
         Ok(ArrowStream::new(self.inner.arrow(start, stop, &without).into_python()?))
+    }
+
+    #[pyo3(signature = (start = 0, stop = None, *, without = Vec::new()))]
+    fn mysql_load_data<'py>(
+        &self,
+        py: Python<'py>,
+        start: usize,
+        stop: Option<usize>,
+        without: Vec<usize>,
+    ) -> PyResult<Bound<'py, PyMemoryView>> {
+        joined(py, &self.inner.mysql_load_data(start, stop, &without).into_python()?)
+    }
+
+    #[pyo3(signature = (start = 0, stop = None, *, without = Vec::new(), converted = Vec::new()))]
+    fn mysql_tuples<'py>(
+        &self,
+        py: Python<'py>,
+        start: usize,
+        stop: Option<usize>,
+        without: Vec<usize>,
+        converted: Vec<usize>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let tuples = self
+            .inner
+            .mysql_tuples(start, stop, &without, &converted)
+            .into_python()?;
+        Ok(PyBytes::new(py, &tuples))
+    }
+
+    #[getter]
+    fn longest_line(&self) -> usize {
+        self.inner.longest_line()
     }
 
     fn insert_sqlite(
@@ -146,6 +173,20 @@ impl Batch {
         py.detach(|| self.inner.insert_sqlite(&connection.inner, insert_sql))
             .into_python()
     }
+}
+
+/// The pieces as one object of Python's, copied once.
+fn joined<'py>(py: Python<'py>, pieces: &[&[u8]]) -> PyResult<Bound<'py, PyMemoryView>> {
+    let length = pieces.iter().map(|piece| piece.len()).sum();
+    let bytes = PyBytes::new_with(py, length, |space| {
+        let mut at = 0;
+        for piece in pieces {
+            space[at..at + piece.len()].copy_from_slice(piece);
+            at += piece.len();
+        }
+        Ok(())
+    })?;
+    PyMemoryView::from(&bytes)
 }
 
 /// Adds this room's names to the module.

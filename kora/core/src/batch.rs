@@ -11,11 +11,13 @@ use blake3::IncrementCounter;
 
 use crate::error::Result;
 use crate::keys::SecretKey;
+use crate::large::Gathered;
 use crate::set_hash::Digest;
 
 /// Inputs that are hashed together: a multiple of every processor's lanes.
 pub const BATCH_ROWS: usize = 64;
-const BLOCK_BYTES: usize = 64;
+/// Bytes of a BLAKE3 block, to which every input is padded.
+pub(crate) const BLOCK_BYTES: usize = 64;
 /// Blocks in the longest input that still is one chunk.
 const CLASSES: usize = 16;
 
@@ -81,6 +83,11 @@ impl<P: Copy> BatchHasher<P> {
         Ok(())
     }
 
+    /// Takes one input that lies in pieces; its digest goes to the sink at once.
+    pub fn push_gathered(&mut self, input: &Gathered<'_>, payload: P, sink: &mut impl DigestSink<P>) -> Result<()> {
+        sink.take(&[input.digest(&self.key)], &[payload])
+    }
+
     /// Hands out all that still waits.
     pub fn flush(&mut self, sink: &mut impl DigestSink<P>) -> Result<()> {
         for (index, class) in self.classes.iter_mut().enumerate() {
@@ -94,10 +101,15 @@ impl<P: Copy> BatchHasher<P> {
 
 /// Keyed BLAKE3 of an input, zero-padded to whole blocks, one at a time: what the batches compute, of any length.
 pub fn padded_digest(key: &Digest, input: &[u8]) -> Digest {
-    let padding = input.len().next_multiple_of(BLOCK_BYTES) - input.len();
+    let padding = padding_bytes(input.len());
     let mut hasher = blake3::Hasher::new_keyed(key);
     hasher.update(input).update(&[0; BLOCK_BYTES][..padding]);
     *hasher.finalize().as_bytes()
+}
+
+/// Zeros that an input of this length ends in.
+pub(crate) fn padding_bytes(length: usize) -> usize {
+    length.next_multiple_of(BLOCK_BYTES) - length
 }
 
 fn hash_class<P>(

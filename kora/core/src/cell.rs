@@ -161,6 +161,17 @@ pub enum Cell<'a> {
         /// The day's digits.
         day: u8,
     },
+    /// A day that no calendar has, with a time of it: 2020-02-31 10:00:00.
+    ImpossibleTimestamp {
+        /// The year's digits.
+        year: i32,
+        /// The month's digits.
+        month: u8,
+        /// The day's digits.
+        day: u8,
+        /// Microseconds since that midnight.
+        micros: i64,
+    },
     /// Months, days and microseconds, which do not convert into each other.
     Interval {
         /// Months.
@@ -222,6 +233,7 @@ impl Cell<'_> {
             Self::Instant(_) => "instant",
             Self::TemporalInfinity { .. } => "temporal infinity",
             Self::ImpossibleDate { .. } => "impossible date",
+            Self::ImpossibleTimestamp { .. } => "impossible timestamp",
             Self::Interval { .. } => "interval",
             Self::Json(_) => "json",
             Self::Enum(_) => "enum",

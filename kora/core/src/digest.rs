@@ -10,6 +10,7 @@ use crate::canon::{close_row, encode_cell, open_row};
 use crate::cell::Cell;
 use crate::error::{Error, Result};
 use crate::keys::{profile_digest, DigestKey, Purpose, SecretKey};
+use crate::large::{self, Gathered};
 use crate::program::Profile;
 use crate::set_hash::{subtract, Digest, SetSum};
 use crate::sketch::{Sketch, SketchKey};
@@ -78,6 +79,27 @@ impl TablePass {
                         root,
                     },
                 )
+            }
+        }
+    }
+
+    /// One large row, its long payloads where they lie.
+    pub fn gathered_row(&mut self, row: &Gathered<'_>, key: &[u8]) -> Result<()> {
+        self.row_count += 1;
+        self.byte_count += row.byte_count() as u64;
+        let key = if self.keyed {
+            self.sketch_key(key)
+        } else {
+            SketchKey::default()
+        };
+        match &mut self.root {
+            None => self.hasher.push_gathered(row, key, &mut self.sums),
+            Some(root) => {
+                if let Some(hasher) = &mut root.hasher {
+                    hasher.push_gathered(row, (), &mut root.rows)?;
+                }
+                let sums = &mut self.sums;
+                self.hasher.push_gathered(row, key, &mut LiveAndRoot { sums, root })
             }
         }
     }
@@ -295,6 +317,7 @@ pub struct RawDigester {
     sum: SetSum,
     row_count: u64,
     encoded: Vec<u8>,
+    last_row_bytes: usize,
 }
 
 impl RawDigester {
@@ -305,24 +328,43 @@ impl RawDigester {
             sum: SetSum::default(),
             row_count: 0,
             encoded: Vec::new(),
+            last_row_bytes: 0,
         }
     }
 
     /// One row, each cell encoded as it was read.
     pub fn row(&mut self, cells: &[Cell<'_>]) -> Result<()> {
+        if large::is_large(cells) {
+            return self.large_row(cells);
+        }
         let mut encoded = std::mem::take(&mut self.encoded);
         encoded.clear();
         let start = open_row(&mut encoded);
         cells.iter().try_for_each(|cell| encode_cell(cell, &mut encoded))?;
         close_row(start, &mut encoded)?;
         self.encoded(&encoded)?;
+        self.last_row_bytes = encoded.len();
         self.encoded = encoded;
         Ok(())
     }
 
+    fn large_row(&mut self, cells: &[Cell<'_>]) -> Result<()> {
+        let mut row = Gathered::open();
+        cells.iter().try_for_each(|cell| row.push(cell))?;
+        row.close()?;
+        self.row_count += 1;
+        self.last_row_bytes = row.byte_count();
+        let sum = &mut self.sum;
+        self.hasher
+            .push_gathered(&row, (), &mut |digests: &[Digest], _: &[()]| {
+                digests.iter().for_each(|digest| sum.add(digest));
+                Ok(())
+            })
+    }
+
     /// Canonical bytes of the last row.
     pub fn last_row_bytes(&self) -> usize {
-        self.encoded.len()
+        self.last_row_bytes
     }
 
     /// One row's canonical bytes, its length in front.

@@ -29,6 +29,10 @@ pub enum Purpose {
     SetRoot,
     /// Checksums and places in the symbols of a carried sketch.
     Sketch,
+    /// K_key: digests of keys in a row tree. An auditor is given it to check that a row is absent.
+    ProofKey,
+    /// K_leaf: what the key of each row's commitment derives from.
+    ProofLeaf,
     /// The public name of a key; and with a profile, of a comparison.
     Name,
 }
@@ -42,6 +46,8 @@ impl Purpose {
             Self::SetElement => b"kora-1 set element",
             Self::SetRoot => b"kora-1 set root",
             Self::Sketch => b"kora-1 carried sketch",
+            Self::ProofKey => b"kora-1 proof key",
+            Self::ProofLeaf => b"kora-1 proof leaf",
             Self::Name => b"kora-1 name",
         }
     }
@@ -109,6 +115,8 @@ mod tests {
             Purpose::SetElement,
             Purpose::SetRoot,
             Purpose::Sketch,
+            Purpose::ProofKey,
+            Purpose::ProofLeaf,
             Purpose::Name,
         ];
         let mut derived: Vec<Digest> = purposes

@@ -488,3 +488,32 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn fractional_epochs_read_and_print_only_what_inverts() {
+    let epoch = representation("epoch", Some("s,fraction"));
+    let mut scratch = Scratch::default();
+    for (stored, micros) in [
+        (Cell::Float(1_700_000_000.123_456), 1_700_000_000_123_456),
+        (Cell::Float(1_700_000_000.5), 1_700_000_000_500_000),
+        (Cell::Float(-0.25), -250_000),
+        (Cell::Int(1_700_000_000), 1_700_000_000_000_000),
+    ] {
+        let instant = Cell::Instant(Ticks::from_micros(micros));
+        assert_eq!(epoch.read(&stored, &mut scratch), Some(instant));
+        assert_eq!(epoch.print(&instant, &mut scratch), Some(stored));
+    }
+    // Whole, finer than a microsecond, no number, −0.0, beyond every clock.
+    for value in [1_700_000_000.0, 0.123_456_7, f64::NAN, f64::INFINITY, -0.0, 1e300] {
+        assert_eq!(epoch.read(&Cell::Float(value), &mut scratch), None, "{value}");
+    }
+    // A double of that size has no room for this microsecond; nanoseconds have none at all.
+    let beyond = Ticks::from_micros(9_007_199_254_740_993_001);
+    let finer = Ticks {
+        micros: 500_000,
+        nanos: 7,
+    };
+    for ticks in [beyond, finer] {
+        assert_eq!(epoch.print(&Cell::Instant(ticks), &mut scratch), None);
+    }
+}

@@ -1,5 +1,5 @@
 """DuckDB files, read through the `duckdb` package alone."""
 
-from kora.databases.duckdb.read import DuckDbDatabase, open_duckdb
+from kora.databases.duckdb.read import DuckDbDatabase, connect_in_memory, open_duckdb
 
-__all__ = ["DuckDbDatabase", "open_duckdb"]
+__all__ = ["DuckDbDatabase", "connect_in_memory", "open_duckdb"]

@@ -7,6 +7,7 @@ and what does not fit into memory spills to the system's temporary folder, never
 
 import functools
 import tempfile
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,11 +15,13 @@ import duckdb
 
 from kora import _core
 from kora._core import RowStream
-from kora.catalog import Catalog, Name, Table
+from kora.catalog import Catalog, Column, Name, Table
 from kora.databases.address import Address
 from kora.databases.base import Dialect, KeyRange, KeyTuple, KeyValue, Selection, require_readable
 from kora.databases.duckdb.catalog import read_catalog
 from kora.databases.duckdb.errors import translated
+from kora.databases.duckdb.large import Source, Span, literal, memory_bytes, read_spans
+from kora.databases.duckdb.types import carried_type
 from kora.databases.files import existing_file, file_identity
 from kora.databases.keys import check_keys, row_of, spelled_out_range
 from kora.databases.secrets import Secret
@@ -27,7 +30,7 @@ from kora.errors import EngineError, SenseiError
 DIALECT = Dialect(
     engine="duckdb", sqlglot="duckdb", identifier_length=None, folds_case="insensitive", default_schema="main"
 )
-_MEMORY_LIMIT = "256MiB"
+_MEMORY_LIMIT_BYTES = 256 << 20
 _SETTINGS = {"TimeZone": "UTC", "arrow_lossless_conversion": "true"}
 _SCALAR_TYPES = frozenset(
     {"BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
@@ -46,7 +49,16 @@ def open_duckdb(address: Address, secret: Secret) -> "DuckDbDatabase":
     del secret
     path = existing_file(address)
     with translated(str(path)):
-        return DuckDbDatabase(path, _connect(path, _spill_directory().name))
+        return DuckDbDatabase(path, _connect(str(path), read_only=True))
+
+
+def connect_in_memory() -> duckdb.DuckDBPyConnection:
+    """An empty database in memory under the settings of the files here: for data that DuckDB reads where they lie."""
+    return _connect(":memory:", read_only=False)
+
+
+_OPENING = threading.Lock()
+"""Two sides are opened at once: without it each would make a folder of its own, and the settings would differ."""
 
 
 @functools.cache
@@ -55,15 +67,17 @@ def _spill_directory() -> "tempfile.TemporaryDirectory[str]":
     return tempfile.TemporaryDirectory(prefix="kora-duckdb-", ignore_cleanup_errors=True)
 
 
-def _connect(path: Path, spill_directory: str) -> duckdb.DuckDBPyConnection:
+def _connect(place: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    with _OPENING:
+        spill_directory = _spill_directory().name
     connection = duckdb.connect(
-        str(path),
-        read_only=True,
+        place,
+        read_only=read_only,
         config={
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
             "temp_directory": spill_directory,
-            "memory_limit": _MEMORY_LIMIT,
+            "memory_limit": f"{_MEMORY_LIMIT_BYTES >> 20}MiB",
         },
     )
     for name, value in _SETTINGS.items():
@@ -80,6 +94,8 @@ class DuckDbDatabase:
         self._path = path
         self._connection = connection
         self._closed = False
+        self._memory_limit_bytes = _MEMORY_LIMIT_BYTES
+        self._known_spans: dict[tuple[Name, tuple[str, ...] | None], tuple[Span, ...]] = {}
 
     def catalog(self, selection: Selection = Selection()) -> Catalog:  # noqa: B008  frozen
         """What the file holds."""
@@ -88,12 +104,11 @@ class DuckDbDatabase:
 
     def rows(self, table: Table, columns: Sequence[str], key_range: KeyRange | None = None) -> RowStream:
         """Rows of a table, in key order within a key range."""
-        sql = self._select(table, columns)
         if key_range is None:
-            return self._stream(table, columns, sql)
+            return self._stream(table, columns)
         key = [self.dialect.quote(name) for name in key_range.columns]
         where = spelled_out_range(key_range, key, lambda values: self._values(table, key_range.columns, values))
-        return self._stream(table, columns, f"{sql}{where} ORDER BY {', '.join(key)}")
+        return self._stream(table, columns, where, f" ORDER BY {', '.join(key)}")
 
     def rows_by_key(
         self, table: Table, columns: Sequence[str], key: Sequence[str], keys: Sequence[KeyTuple]
@@ -102,7 +117,7 @@ class DuckDbDatabase:
         check_keys(key, keys)
         values = ", ".join("(" + ", ".join(self._values(table, key, row)) + ")" for row in keys)
         names = row_of([self.dialect.quote(name) for name in key])
-        return self._stream(table, columns, f"{self._select(table, columns)} WHERE {names} IN (VALUES {values})")
+        return self._stream(table, columns, f" WHERE {names} IN (VALUES {values})")
 
     def key_boundaries(self, table: Table, key: Sequence[str], rows_per_chunk: int) -> list[KeyTuple]:
         """Every `rows_per_chunk`-th key, by one sort that spills."""
@@ -156,23 +171,63 @@ class DuckDbDatabase:
     def _unreadable(self, name: Name) -> str | None:
         """Why the first row cannot be read. Damage further in shows when the table is read."""
         try:
-            self.scalar_query(f"SELECT count(COLUMNS(*)) FROM (FROM {self.dialect.qualify(name)} LIMIT 1)")
+            first = self._spans(name, None)[:1]
+            # A large row is not worth its memory here: its keys and numbers are read, its strings when it is its turn.
+            looked_at = "rowid" if first and first[0].large else "*"
+            table = self.dialect.qualify(name)
+            self.scalar_query(f"SELECT count(COLUMNS(*)) FROM (SELECT {looked_at} FROM {table} LIMIT 1)")
         except SenseiError as problem:
             return problem.message
         return None
 
-    def _stream(self, table: Table, columns: Sequence[str], sql: str) -> RowStream:
+    def _stream(self, table: Table, columns: Sequence[str], where: str = "", order: str = "") -> RowStream:
+        """Rows as DuckDB hands them out, or, where these would take too much memory at once, in windows."""
+        select = self._select(table, columns)
         types = [table.column(name).type.wire for name in columns]
         with translated(f"{self._path}: {table.name}"):
-            relation = self._connection.cursor().sql(sql)
-            if relation is None:
-                raise EngineError(f"duckdb: {table.name}: the query gave no rows to read")
-            return _core.arrow_rows(relation, types)
+            spans = self._spans(table.name, columns)
+            if all(span.plain for span in spans):
+                return _core.arrow_rows(self._relation(table, f"{select}{where}{order}"), types)
+            self._allow(memory_bytes(spans, _MEMORY_LIMIT_BYTES))
+            lengths = " + ".join(_length(self.dialect.quote(name), table.column(name)) for name in columns)
+            source = Source(
+                self._query, select, self.dialect.qualify(table.name), lengths, where, order, self._index_keys(table)
+            )
+            return _core.arrow_windows((self._relation(table, sql) for sql in source.windows(spans)), types)
+
+    def _relation(self, table: Table, sql: str) -> duckdb.DuckDBPyRelation:
+        relation = self._connection.cursor().sql(sql)
+        if relation is None:
+            raise EngineError(f"duckdb: {table.name}: the query gave no rows to read")
+        return relation
+
+    def _spans(self, name: Name, columns: Sequence[str] | None) -> tuple[Span, ...]:
+        """A table's row groups; the file does not change while it is open."""
+        key = (name, None if columns is None else tuple(columns))
+        if key not in self._known_spans:
+            with translated(f"{self._path}: {name}"):
+                self._known_spans[key] = read_spans(self._query, literal(self.dialect.qualify(name)), columns)
+        return self._known_spans[key]
+
+    def _allow(self, memory_bytes: int) -> None:
+        if memory_bytes > self._memory_limit_bytes:
+            self._memory_limit_bytes = memory_bytes
+            self._query(f"SET GLOBAL memory_limit = '{memory_bytes >> 20}MiB'")
+
+    def _index_keys(self, table: Table) -> tuple[tuple[str, str], ...]:
+        """The primary key, where DuckDB looks a value up in its index: it does so for one column."""
+        key = table.primary_key.columns if table.primary_key else ()
+        return ((self.dialect.quote(key[0]), table.column(key[0]).type.wire),) if len(key) == 1 else ()
 
     def _expression(self, table: Table, name: str) -> str:
-        """A column, or the text of an interval: DuckDB's Arrow export wraps microseconds beyond 292 years."""
-        quoted = self.dialect.quote(name)
-        return f"CAST({quoted} AS VARCHAR)" if table.column(name).type.wire == "INTERVAL" else quoted
+        """A column as it is carried; a union beside its tag, since Arrow's unions have no NULL."""
+        quoted, column = self.dialect.quote(name), table.column(name).type
+        structured = column.elements or column.wire in ("INTERVAL", "BIGNUM")
+        carried = f"CAST({quoted} AS {carried_type(column)})" if structured else quoted
+        if column.kind != "union":
+            return carried
+        tagged = f"struct_pack(tag := CAST(union_tag({quoted}) AS VARCHAR), value := {carried})"
+        return f"CASE WHEN {quoted} IS NOT NULL THEN {tagged} END"
 
     def _select(self, table: Table, columns: Sequence[str]) -> str:
         require_readable(table, columns)
@@ -182,12 +237,17 @@ class DuckDbDatabase:
     def _values(self, table: Table, key: Sequence[str], values: KeyTuple) -> list[str]:
         """A key's values as SQL: texts cast to the columns' types."""
         return [
-            f"CAST({_literal(str(value))} AS {table.column(name).type.wire})"
+            f"CAST({literal(str(value))} AS {table.column(name).type.wire})"
             for name, value in zip(key, values, strict=True)
         ]
 
 
-def _literal(text: str) -> str:
-    """A string literal; NUL has no place in DuckDB's SQL text."""
-    parts = ["'" + part.replace("'", "''") + "'" for part in text.split("\0")]
-    return parts[0] if len(parts) == 1 else "(" + " || chr(0) || ".join(parts) + ")"
+def _length(quoted: str, column: Column) -> str:
+    """An expression for a value's bytes as far as they are a string; the rest counts as nothing."""
+    match column.type.kind:
+        case "text" | "json":
+            return f"coalesce(strlen({quoted}), 0)"
+        case "bytes" | "bit":
+            return f"coalesce(octet_length({quoted}), 0)"
+        case _:
+            return f"coalesce(strlen(CAST({quoted} AS VARCHAR)), 0)"

@@ -136,8 +136,6 @@ _CENSUS: dict[str, str] = {
         FROM pg_policy p {_RELATION_OF.format("p.polrelid")} {NO_SYSTEM}""",
     "inheritance": f"""SELECT {_NAMED}, 'of ' || h.inhparent::regclass FROM pg_inherits h
         {_RELATION_OF.format("h.inhrelid")} NOT c.relispartition AND c.relkind = 'r' AND {NO_SYSTEM}""",
-    "exclusion constraint": f"""SELECT {_NAMED} || '.' || o.conname, pg_get_constraintdef(o.oid) FROM pg_constraint o
-        {_RELATION_OF.format("o.conrelid")} o.contype = 'x' AND {NO_SYSTEM}""",
     "check not validated": f"""SELECT {_NAMED} || '.' || o.conname, pg_get_constraintdef(o.oid) FROM pg_constraint o
         {_RELATION_OF.format("o.conrelid")} o.contype = 'c' AND NOT o.convalidated AND {NO_SYSTEM}""",
     "invalid index": f"""SELECT {_NAMED}, pg_get_indexdef(i.indexrelid) FROM pg_index i

@@ -12,6 +12,7 @@ from kora.catalog import (
     Action,
     Check,
     Column,
+    Exclusion,
     ForeignKey,
     Generated,
     Identity,
@@ -46,9 +47,9 @@ def read_types(query: Query) -> TypeTable:
         " array_agg(e.enumlabel::text ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid),"
         " CASE WHEN t.typcategory = 'A' AND t.typlen = -1 THEN t.typelem END,"
         f" (SELECT r.rngsubtype FROM pg_range r WHERE r.rngtypid = t.oid), {of_many},"
-        " CASE WHEN t.typtype = 'c' THEN (SELECT array_agg(ARRAY[a.attname::text, a.atttypid::text, a.atttypmod::text,"
-        " format_type(a.atttypid, a.atttypmod)] ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = t.typrelid"
-        " AND a.attnum > 0 AND NOT a.attisdropped) END"
+        " CASE WHEN t.typtype = 'c' THEN (SELECT json_agg(json_build_array(a.attname, a.atttypid::int8, a.atttypmod,"
+        " format_type(a.atttypid, a.atttypmod)) ORDER BY a.attnum)::text FROM pg_attribute a WHERE"
+        " a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped) END"
         " FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace"
     )
     return TypeTable(rows, money_digits=query("SELECT scale('0'::money::numeric)")[0][0])
@@ -61,6 +62,7 @@ def read_tables(query: Query, types: TypeTable, selection: Selection, server_ver
     indexes = _indexes(query)
     foreign_keys = _foreign_keys(query)
     checks = _checks(query)
+    exclusions = _exclusions(query)
     partitions = _partitions(query)
     rows = query(
         f"""SELECT c.oid, n.nspname, c.relname, obj_description(c.oid, 'pg_class'), c.reltuples::bigint,
@@ -82,6 +84,7 @@ def read_tables(query: Query, types: TypeTable, selection: Selection, server_ver
                 indexes=tuple(indexes[oid]),
                 foreign_keys=tuple(foreign_keys[oid]),
                 checks=tuple(checks[oid]),
+                exclusions=tuple(exclusions[oid]),
                 comment=comment,
                 partitioning=partitions.get(oid),
                 row_estimate=estimate if estimate >= 0 else None,
@@ -212,6 +215,17 @@ def _checks(query: Query) -> dict[int, list[Check]]:
     found: dict[int, list[Check]] = defaultdict(list)
     for table, name, expression in rows:
         found[table].append(Check(name, expression))
+    return found
+
+
+def _exclusions(query: Query) -> dict[int, list[Exclusion]]:
+    rows = query(
+        f"""SELECT o.conrelid, o.conname, {_column_names("o.conkey", "o.conrelid")}, pg_get_constraintdef(o.oid)
+        FROM pg_constraint o WHERE o.contype = 'x' ORDER BY o.conrelid, o.conname"""
+    )
+    found: dict[int, list[Exclusion]] = defaultdict(list)
+    for table, name, columns, definition in rows:
+        found[table].append(Exclusion(name, tuple(columns or ()), definition))
     return found
 
 

@@ -4,6 +4,7 @@
 `array<int4>`, `range<date>`, `composite<"street" text,"number" int4>`.
 """
 
+import json
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -96,11 +97,11 @@ class TypeTable:
 
 def _raw_type(
     schema: str, name: str, typtype: str, base: int, modifier: int, labels: list[str] | None,
-    element: int | None, bound: int | None, bound_of_many: int | None, fields: list[list[str]] | None,
+    element: int | None, bound: int | None, bound_of_many: int | None, fields: str | None,
 ) -> RawType:  # fmt: skip
     plain = RawType(Name(schema, name), typtype, base, modifier, tuple(labels or ()))
     if typtype == "c":
-        parts = tuple((field, int(oid), int(mod), text) for field, oid, mod, text in fields or ())
+        parts = tuple((field, oid, mod, text) for field, oid, mod, text in json.loads(fields or "[]"))
         return replace(plain, structure="struct", fields=parts)
     if bound:
         return replace(plain, structure="range", element=bound)

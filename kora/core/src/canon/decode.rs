@@ -133,8 +133,8 @@ fn known_charset(name: &str) -> Option<&'static str> {
 
 /// Whether a structure's body is in canonical form and nested at most `depth` deep, itself counted.
 pub(super) fn is_structure(structure: Structure, body: &[u8], depth: usize) -> bool {
-    let mut take = |bytes: &[u8]| take_cell(bytes, depth.saturating_sub(1)).map(|(_, taken)| (bytes[0], taken));
-    depth > 0 && structure::is_canonical(structure, body, &mut take)
+    let take = |bytes: &[u8]| take_cell(bytes, depth.saturating_sub(1)).map(|(_, taken)| (bytes[0], taken));
+    depth > 0 && structure::is_canonical(structure, body, take)
 }
 
 fn is_canonical(content: &Content<'_>, bytes: &[u8], depth: usize) -> bool {
@@ -211,6 +211,12 @@ fn read_temporal(tag: u8, payload: &[u8]) -> Option<Cell<'_>> {
             year: first.try_into().ok()?,
             month: varint::take_signed(&mut rest)?.try_into().ok()?,
             day: varint::take_signed(&mut rest)?.try_into().ok()?,
+        },
+        tag::IMPOSSIBLE_TIMESTAMP => Cell::ImpossibleTimestamp {
+            year: first.try_into().ok()?,
+            month: varint::take_signed(&mut rest)?.try_into().ok()?,
+            day: varint::take_signed(&mut rest)?.try_into().ok()?,
+            micros: varint::take_signed(&mut rest)?,
         },
         _ => return None,
     })
@@ -335,6 +341,15 @@ pub(crate) fn write_text(cell: &Cell<'_>, out: &mut String) -> bool {
         Cell::TemporalInfinity { negative, .. } => out.push_str(if negative { "-infinity" } else { "infinity" }),
         Cell::ImpossibleDate { year, month, day } => {
             let _ = write!(out, "{year:04}-{month:02}-{day:02}");
+        }
+        Cell::ImpossibleTimestamp {
+            year,
+            month,
+            day,
+            micros,
+        } => {
+            let _ = write!(out, "{year:04}-{month:02}-{day:02} ");
+            temporal::write_time(Ticks::from_micros(micros), out);
         }
         Cell::Interval { months, days, micros } => temporal::write_interval(months, days, micros, out),
         Cell::Structured { structure, body } => write_structure(structure, body, out),

@@ -48,6 +48,7 @@ pub(crate) mod tag {
     pub const IMPOSSIBLE_DATE: u8 = 0x17;
     pub const JSON: u8 = 0x18;
     pub const JSON_VALUE: u8 = 0x19;
+    pub const IMPOSSIBLE_TIMESTAMP: u8 = 0x1a;
     pub const LIST: u8 = 0x20;
     pub const ARRAY: u8 = 0x21;
     pub const ENUM: u8 = 0x22;
@@ -98,6 +99,12 @@ fn encode_rare(cell: &Cell<'_>, out: &mut Vec<u8>) -> Result<()> {
         Cell::Time(ticks) => return put_ticks(tag::TIME, ticks, out),
         Cell::TimeTz { local, offset_seconds } => return put_time_tz(local, offset_seconds, out),
         Cell::ImpossibleDate { year, month, day } => return put_impossible(year, month, day, out),
+        Cell::ImpossibleTimestamp {
+            year,
+            month,
+            day,
+            micros,
+        } => return put_impossible_timestamp([year.into(), month.into(), day.into(), micros], out),
         Cell::Bit { bits, bytes } => return put_bits(bits, bytes, out),
         Cell::DecimalNan => out.extend_from_slice(&[tag::DECIMAL_NAN, 0]),
         Cell::DecimalInfinity { negative: false } => out.extend_from_slice(&[tag::DECIMAL_PLUS_INFINITY, 0]),
@@ -126,6 +133,22 @@ fn encode_rare(cell: &Cell<'_>, out: &mut Vec<u8>) -> Result<()> {
 /// Appends a JSON value's canonical text under its own tag: what `json_value` leaves behind.
 pub(crate) fn put_json_value(canonical: &str, out: &mut Vec<u8>) {
     put_bytes(tag::JSON_VALUE, canonical.as_bytes(), out);
+}
+
+/// Appends tag and length of a cell whose payload has at least `least` bytes, and gives the payload that belongs behind
+/// them; appends nothing to `out` for any other cell.
+pub(crate) fn put_long_head<'a>(cell: &Cell<'a>, least: usize, out: &mut Vec<u8>) -> Option<&'a [u8]> {
+    let (tag, payload) = match *cell {
+        Cell::Text(text) => (tag::TEXT, text.as_bytes()),
+        Cell::Json(text) => (tag::JSON, text.as_bytes()),
+        Cell::Bytes(bytes) => (tag::BYTES, bytes),
+        _ => return None,
+    };
+    (payload.len() >= least).then(|| {
+        out.push(tag);
+        varint::put(payload.len() as u64, out);
+        payload
+    })
 }
 
 /// Opens a row: room for its length. [`close_row`] takes the position that this gives.
@@ -223,6 +246,16 @@ fn put_impossible(year: i32, month: u8, day: u8, out: &mut Vec<u8>) -> Result<()
             out,
         );
     }
+    Ok(())
+}
+
+/// A day that some calendar has after all is no such value: whether it is a timestamp or an instant nobody said.
+fn put_impossible_timestamp(parts: [i64; 4], out: &mut Vec<u8>) -> Result<()> {
+    let [year, month, day, _] = parts;
+    if temporal::days(year, month as u8, day as u8).is_some() {
+        return Err(Error::Usage(format!("{year}-{month}-{day} is a day of the calendar")));
+    }
+    put_signed(tag::IMPOSSIBLE_TIMESTAMP, &parts, out);
     Ok(())
 }
 

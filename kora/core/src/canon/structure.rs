@@ -205,11 +205,7 @@ pub(super) fn elements(dimensions: &[Dimension]) -> Option<u64> {
 
 /// Whether a body is canonical down to its leaves. `take` reads one strict cell, at most so deep, and gives its tag and
 /// length.
-pub(super) fn is_canonical(
-    structure: Structure,
-    body: &[u8],
-    take: &mut dyn FnMut(&[u8]) -> Option<(u8, usize)>,
-) -> bool {
+pub(super) fn is_canonical(structure: Structure, body: &[u8], take: impl Fn(&[u8]) -> Option<(u8, usize)>) -> bool {
     let mut rest = body;
     let Some(shape) = shape(structure, &mut rest) else {
         return false;

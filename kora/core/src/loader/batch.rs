@@ -100,6 +100,42 @@ impl Batch {
         }
     }
 
+    /// Pieces that in this order make the lines of rows `[start, stop)` except `without` for `LOAD DATA`.
+    ///
+    /// # Errors
+    /// `Usage` if the batch is in another encoding.
+    pub fn mysql_load_data(&self, start: usize, stop: Option<usize>, without: &[usize]) -> Result<Vec<&[u8]>> {
+        match &self.rows {
+            Some(Rows::LoadData(rows)) => Ok(rows.lines(&self.runs(start, stop, without))),
+            other => Err(wrong("mysql_load_data", other)),
+        }
+    }
+
+    /// The same rows as the tuples behind `INSERT … VALUES`; the columns in `converted` are handed over as text.
+    ///
+    /// # Errors
+    /// `Usage` if the batch is in another encoding.
+    pub fn mysql_tuples(
+        &self,
+        start: usize,
+        stop: Option<usize>,
+        without: &[usize],
+        converted: &[usize],
+    ) -> Result<Vec<u8>> {
+        match &self.rows {
+            Some(Rows::LoadData(rows)) => rows.tuples(&self.runs(start, stop, without), converted),
+            other => Err(wrong("mysql_load_data", other)),
+        }
+    }
+
+    /// Bytes of the longest line for `LOAD DATA`; 0 in another encoding.
+    pub fn longest_line(&self) -> usize {
+        match &self.rows {
+            Some(Rows::LoadData(rows)) => rows.longest(),
+            _ => 0,
+        }
+    }
+
     /// Inserts every row by itself into SQLite, in the caller's transaction; the refused ones by their index here, with
     /// the reason.
     ///

@@ -1,8 +1,10 @@
-//! The three encodings behind one face: rows are pushed one by one, refused or taken, then finished.
+//! The encodings behind one face: rows are pushed one by one, refused or taken, then finished.
+use super::lines::LoadDataRows;
 use super::stored::StoredRows;
 use crate::cell::Cell;
 use crate::error::{Error, Result};
 use crate::writers::arrow::{ArrowEncoder, ArrowRowsBatch};
+use crate::writers::mysql_load_data::LoadDataEncoder;
 use crate::writers::postgres_copy::{CopyEncoder, HEADER, TRAILER};
 
 /// The target's encoding.
@@ -14,6 +16,8 @@ pub enum Encoding {
     Arrow,
     /// Values for SQLite's prepared statements.
     Sqlite,
+    /// Lines for MariaDB's and MySQL's LOAD DATA.
+    MysqlLoadData,
 }
 
 impl Encoding {
@@ -26,8 +30,9 @@ impl Encoding {
             "postgres_copy" => Ok(Self::PostgresCopy),
             "arrow" => Ok(Self::Arrow),
             "sqlite" => Ok(Self::Sqlite),
+            "mysql_load_data" => Ok(Self::MysqlLoadData),
             other => Err(Error::Usage(format!(
-                "encoding `{other}` is none of postgres_copy, arrow, sqlite"
+                "encoding `{other}` is none of postgres_copy, arrow, sqlite, mysql_load_data"
             ))),
         }
     }
@@ -38,6 +43,7 @@ pub enum Encoder {
     Copy(CopyEncoder, CopyRows),
     Arrow(Box<ArrowEncoder>),
     Sqlite(StoredRows),
+    LoadData(LoadDataEncoder, LoadDataRows),
 }
 
 /// A finished batch's rows.
@@ -48,6 +54,8 @@ pub enum Rows {
     Arrow(ArrowRowsBatch),
     /// Owned values.
     Sqlite(StoredRows),
+    /// Lines.
+    LoadData(LoadDataRows),
 }
 
 impl Rows {
@@ -57,6 +65,7 @@ impl Rows {
             Self::Copy(_) => "postgres_copy",
             Self::Arrow(_) => "arrow",
             Self::Sqlite(_) => "sqlite",
+            Self::LoadData(_) => "mysql_load_data",
         }
     }
 }
@@ -71,6 +80,7 @@ impl Encoder {
                 Self::Arrow(Box::new(ArrowEncoder::new(target_types, &names)?))
             }
             Encoding::Sqlite => Self::Sqlite(StoredRows::new(target_types)),
+            Encoding::MysqlLoadData => Self::LoadData(LoadDataEncoder::new(target_types)?, LoadDataRows::default()),
         })
     }
 
@@ -80,6 +90,7 @@ impl Encoder {
             Self::Copy(encoder, rows) => rows.push(encoder, cells),
             Self::Arrow(encoder) => encoder.push(cells).map_err(|refusal| (refusal.column, refusal.reason)),
             Self::Sqlite(rows) => rows.push(cells),
+            Self::LoadData(encoder, rows) => rows.push(encoder, cells),
         }
     }
 
@@ -88,6 +99,7 @@ impl Encoder {
             Self::Copy(_, rows) => Rows::Copy(rows),
             Self::Arrow(mut encoder) => Rows::Arrow(encoder.finish()?),
             Self::Sqlite(rows) => Rows::Sqlite(rows),
+            Self::LoadData(_, rows) => Rows::LoadData(rows),
         })
     }
 }

@@ -5,6 +5,7 @@
 //! that says what was read.
 mod batch;
 mod encoding;
+mod lines;
 mod stored;
 
 pub use batch::{Batch, Rejected};

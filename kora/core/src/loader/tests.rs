@@ -41,6 +41,7 @@ fn rows_arrive_once_and_in_order_whatever_the_batch_size() {
             (Encoding::PostgresCopy, ["int8", "text"]),
             (Encoding::Arrow, ["BIGINT", "VARCHAR"]),
             (Encoding::Sqlite, ["INTEGER", "TEXT"]),
+            (Encoding::MysqlLoadData, ["bigint", "longtext"]),
         ] {
             let mut loader = loader(numbered(100), encoding, types).batch_size_bytes(size);
             let batches = drain(&mut loader);
@@ -116,6 +117,23 @@ fn a_slice_of_copy_tuples_is_a_complete_stream_without_the_rows_named() {
     let expected = [&slice(0, Some(0), &[])[..19], &single(0), &single(3), b"\xff\xff"].concat();
     assert_eq!(slice(0, None, &[2, 1, 1, 99]), expected);
     assert_eq!(slice(3, Some(1), &[]).len(), 21);
+}
+
+#[test]
+fn a_slice_of_lines_holds_the_rows_asked_for_and_no_others() {
+    let whole = loader(numbered(4), Encoding::MysqlLoadData, ["bigint", "longtext"])
+        .next_batch()
+        .unwrap()
+        .unwrap();
+    let slice = |start, stop, without: &[usize]| whole.mysql_load_data(start, stop, without).unwrap().concat();
+    assert_eq!(slice(0, None, &[2, 1, 1, 99]), b"0\trow 0\n3\trow 3\n");
+    assert_eq!(slice(3, Some(1), &[]), b"");
+    let tuples = whole.mysql_tuples(1, None, &[2], &[1]).unwrap();
+    assert_eq!(
+        String::from_utf8(tuples).unwrap(),
+        "(_binary'1',CONVERT(_binary'row 1' USING utf8mb4)),(_binary'3',CONVERT(_binary'row 3' USING utf8mb4))"
+    );
+    assert_eq!(whole.longest_line(), b"0\trow 0\n".len());
 }
 
 #[test]

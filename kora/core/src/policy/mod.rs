@@ -122,6 +122,12 @@ impl Policy {
                     year: 0,
                     month: 0,
                     day: 0,
+                }
+                | Cell::ImpossibleTimestamp {
+                    year: 0,
+                    month: 0,
+                    day: 0,
+                    micros: 0,
                 },
             ) => Some(Cell::Null),
             (Self::ZeroDateIsNull, Cell::Text(text)) if ZERO_DATES.contains(&text) => Some(Cell::Null),

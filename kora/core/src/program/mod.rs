@@ -9,11 +9,12 @@ mod columns;
 mod profile;
 
 pub use columns::ColumnTally;
-pub use profile::{ColumnPair, Profile, Rule, Side};
+pub use profile::{ColumnPair, Profile, Rule, Side, PROFILE_FORMAT};
 
 use crate::canon::{close_row, encode_cell, open_row};
 use crate::cell::Cell;
 use crate::error::{Error, Result};
+use crate::large::Gathered;
 use crate::represent::{Representation, Scratch};
 use columns::ColumnRules;
 
@@ -84,6 +85,29 @@ impl RowProgram {
             key.extend_from_slice(&row[self.bounds[position]..self.bounds[position + 1]]);
         }
         close_row(start, row)
+    }
+
+    /// Like [`Self::encode`] for a large row: long payloads of columns without rules are not copied.
+    ///
+    /// # Errors
+    /// As for [`Self::encode`].
+    pub fn gather<'a>(&mut self, cells: &[Cell<'a>], key: &mut Vec<u8>) -> Result<Gathered<'a>> {
+        self.check_width(cells)?;
+        let mut row = Gathered::open();
+        let mut places = vec![0..0; cells.len()];
+        for (position, (cell, rules)) in cells.iter().zip(&mut self.columns).enumerate() {
+            let in_key = self.key.contains(&position);
+            match rules {
+                None if !in_key => row.push(cell)?,
+                None => places[position] = row.push_whole(|out| encode_cell(cell, out))?,
+                Some(rules) => places[position] = row.push_whole(|out| rules.common(*cell).encode(out))?,
+            }
+        }
+        for &position in &self.key {
+            key.extend_from_slice(row.piece(places[position].clone()));
+        }
+        row.close()?;
+        Ok(row)
     }
 
     /// Replaces `out` by the canonical bytes of each column: what findings compare. Counts like [`Self::encode`].

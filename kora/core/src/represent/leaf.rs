@@ -223,12 +223,13 @@ fn read_float(text: &str) -> Option<f64> {
 
 fn unhex(text: &str, out: &mut Vec<u8>) -> Option<()> {
     out.clear();
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let pairs = text.as_bytes().chunks_exact(2);
+    let odd = !pairs.remainder().is_empty();
     for pair in pairs {
         let digit = |byte: u8| char::from(byte).to_digit(16);
         out.push((digit(pair[0])? * 16 + digit(pair[1])?) as u8);
     }
-    rest.is_empty().then_some(())
+    (!odd).then_some(())
 }
 
 fn read_bits<'a>(text: &str, out: &'a mut Vec<u8>) -> Option<Cell<'a>> {

@@ -42,6 +42,10 @@ pub enum Representation {
         /// Whether they stand for a clock without a zone rather than for an instant.
         local: bool,
     },
+    /// Seconds since the Unix epoch: integers, and doubles with one to six fraction digits.
+    EpochFraction,
+    /// A clock without a zone that shows UTC.
+    UtcClock,
     /// UUIDs as text or as sixteen bytes.
     Uuid(UuidForm),
     /// 0 and 1.
@@ -107,7 +111,9 @@ impl Representation {
                 .ok()
                 .filter(|n| *n <= 1000)
                 .map(|n| Self::TextNumber(Some(n))),
+            ("epoch", Some("s,fraction")) => Some(Self::EpochFraction),
             ("epoch", Some(unit)) => epoch(unit),
+            ("utc_clock", None) => Some(Self::UtcClock),
             ("uuid_text", None) => Some(Self::Uuid(UuidForm::Lower)),
             ("uuid_text", Some("upper")) => Some(Self::Uuid(UuidForm::Upper)),
             ("uuid_text", Some("bytes")) => Some(Self::Uuid(UuidForm::Bytes)),
@@ -116,7 +122,7 @@ impl Representation {
             ("enum_label", None) => Some(Self::EnumLabel),
             ("json_text", None) => Some(Self::JsonText),
             ("network_text", Some(kind @ ("inet" | "cidr" | "macaddr" | "macaddr8")))
-            | ("moment_text", Some(kind @ ("date" | "timestamp" | "instant"))) => {
+            | ("moment_text", Some(kind @ ("date" | "time" | "timestamp" | "instant"))) => {
                 Leaf::from_name(kind).map(Self::LeafText)
             }
             ("interval_iso", None) => Some(Self::LeafText(Leaf::Interval)),
@@ -152,6 +158,9 @@ impl Representation {
             (Self::TextNumber(digits), Cell::Text(text)) => read_number(text, *digits),
             (Self::TextNumberOrSpecial, Cell::Text(text)) => read_special(text).or_else(|| read_number(text, None)),
             (Self::Epoch { per_second, local }, Cell::Int(value)) => read_epoch(value, *per_second, *local),
+            (Self::EpochFraction, Cell::Int(value)) => read_epoch(value, 1, false),
+            (Self::EpochFraction, Cell::Float(value)) => read_fraction(value),
+            (Self::UtcClock, Cell::Timestamp(ticks)) => Some(Cell::Instant(ticks)),
             (Self::Uuid(form), _) => read_uuid(*form, cell),
             (Self::Bool01, Cell::Int(value @ 0..=1)) => Some(Cell::Bool(value == 1)),
             (Self::BoolText { yes, no }, Cell::Text(word)) => read_word(word, yes, no),
@@ -167,7 +176,7 @@ impl Representation {
             (Self::Bool01 | Self::BoolText { .. }, Cell::Bool(_))
             | (Self::EnumLabel, Cell::Enum(_))
             | (Self::JsonText, Cell::Json(_))
-            | (Self::Epoch { local: false, .. }, Cell::Instant(_))
+            | (Self::Epoch { local: false, .. } | Self::EpochFraction | Self::UtcClock, Cell::Instant(_))
             | (Self::Epoch { local: true, .. }, Cell::Timestamp(_)) => Some(*cell),
             _ => None,
         }
@@ -199,6 +208,8 @@ impl Representation {
                 },
                 Cell::Timestamp(ticks),
             ) => print_epoch(ticks, *per_second),
+            (Self::EpochFraction, Cell::Instant(ticks)) => print_epoch(ticks, 1).or_else(|| print_fraction(ticks)),
+            (Self::UtcClock, Cell::Instant(ticks)) => Some(Cell::Timestamp(ticks)),
             (Self::Uuid(form), Cell::Uuid(bytes)) => Some(print_uuid(*form, &bytes, scratch)),
             (Self::Bool01, Cell::Bool(value)) => Some(Cell::Int(i128::from(value))),
             (Self::BoolText { yes, no }, Cell::Bool(value)) => {
@@ -322,6 +333,40 @@ fn print_epoch(ticks: Ticks, per_second: i64) -> Option<Cell<'static>> {
     let nanos = i128::from(ticks.micros) * 1000 + i128::from(ticks.nanos);
     let unit = i128::from(1_000_000_000 / per_second);
     (nanos % unit == 0).then_some(Cell::Int(nanos / unit))
+}
+
+/// A whole double is none: a column of numbers holds an integer in its place, which would then read as the same.
+fn read_fraction(value: f64) -> Option<Cell<'static>> {
+    let mut scratch = Scratch::default();
+    let Cell::Decimal {
+        negative,
+        coefficient,
+        scale: scale @ 1..=6,
+    } = real::read(value, &mut scratch)?
+    else {
+        return None;
+    };
+    let micros = i64::try_from(coefficient.checked_mul(10_u128.pow(6 - scale))?).ok()?;
+    Some(Cell::Instant(Ticks {
+        micros: if negative { -micros } else { micros },
+        nanos: 0,
+    }))
+}
+
+/// Only where the double reads back as just these microseconds.
+fn print_fraction(ticks: Ticks) -> Option<Cell<'static>> {
+    let (coefficient, scale) = crate::number::normal(u128::from(ticks.micros.unsigned_abs()), 6);
+    let decimal = Cell::Decimal {
+        negative: ticks.micros < 0,
+        coefficient,
+        scale,
+    };
+    match real::print(&decimal) {
+        Some(Cell::Float(value)) if ticks.nanos == 0 && read_fraction(value) == Some(Cell::Instant(ticks)) => {
+            Some(Cell::Float(value))
+        }
+        _ => None,
+    }
 }
 
 fn read_uuid<'a>(form: UuidForm, cell: &Cell<'a>) -> Option<Cell<'a>> {

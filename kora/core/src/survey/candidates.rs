@@ -13,6 +13,9 @@ const PATIENCE: u64 = 16;
 const LONGEST_TEXT: usize = 128;
 /// 2100-01-01 in seconds from the Unix epoch.
 const LAST_PLAUSIBLE_SECOND: i128 = 4_102_444_800;
+/// 1973-03-03 and 2100-01-01 as doubles. Smaller numbers with a fraction are prices and weights.
+const FIRST_PLAUSIBLE_FRACTION: f64 = 1e8;
+const LAST_PLAUSIBLE_FRACTION: f64 = 4_102_444_800.0;
 
 const WORDS: &[&str] = &[
     "Y,N",
@@ -41,6 +44,8 @@ enum Reads {
     /// An integer between 1970 and 2100, at so many a second.
     Epoch(i128),
     Float,
+    /// A double between 1973 and 2100 in seconds, or an integer beside such.
+    Fraction,
     Bytes,
 }
 
@@ -59,6 +64,8 @@ pub struct Candidates {
     tried: Vec<Candidate>,
     begun: Vec<&'static str>,
     scratch: Scratch,
+    /// Integers so far that would be seconds between 1970 and 2100: a first double may find them before it.
+    plausible_seconds: u64,
 }
 
 impl Candidates {
@@ -71,6 +78,9 @@ impl Candidates {
             _ => return,
         }
         self.begin_once(cell);
+        if let Cell::Int(value) = cell {
+            self.plausible_seconds += u64::from((0..LAST_PLAUSIBLE_SECOND).contains(value));
+        }
         let mut dropped = false;
         for candidate in self.tried.iter_mut().filter(|candidate| candidate.reads.takes(cell)) {
             candidate.try_on(cell, &mut self.scratch);
@@ -81,7 +91,7 @@ impl Candidates {
         }
     }
 
-    /// A double, whose one candidate is `real_decimal`: what reading it as a decimal costs was paid already.
+    /// A double: what reading it as a decimal costs was paid already.
     pub fn observe_float(&mut self, cell: &Cell<'_>, obeyed: bool) {
         self.begin_once(cell);
         for candidate in self
@@ -92,7 +102,16 @@ impl Candidates {
             candidate.obeyed += u64::from(obeyed);
             candidate.failed += u64::from(!obeyed);
         }
-        if !obeyed {
+        let mut dropped = !obeyed;
+        for candidate in self
+            .tried
+            .iter_mut()
+            .filter(|candidate| candidate.reads == Reads::Fraction)
+        {
+            candidate.try_on(cell, &mut self.scratch);
+            dropped |= candidate.is_hopeless();
+        }
+        if dropped {
             self.tried.retain(|candidate| !candidate.is_hopeless());
         }
     }
@@ -135,7 +154,13 @@ impl Candidates {
                     .iter()
                     .for_each(|(unit, ticks)| self.add("epoch", Some(unit), Reads::Epoch(*ticks)));
             }
-            Cell::Float(_) => self.add("real_decimal", None, Reads::Float),
+            Cell::Float(_) => {
+                self.add("real_decimal", None, Reads::Float);
+                self.add("epoch", Some("s,fraction"), Reads::Fraction);
+                if let Some(added) = self.tried.last_mut() {
+                    added.obeyed = self.plausible_seconds;
+                }
+            }
             _ => self.add("uuid_text", Some("bytes"), Reads::Bytes),
         }
     }
@@ -164,7 +189,7 @@ impl Reads {
     fn takes(self, cell: &Cell<'_>) -> bool {
         match cell {
             Cell::Text(_) => matches!(self, Self::Text | Self::Json),
-            Cell::Int(_) => matches!(self, Self::Integer | Self::Epoch(_)),
+            Cell::Int(_) => matches!(self, Self::Integer | Self::Epoch(_) | Self::Fraction),
             Cell::Float(_) => self == Self::Float,
             _ => self == Self::Bytes,
         }
@@ -176,6 +201,10 @@ impl Reads {
             (Self::Text, Cell::Text(text)) => text.len() > LONGEST_TEXT,
             (Self::Json, Cell::Text(text)) => !text.trim_ascii_start().starts_with(['{', '[']),
             (Self::Epoch(ticks), Cell::Int(value)) => !(0..LAST_PLAUSIBLE_SECOND * ticks).contains(value),
+            (Self::Fraction, Cell::Int(value)) => !(0..LAST_PLAUSIBLE_SECOND).contains(value),
+            (Self::Fraction, Cell::Float(value)) => {
+                !(FIRST_PLAUSIBLE_FRACTION..LAST_PLAUSIBLE_FRACTION).contains(value)
+            }
             _ => false,
         }
     }

@@ -123,6 +123,16 @@ impl ColumnSurvey {
                 self.zero_dates += u64::from((year, month, day) == (0, 0, 0));
                 return;
             }
+            Cell::ImpossibleTimestamp {
+                year,
+                month,
+                day,
+                micros,
+            } => {
+                self.impossible_dates += 1;
+                self.zero_dates += u64::from((year, month, day, micros) == (0, 0, 0, 0));
+                return;
+            }
             _ => return,
         };
         let moments = self.moments.entry(cell.kind()).or_default();

@@ -2,6 +2,7 @@
 //! the analysis of a near-optimal cardinality estimation algorithm", 2007; 4,096 registers, standard error 1.6 %).
 use crate::cell::Cell;
 use crate::error::Result;
+use crate::large;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use std::collections::HashSet;
 
@@ -25,6 +26,7 @@ impl Distinct {
         if encoded.is_ok() {
             self.insert(hash(&self.encoded));
         }
+        large::release(&mut self.encoded);
     }
 
     fn insert(&mut self, hash: u64) {

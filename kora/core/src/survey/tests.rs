@@ -226,3 +226,20 @@ fn moments_that_four_digit_years_and_a_day_do_not_hold_are_counted() {
     assert_eq!(seen["moments"]["time"]["outside"], 2);
     assert!(column(&[Cell::Date(0)])["moments"]["date"].get("outside").is_none());
 }
+
+#[test]
+fn seconds_with_fractions_are_epochs_together_with_the_integers_beside_them() {
+    let obeyed = |cells: &[Cell<'_>]| {
+        let seen = column(cells);
+        let candidates = seen["candidates"].as_array().cloned().unwrap_or_default();
+        let found = candidates.into_iter().find(|line| line["argument"] == "s,fraction");
+        found.map(|line| (line["obeyed"].as_u64(), line["failed"].as_u64()))
+    };
+    let (fraction, whole) = (Cell::Float(1_700_000_000.25), Cell::Int(1_700_000_000));
+    assert_eq!(obeyed(&[whole, whole, fraction, whole]), Some((Some(4), Some(0))));
+    assert_eq!(obeyed(&[fraction, whole]), Some((Some(2), Some(0))));
+    let finer = Cell::Float(1_700_000_000.123_456_7);
+    assert_eq!(obeyed(&[fraction, finer]), Some((Some(1), Some(1))));
+    assert_eq!(obeyed(&[Cell::Float(0.99), Cell::Float(12.5)]), None);
+    assert_eq!(obeyed(&[whole, whole]), None);
+}

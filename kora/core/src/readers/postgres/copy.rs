@@ -105,6 +105,7 @@ impl CopyReader {
                 self.carry.extend_from_slice(&body[used..]);
                 self.offset = 0;
                 wire.consume(&frame);
+                wire.release();
                 if flow == Flow::Pause {
                     return Ok(true);
                 }
@@ -374,3 +375,6 @@ fn header_length(bytes: &[u8]) -> Result<Option<usize>> {
     let length = 19 + u32::from_be_bytes(extension) as usize;
     Ok((bytes.len() >= length).then_some(length))
 }
+
+#[cfg(test)]
+mod tests;

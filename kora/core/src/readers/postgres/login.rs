@@ -2,16 +2,21 @@
 
 use super::reply::{c_string, ServerError};
 use super::settings::{Host, Settings, SslMode};
-use super::tls::{self, Tls};
-use super::wire::{lost, protocol, Transport, Wire, ENGINE};
+use super::wire::{lost, protocol, Wire, ENGINE};
 use crate::error::{Error, Result};
+use crate::readers::line::tls::{server_end_point, Tls};
+use crate::readers::line::{self, Transport};
 use bytes::BytesMut;
 use postgres_protocol::authentication::md5_hash;
 use postgres_protocol::authentication::sasl::{ChannelBinding, ScramSha256, SCRAM_SHA_256, SCRAM_SHA_256_PLUS};
 use postgres_protocol::message::frontend;
 use std::collections::HashMap;
-use std::net::{TcpStream, ToSocketAddrs};
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
+
+/// `SSLRequest`: length 8, code 80877103.
+const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
 /// A session that is ready, and what the server said of itself.
 pub struct Session {
@@ -37,15 +42,15 @@ pub fn log_in(settings: &Settings) -> Result<Session> {
     let host = match &settings.host {
         Host::SocketFolder(folder) => {
             let path = folder.join(format!(".s.PGSQL.{}", settings.port));
-            let socket =
-                UnixStream::connect(&path).map_err(|error| unreachable(&path.display().to_string(), &error))?;
+            let socket = UnixStream::connect(&path)
+                .map_err(|error| line::unreachable(ENGINE, &path.display().to_string(), &error))?;
             return authenticate(Transport::Unix(socket), settings);
         }
         Host::Network(host) => host,
     };
     let tls = match settings.ssl_mode {
         SslMode::Disable => None,
-        _ => Some(Tls::new(settings)?),
+        _ => Some(Tls::new(&settings.tls()?)?),
     };
     let (first, second) = match settings.ssl_mode {
         SslMode::Disable => (Encryption::Never, None),
@@ -74,9 +79,9 @@ fn both(first: Error, second: &Error) -> Error {
 }
 
 fn attempt(settings: &Settings, host: &str, tls: Option<&Tls>, encryption: Encryption) -> Result<Session> {
-    let mut socket = connect(settings, host)?;
+    let mut socket = line::connect(ENGINE, host, settings.port, settings.connect_timeout)?;
     let transport = match (encryption, tls) {
-        (Encryption::IfOffered | Encryption::Always, Some(tls)) => match tls::offered(&mut socket)? {
+        (Encryption::IfOffered | Encryption::Always, Some(tls)) => match tls_offered(&mut socket)? {
             true => tls.handshake(socket, host)?,
             false if encryption == Encryption::IfOffered => Transport::Tcp(socket),
             false => return Err(denied("the server does not speak TLS, but sslmode demands it")),
@@ -86,28 +91,18 @@ fn attempt(settings: &Settings, host: &str, tls: Option<&Tls>, encryption: Encry
     authenticate(transport, settings)
 }
 
-fn connect(settings: &Settings, host: &str) -> Result<TcpStream> {
-    let place = format!("{host}:{}", settings.port);
-    let addresses = (host, settings.port)
-        .to_socket_addrs()
-        .map_err(|error| unreachable(&place, &error))?;
-    let mut failure = unreachable(&place, &std::io::Error::other("the name has no address"));
-    for address in addresses {
-        let connected = match settings.connect_timeout {
-            Some(timeout) => TcpStream::connect_timeout(&address, timeout),
-            None => TcpStream::connect(address),
-        };
-        match connected {
-            Ok(socket) => {
-                socket.set_nodelay(true).map_err(lost)?;
-                socket.set_read_timeout(settings.connect_timeout).map_err(lost)?;
-                socket.set_write_timeout(settings.connect_timeout).map_err(lost)?;
-                return Ok(socket);
-            }
-            Err(error) => failure = unreachable(&place, &error),
-        }
+/// Asks for TLS. Exactly one byte is read: whatever came before the handshake would not be authentic.
+fn tls_offered(socket: &mut TcpStream) -> Result<bool> {
+    let mut answer = [0];
+    socket
+        .write_all(&SSL_REQUEST)
+        .and_then(|()| socket.read_exact(&mut answer))
+        .map_err(lost)?;
+    match answer[0] {
+        b'S' => Ok(true),
+        b'N' => Ok(false),
+        _ => Err(denied("the server does not understand a request for TLS")),
     }
-    Err(failure)
 }
 
 fn authenticate(transport: Transport, settings: &Settings) -> Result<Session> {
@@ -215,7 +210,7 @@ fn choose_mechanism(wire: &Wire, mut mechanisms: &[u8]) -> Result<(&'static str,
         plus |= name == SCRAM_SHA_256_PLUS;
         mechanisms = rest;
     }
-    match (plus, plain, tls::server_end_point(wire.transport())) {
+    match (plus, plain, server_end_point(wire.transport())) {
         (true, _, Some(digest)) => Ok((SCRAM_SHA_256_PLUS, ChannelBinding::tls_server_end_point(digest))),
         // `y`: this side could have bound the channel; a server that offered it and was cut off notices.
         (false, true, Some(_)) => Ok((SCRAM_SHA_256, ChannelBinding::unrequested())),
@@ -260,13 +255,6 @@ fn split_code(body: &[u8]) -> Result<(u32, &[u8])> {
     match body {
         [a, b, c, d, rest @ ..] => Ok((u32::from_be_bytes([*a, *b, *c, *d]), rest)),
         _ => Err(protocol("an authentication message without its code")),
-    }
-}
-
-fn unreachable(place: &str, error: &std::io::Error) -> Error {
-    Error::Connection {
-        engine: ENGINE,
-        message: format!("{place}: {error}"),
     }
 }
 

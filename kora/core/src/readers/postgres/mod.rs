@@ -1,7 +1,6 @@
 //! Reads PostgreSQL: the wire, the login, and COPY BINARY.
 //!
 //! A [`Connection`] is opened with [`Settings`] in libpq's words; a [`CopyReader`] streams one query's rows from it.
-pub mod certificate;
 pub mod connection;
 pub mod copy;
 pub mod login;
@@ -9,7 +8,6 @@ pub(crate) mod nested;
 pub mod numeric;
 pub mod reply;
 pub mod settings;
-pub mod tls;
 pub mod types;
 pub mod values;
 pub mod wire;

@@ -1,6 +1,8 @@
 //! What a login needs, read from libpq's own keywords. No environment, no service files: the caller says everything.
 
+use super::wire::ENGINE;
 use crate::error::{Error, Result};
+use crate::readers::line::tls::TlsSettings;
 use std::path::PathBuf;
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -129,6 +131,35 @@ impl Settings {
             }
         }
         Ok(())
+    }
+
+    /// What TLS needs to know.
+    ///
+    /// Errors: [`Error::Usage`] for a mode that lacks its root certificate, or half of a client certificate.
+    pub fn tls(&self) -> Result<TlsSettings<'_>> {
+        if self.ssl_root_certificate.is_none() && matches!(self.ssl_mode, SslMode::VerifyCa | SslMode::VerifyFull) {
+            return Err(Error::Usage(
+                "sslmode verify-ca and verify-full need sslrootcert".into(),
+            ));
+        }
+        let own = match (&self.ssl_certificate, &self.ssl_key) {
+            (None, None) => None,
+            (Some(certificate), Some(key)) => Some((certificate.as_path(), key.as_path())),
+            _ => {
+                return Err(Error::Usage(
+                    "sslcert and sslkey belong together: one of them is missing".into(),
+                ))
+            }
+        };
+        Ok(TlsSettings {
+            engine: ENGINE,
+            roots: self.ssl_root_certificate.as_deref(),
+            host: match (&self.host, self.ssl_mode) {
+                (Host::Network(host), SslMode::VerifyFull) => Some(host),
+                _ => None,
+            },
+            own,
+        })
     }
 
     /// The startup message is NUL-separated: a NUL inside a value would smuggle in another parameter.

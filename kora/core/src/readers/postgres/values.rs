@@ -16,7 +16,7 @@ pub enum Value {
     Float(f64),
     /// `bytea`, in its hex form.
     Bytes(Vec<u8>),
-    /// A one-dimensional array of any of these.
+    /// An array of these; one of several dimensions is an array of arrays.
     Array(Vec<Value>),
     /// The text of anything else.
     Text(String),
@@ -74,24 +74,48 @@ fn bytes(text: &str) -> Result<Vec<u8>> {
         .collect()
 }
 
-/// `{a,"b \"c\"",NULL}`. Source: PostgreSQL manual, "Array Input and Output Syntax".
+/// `{a,"b \"c\"",NULL,{…}}`, its lower bounds dropped. Source: PostgreSQL manual, "Array Input and Output Syntax".
 fn array(element: u32, text: &str) -> Result<Value> {
-    let wrong = || protocol("an array that is not of one dimension");
-    let inner = text
-        .strip_prefix('{')
-        .and_then(|rest| rest.strip_suffix('}'))
-        .ok_or_else(wrong)?;
-    let (mut values, mut rest) = (Vec::new(), inner);
-    while !rest.is_empty() {
-        let (item, quoted, after) = array_item(rest).ok_or_else(wrong)?;
-        let null = !quoted && item == "NULL";
-        values.push(Value::parse(element, (!null).then_some(item))?);
-        rest = after;
+    let braces = text.find('{').map_or(text, |start| &text[start..]);
+    match nested(element, braces, MAX_DIMENSIONS)? {
+        (value, "") => Ok(value),
+        _ => Err(no_array()),
     }
-    Ok(Value::Array(values))
 }
 
-/// The first item, whether it stood in quotes, and what follows its comma.
+/// PostgreSQL's own limit (MAXDIM).
+const MAX_DIMENSIONS: usize = 6;
+
+fn no_array() -> crate::error::Error {
+    protocol("a text that is no array")
+}
+
+/// The array that the text begins with, and what follows it.
+fn nested(element: u32, text: &str, depth: usize) -> Result<(Value, &str)> {
+    let mut rest = text.strip_prefix('{').filter(|_| depth > 0).ok_or_else(no_array)?;
+    let mut values = Vec::new();
+    if let Some(after) = rest.strip_prefix('}') {
+        return Ok((Value::Array(values), after));
+    }
+    loop {
+        let (value, after) = match rest.starts_with('{') {
+            true => nested(element, rest, depth - 1)?,
+            false => {
+                let (item, quoted, after) = array_item(rest).ok_or_else(no_array)?;
+                let null = !quoted && item == "NULL";
+                (Value::parse(element, (!null).then_some(item))?, after)
+            }
+        };
+        values.push(value);
+        match after.split_at_checked(1).ok_or_else(no_array)? {
+            (",", after) => rest = after,
+            ("}", after) => return Ok((Value::Array(values), after)),
+            _ => return Err(no_array()),
+        }
+    }
+}
+
+/// The first item, whether it stood in quotes, and what follows it.
 fn array_item(text: &str) -> Option<(String, bool, &str)> {
     let quoted = text.starts_with('"');
     let body = &text[usize::from(quoted)..];
@@ -99,17 +123,12 @@ fn array_item(text: &str) -> Option<(String, bool, &str)> {
     while let Some((at, letter)) = letters.next() {
         match letter {
             '\\' => item.push(letters.next()?.1),
-            '"' if quoted => {
-                let after = &body[at + 1..];
-                return (after.is_empty() || after.starts_with(','))
-                    .then(|| (item, true, after.get(1..).unwrap_or("")));
-            }
-            ',' if !quoted => return Some((item, false, &body[at + 1..])),
-            '{' if !quoted => return None,
+            '"' if quoted => return Some((item, true, &body[at + 1..])),
+            ',' | '}' if !quoted => return Some((item, false, &body[at..])),
             _ => item.push(letter),
         }
     }
-    (!quoted).then_some((item, false, ""))
+    None
 }
 
 #[cfg(test)]

@@ -89,7 +89,7 @@ fn put(out: &mut Vec<u8>, bytes: &[u8]) -> Outcome {
 
 fn misfit(cell: &Cell<'_>, target: &str) -> Outcome {
     match cell {
-        Cell::ImpossibleDate { .. } => Err("a date that no calendar has".into()),
+        Cell::ImpossibleDate { .. } | Cell::ImpossibleTimestamp { .. } => Err("a date that no calendar has".into()),
         _ => Err(format!("{} does not fit {target}", cell.kind())),
     }
 }

@@ -223,7 +223,7 @@ fn array(part: &Part, dimensions: &[Dimension], parts: &mut StructureReader<'_>,
     word(part.oid);
     for dimension in dimensions {
         word(dimension.length);
-        word(dimension.lower.cast_unsigned());
+        word(dimension.lower as u32);
     }
     each(parts, |cell| part.put(Some(cell), out))
 }

@@ -1,12 +1,11 @@
-//! TLS as libpq understands its settings, over rustls.
+//! TLS as the engines' own clients understand its settings, over rustls.
 //!
 //! Trust differs from a browser's on purpose: `require` encrypts without checking unless a root certificate is given,
 //! `verify-ca` checks the chain alone, a root file may hold the server's own self-signed certificate, and certificates
 //! of version 1 (what `openssl x509 -req` makes without an extension file) are taken where a root signed them itself.
 
 use super::certificate::Certificate;
-use super::settings::{Host, Settings, SslMode};
-use super::wire::{lost, Transport, ENGINE};
+use super::transport::{lost, Transport};
 use crate::error::{Error, Result};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
@@ -16,31 +15,27 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, SubjectPublic
 use rustls::server::ParsedCertificate;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// `SSLRequest`: length 8, code 80877103.
-const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
-
-/// Asks for TLS. Exactly one byte is read: whatever came before the handshake would not be authentic.
-pub fn offered(socket: &mut TcpStream) -> Result<bool> {
-    let mut answer = [0];
-    socket
-        .write_all(&SSL_REQUEST)
-        .and_then(|()| socket.read_exact(&mut answer))
-        .map_err(lost)?;
-    match answer[0] {
-        b'S' => Ok(true),
-        b'N' => Ok(false),
-        _ => Err(denied("the server does not understand a request for TLS")),
-    }
+/// Whom to trust, and as whom to speak.
+#[derive(Debug)]
+pub struct TlsSettings<'a> {
+    /// The engine's name in errors.
+    pub engine: &'static str,
+    /// PEM file of trusted roots; without one no certificate is checked.
+    pub roots: Option<&'a Path>,
+    /// The host that the certificate must name, where it must.
+    pub host: Option<&'a str>,
+    /// PEM files of the client's own certificate and of its key.
+    pub own: Option<(&'a Path, &'a Path)>,
 }
 
 /// What a session needs before its handshake; read once, so that a bad file fails before anything is sent.
 pub struct Tls {
+    engine: &'static str,
     config: Arc<ClientConfig>,
 }
 
@@ -48,13 +43,14 @@ impl Tls {
     /// Reads certificate files.
     ///
     /// Errors: [`Error::File`], [`Error::Malformed`] for a file that holds no PEM, [`Error::Usage`] for a key that
-    /// others may read or a mode that lacks its root certificate.
-    pub fn new(settings: &Settings) -> Result<Self> {
+    /// others may read.
+    pub fn new(settings: &TlsSettings<'_>) -> Result<Self> {
+        let engine = settings.engine;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let verifier = Arc::new(Verifier::new(settings, Arc::clone(&provider))?);
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .map_err(|error| denied(error.to_string()))?
+            .map_err(|error| denied(engine, error.to_string()))?
             .dangerous()
             .with_custom_certificate_verifier(verifier);
         let config = match client_certificate(settings, &provider)? {
@@ -62,6 +58,7 @@ impl Tls {
             None => builder.with_no_client_auth(),
         };
         Ok(Self {
+            engine,
             config: Arc::new(config),
         })
     }
@@ -73,12 +70,14 @@ impl Tls {
         let name = match ServerName::try_from(host.to_owned()) {
             Ok(name) => name,
             // Only SNI needs the name, the verifier has its own; an address sends none.
-            Err(_) => ServerName::from(socket.peer_addr().map_err(lost)?.ip()),
+            Err(_) => ServerName::from(socket.peer_addr().map_err(|error| lost(self.engine, &error))?.ip()),
         };
-        let mut session =
-            ClientConnection::new(Arc::clone(&self.config), name).map_err(|error| denied(error.to_string()))?;
+        let mut session = ClientConnection::new(Arc::clone(&self.config), name)
+            .map_err(|error| denied(self.engine, error.to_string()))?;
         while session.is_handshaking() {
-            session.complete_io(&mut socket).map_err(lost)?;
+            session
+                .complete_io(&mut socket)
+                .map_err(|error| lost(self.engine, &error))?;
         }
         Ok(Transport::Tls(Box::new(rustls::StreamOwned::new(session, socket))))
     }
@@ -124,20 +123,9 @@ struct Roots {
 }
 
 impl Verifier {
-    fn new(settings: &Settings, provider: Arc<CryptoProvider>) -> Result<Self> {
-        let roots = match &settings.ssl_root_certificate {
-            Some(path) => Some(Roots::read(path)?),
-            None if matches!(settings.ssl_mode, SslMode::VerifyCa | SslMode::VerifyFull) => {
-                return Err(Error::Usage(
-                    "sslmode verify-ca and verify-full need sslrootcert".into(),
-                ));
-            }
-            None => None,
-        };
-        let host = match (&settings.host, settings.ssl_mode) {
-            (Host::Network(host), SslMode::VerifyFull) => Some(host.clone()),
-            _ => None,
-        };
+    fn new(settings: &TlsSettings<'_>, provider: Arc<CryptoProvider>) -> Result<Self> {
+        let roots = settings.roots.map(Roots::read).transpose()?;
+        let host = settings.host.map(str::to_owned);
         Ok(Self { provider, roots, host })
     }
 
@@ -261,15 +249,9 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-fn client_certificate(settings: &Settings, provider: &CryptoProvider) -> Result<Option<CertifiedKey>> {
-    let (certificate, key) = match (&settings.ssl_certificate, &settings.ssl_key) {
-        (None, None) => return Ok(None),
-        (Some(certificate), Some(key)) => (certificate, key),
-        _ => {
-            return Err(Error::Usage(
-                "sslcert and sslkey belong together: one of them is missing".into(),
-            ))
-        }
+fn client_certificate(settings: &TlsSettings<'_>, provider: &CryptoProvider) -> Result<Option<CertifiedKey>> {
+    let Some((certificate, key)) = settings.own else {
+        return Ok(None);
     };
     let chain = read_certificates(certificate)?;
     check_key_is_private(key)?;
@@ -325,9 +307,9 @@ fn malformed(path: &Path, reason: impl Into<String>) -> Error {
     }
 }
 
-fn denied(message: impl Into<String>) -> Error {
+fn denied(engine: &'static str, message: impl Into<String>) -> Error {
     Error::Denied {
-        engine: ENGINE,
+        engine,
         message: message.into(),
     }
 }

@@ -1,0 +1,73 @@
+"""MariaDB's columns: typed, but for what its types let in that no other engine's do.
+
+Zero and impossible dates, times beyond a day, an enumeration's invalid value, bytes that their character set cannot
+decode; and `tinyint(1)`, which is how this engine spells a boolean. What is stored decides.
+"""
+
+from appliance.conversion.reading import Reading
+from appliance.conversion.survey import ColumnSurvey
+from kora.catalog import Type
+from kora.comparison.mapping import Loss, Rule
+
+_DATES = ("date", "timestamp", "instant")
+_IMPOSSIBLE = ("impossible date", "impossible timestamp")
+
+
+def read_mariadb(declared: Type, survey: ColumnSurvey) -> Reading:
+    """The reading of a column by its declaration, and by the survey where the declaration promises too much."""
+    evidence = f"declared {declared.declared}; {survey.describe()}"
+    if declared.declared == "tinyint(1)" and survey.all_obey("bool01"):
+        rule = Rule(rule="bool01")
+        return Reading(
+            Type("boolean", "boolean"),
+            f"{evidence}; every value obeys {rule}",
+            "rule:bool01",
+            source_representation=rule,
+            loss_class="narrowed_proven",
+        )
+    if declared.kind in _DATES and survey.count(*_IMPOSSIBLE):
+        return _dates(declared, survey, evidence)
+    if declared.kind == "time" and survey.long_times:
+        reason = "times beyond a day or below zero are durations: all become their text"
+        return _lossy(Type("text", "text"), evidence, "as_text", survey.values, reason, Rule(rule="as_text"))
+    if declared.kind == "enum" and survey.count("integer"):
+        return _quarantined(declared, evidence, survey.count("integer"), "the enumeration's invalid value, index 0")
+    if survey.count("undecodable text"):
+        what = f"bytes that are not text in {declared.charset}"
+        return _quarantined(declared, evidence, survey.count("undecodable text"), what)
+    return Reading(declared, evidence, f"rule:{declared.kind}")
+
+
+def _dates(declared: Type, survey: ColumnSurvey, evidence: str) -> Reading:
+    """Zero dates become NULL, if a person agrees; other days that no calendar has stop their rows."""
+    zero, others = survey.zero_dates, survey.count(*_IMPOSSIBLE) - survey.zero_dates
+    losses = []
+    if zero:
+        losses.append(Loss(rule="zero_date_is_null", subject="", count=zero, reason="a zero date becomes NULL"))
+    if others:
+        reason = f"{others:,} rows hold days that no calendar has, and will be quarantined"
+        losses.append(Loss(rule="quarantined", subject="", count=others, reason=reason))
+    return Reading(
+        declared,
+        f"{evidence}; {zero:,} zero dates, {others:,} impossible ones",
+        "rule:zero_date_is_null" if zero else "rule:impossible_dates",
+        policies=(Rule(rule="zero_date_is_null"),) if zero else (),
+        loss_class="lossy_approved",
+        losses=tuple(losses),
+    )
+
+
+def _quarantined(declared: Type, evidence: str, count: int, what: str) -> Reading:
+    reason = f"{count:,} rows hold {what}, and will be quarantined"
+    return _lossy(declared, f"{evidence}; {reason}", "quarantined", count, reason, None)
+
+
+def _lossy(logical: Type, evidence: str, rule: str, count: int, reason: str, policy: Rule | None) -> Reading:
+    return Reading(
+        logical,
+        evidence,
+        f"rule:{rule}",
+        policies=(policy,) if policy else (),
+        loss_class="lossy_approved",
+        losses=(Loss(rule=rule, subject="", count=count, reason=reason),),
+    )

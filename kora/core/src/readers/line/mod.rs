@@ -1,0 +1,8 @@
+//! The line to a server, whichever engine listens at its end: addresses, sockets, TLS.
+pub mod certificate;
+pub mod inbox;
+pub mod tls;
+pub mod transport;
+
+pub use inbox::Inbox;
+pub use transport::{connect, lost, unreachable, Transport};

@@ -1,0 +1,180 @@
+"""A MariaDB or MySQL database opened for reading: sessions that see one snapshot.
+
+Each stream has a session of its own, taken from those that are idle; where all are busy, or there is only one, the next
+stream ends the oldest one's. Keys are decoded as rows are; their order is the column's own collation, under which a
+unique key has no two equal values: so ranges neither lose nor double a row.
+"""
+
+from collections.abc import Sequence
+from threading import Lock
+
+from kora import _core
+from kora._core import MysqlConnection, RowStream
+from kora.catalog import Catalog, Column, Table
+from kora.databases.address import Address
+from kora.databases.base import Dialect, KeyRange, KeyTuple, KeyValue, Selection, require_readable
+from kora.databases.keys import check_keys, spelled_out_range
+from kora.databases.mariadb.catalog import read_catalog
+from kora.databases.mariadb.errors import translated
+from kora.databases.mariadb.keys import bounds, key_condition, sort_expression, sort_wire
+from kora.databases.mariadb.session import PINS, Sessions, open_sessions, variable
+from kora.databases.secrets import Secret
+
+DIALECT = Dialect(
+    engine="mariadb",
+    sqlglot="mysql",
+    identifier_length=64,
+    folds_case="preserve",
+    identifier_quote="`",
+)
+_SCALARS_LIMIT = 1_000_000
+
+
+def open_mariadb(address: Address, secret: Secret) -> "MariadbDatabase":
+    """Opens a snapshot of a database.
+
+    Raises:
+        InvalidRequest: The database does not exist, or the server is too old.
+        AccessDenied: The login or the server's certificate was refused.
+        ConnectionLost: Nothing listens there.
+    """
+    return MariadbDatabase(address, open_sessions(address, secret))
+
+
+class MariadbDatabase:
+    """Implements `kora.databases.base.Database`."""
+
+    dialect = DIALECT
+
+    def __init__(self, address: Address, sessions: Sessions) -> None:
+        self._place = str(address)
+        self._sessions = sessions
+        self._lock = Lock()
+        self._closed = False
+
+    def catalog(self, selection: Selection = Selection()) -> Catalog:  # noqa: B008  frozen
+        """What the database holds."""
+        with translated(self._place):
+            sessions = self._sessions
+            return read_catalog(sessions.control.query, sessions.server, selection, sessions.outside)
+
+    def rows(self, table: Table, columns: Sequence[str], key_range: KeyRange | None = None) -> RowStream:
+        """Rows of a table, in key order within a key range."""
+        sql = self._select(table, columns)
+        if key_range is not None:
+            sql += self._range(table, key_range)
+        return self._stream(table, columns, sql)
+
+    def rows_by_key(
+        self, table: Table, columns: Sequence[str], key: Sequence[str], keys: Sequence[KeyTuple]
+    ) -> RowStream:
+        """Rows with exactly these keys."""
+        check_keys(key, keys)
+        return self._stream(table, columns, self._select(table, columns) + key_condition(table, key, keys))
+
+    def key_boundaries(self, table: Table, key: Sequence[str], rows_per_chunk: int) -> list[KeyTuple]:
+        """Every `rows_per_chunk`-th key, by one walk along the key's index: each step begins at the last boundary."""
+        listed = ", ".join(sort_expression(table, name) for name in key)
+        wires = [sort_wire(table, name) for name in key]
+        boundaries: list[KeyTuple] = []
+        after: KeyTuple | None = None
+        while True:
+            step = self._range(table, KeyRange(tuple(key), after))
+            sql = f"SELECT {listed} FROM {self.dialect.qualify(table.name)}{step} LIMIT 2 OFFSET {rows_per_chunk - 1}"
+            with translated(self._place):
+                found = _core.mysql_rows(self._for_questions(), sql, wires).shown(2)
+            if len(found) < 2:  # no row follows: this was the last key
+                return boundaries
+            after = tuple(_key_value(kind, text) for kind, text in found[0])
+            boundaries.append(after)
+
+    def row_count(self, table: Table) -> int:
+        """The exact count within the snapshot."""
+        return int(str(self.scalar_query(f"SELECT count(*) FROM {self.dialect.qualify(table.name)}")[0][0]))
+
+    def scalar_query(self, sql: str) -> list[tuple[KeyValue, ...]]:
+        """A small query. Texts come through the server's own conversion to UTF-8."""
+        with translated(self._place):
+            session = self._for_questions()
+            alone = session is not self._sessions.control
+            if alone:
+                session.execute("SET character_set_results = 'utf8mb4'")
+            try:
+                found = _core.mysql_rows(session, sql, []).shown(_SCALARS_LIMIT)
+            finally:
+                if alone:
+                    session.execute("SET character_set_results = NULL")
+        return [tuple(_scalar(kind, text) for kind, text in row) for row in found]
+
+    def identity(self) -> dict[str, str]:
+        """The server's own identifier, its position in the binary log, and the session's pinned settings."""
+        control, server = self._sessions.control, self._sessions.server
+        with translated(self._place):
+            database, user, host, port = control.query("SELECT DATABASE(), CURRENT_USER(), @@hostname, @@port")[0]
+            server_id = variable(control, "server_id")
+            known = variable(control, "server_uuid") or variable(control, "server_uid")
+        position = dict(self._sessions.position)
+        facts = {
+            "engine": "mariadb",
+            "product": server.product,
+            "version": server.version,
+            "database": str(database),
+            "user": str(user),
+            "system_identifier": known or f"{host}:{port} server_id {server_id}",
+            "server_id": server_id,
+            "snapshot": f"consistent snapshot of {position['claimed_time']}, {position.pop('readers')}",
+        }
+        return facts | position | {name: value.strip("'") for name, value in PINS.items()}
+
+    def close(self) -> None:
+        """Ends the snapshot and every session."""
+        if not self._closed:
+            self._closed = True
+            self._sessions.close()
+
+    def _for_questions(self) -> MysqlConnection:
+        """Where questions about data go: beside the streams, where the control session stands in the same snapshot."""
+        alone = len(self._sessions.readers) == 1
+        return self._sessions.readers[0] if alone else self._sessions.control
+
+    def _range(self, table: Table, key_range: KeyRange) -> str:
+        names = [sort_expression(table, name) for name in key_range.columns]
+        where = spelled_out_range(key_range, names, lambda values: bounds(table, key_range.columns, values))
+        return f"{where} ORDER BY {', '.join(names)}"
+
+    def _stream(self, table: Table, columns: Sequence[str], sql: str) -> RowStream:
+        types = [table.column(name).type.wire for name in columns]
+        with translated(f"{self._place}: {table.name}"), self._lock:
+            return _core.mysql_rows(self._next_reader(), sql, types)
+
+    def _next_reader(self) -> MysqlConnection:
+        """A session that no stream holds, else the one that was given out longest ago. Called under the lock."""
+        readers = self._sessions.readers
+        chosen = next((reader for reader in readers if reader.idle), readers[0])
+        readers.remove(chosen)
+        readers.append(chosen)
+        return chosen
+
+    def _select(self, table: Table, columns: Sequence[str]) -> str:
+        require_readable(table, columns)
+        listed = ", ".join(self._read(table.column(name)) for name in columns)
+        return f"SELECT {listed} FROM {self.dialect.qualify(table.name)}"
+
+    def _read(self, column: Column) -> str:
+        """A column as it is selected. An ENUM with an empty label is told from its invalid value by a mark in front."""
+        name = self.dialect.quote(column.name)
+        if not column.type.wire.startswith("marked enum:"):
+            return name
+        return f"CONCAT(IF({name} + 0 = 0, '0', '1'), CAST({name} AS BINARY))"
+
+
+def _key_value(kind: str, text: str | None) -> KeyValue:
+    if text is None:
+        return None
+    if kind == "integer":
+        return int(text)
+    return bytes.fromhex(text) if kind in ("bytes", "undecodable text") else text
+
+
+def _scalar(kind: str, text: str | None) -> KeyValue:
+    return float(text) if kind == "float" and text is not None else _key_value(kind, text)

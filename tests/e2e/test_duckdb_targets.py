@@ -1,0 +1,171 @@
+"""DuckDB as a target where it is unlike the others: rows that refer to each other, schemas, large rows."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.e2e.migrating import Said, file_url, migrate, run_sensei
+from tests.servers import PASSWORD, Database, PostgresServer
+
+pytestmark = pytest.mark.usefixtures("sensei_home")
+
+MIB = 1 << 20
+
+
+def quarantined(said: Said) -> dict[str, str]:
+    """Reasons by key."""
+    lines = (said.run_folder / "quarantine.jsonl").read_text().splitlines()
+    return {line["key"]: line["reason"] for line in map(json.loads, lines)}
+
+
+def staff(path: Path, *rows: tuple[int, int | None, int]) -> str:
+    """Employees and their chiefs; wages were written past the table's CHECK."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            "PRAGMA ignore_check_constraints = ON;"
+            "CREATE TABLE staff (id INTEGER PRIMARY KEY, chief INTEGER REFERENCES staff (id), wage INTEGER"
+            " CHECK (wage > 0))"
+        )
+        connection.executemany("INSERT INTO staff VALUES (?, ?, ?)", rows)
+        connection.commit()
+    return file_url("sqlite", path)
+
+
+def test_rows_below_a_refused_row_are_set_aside_generation_by_generation(tmp_path: Path) -> None:
+    source = staff(
+        tmp_path / "s.db",
+        (1, None, 9), (2, 1, -1), (3, 2, 5), (4, 3, 5), (5, 1, 5), (6, 4, 5), (7, None, 5),
+    )  # fmt: skip
+    said = migrate(source, file_url("duckdb", tmp_path / "t.duckdb"))
+    assert said.code == 5, said.err
+    reasons = quarantined(said)
+    assert list(reasons) == ["id=2", "id=3", "id=4", "id=6"]
+    assert "CHECK" in reasons["id=2"]
+    assert reasons["id=3"] == "chief refers to a row that was refused or does not exist"
+    assert reasons["id=4"] == reasons["id=6"]
+    assert "its own parent is missing" in reasons["id=4"]
+    with duckdb.connect(str(tmp_path / "t.duckdb"), read_only=True) as connection:
+        assert connection.execute("SELECT id, chief FROM staff ORDER BY id").fetchall() == [
+            (1, None),
+            (5, 1),
+            (7, None),
+        ]
+
+
+def test_rows_that_refer_to_each_other_in_a_circle_stop_the_load(tmp_path: Path) -> None:
+    source = staff(tmp_path / "s.db", (1, None, 9), (2, 3, 5), (3, 2, 5))
+    said = migrate(source, file_url("duckdb", tmp_path / "t.duckdb"))
+    assert said.code == 4
+    assert "2 rows of main.staff reference each other in a circle" in said.err
+
+
+def two_schemas(path: Path) -> str:
+    with closing(duckdb.connect(str(path))) as connection:
+        connection.execute("CREATE SCHEMA sales; CREATE SCHEMA stock")
+        connection.execute("CREATE TABLE sales.bill AS SELECT 1 AS id; CREATE TABLE stock.item AS SELECT 2 AS id")
+    return file_url("duckdb", path)
+
+
+def test_discard_drops_the_schemas_that_the_run_made_in_duckdb_and_no_others(tmp_path: Path) -> None:
+    target = tmp_path / "t.duckdb"
+    with closing(duckdb.connect(str(target))) as connection:
+        connection.execute("CREATE SCHEMA stock; CREATE SCHEMA empty; CREATE TABLE mine AS SELECT 1 AS id")
+    said = migrate(two_schemas(tmp_path / "s.duckdb"), file_url("duckdb", target), "--into-existing")
+    assert said.code == 0, said.err
+    discarded = run_sensei("discard", said.body["run"], "--yes")
+    assert "schema sales" in discarded.out
+    with closing(duckdb.connect(str(target))) as connection:
+        schemas = connection.execute("SELECT schema_name FROM duckdb_schemas() WHERE NOT internal ORDER BY 1")
+        assert [name for (name,) in schemas.fetchall()] == ["empty", "stock"]
+        assert connection.execute("SELECT id FROM mine").fetchall() == [(1,)]
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "postgresql"])
+def test_discard_keeps_a_schema_into_which_others_put_something(
+    tmp_path: Path, postgres_database: Database, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
+    target = tmp_path / "t.duckdb"
+    url = file_url("duckdb", target) if engine == "duckdb" else postgres_database.url
+    said = migrate(two_schemas(tmp_path / "s.duckdb"), url)
+    assert said.code == 0, said.err
+    foreign = "CREATE TABLE sales.others AS SELECT 7 AS id"
+    schemas = "SELECT DISTINCT schema_name FROM information_schema.schemata WHERE schema_name IN ('sales', 'stock')"
+    if engine == "duckdb":
+        with closing(duckdb.connect(str(target))) as connection:
+            connection.execute(foreign)
+    else:
+        postgres_database.execute(foreign)
+    discarded = run_sensei("discard", said.body["run"], "--yes")
+    assert discarded.code == 0, discarded.err
+    assert "schema sales is kept: it holds objects that this run did not make" in discarded.out
+    if engine == "duckdb":
+        with closing(duckdb.connect(str(target))) as connection:
+            left = connection.execute(schemas).fetchall(), connection.execute("FROM sales.others").fetchall()
+    else:
+        with postgres_database.connect() as connection:
+            left = connection.execute(schemas).fetchall(), connection.execute("TABLE sales.others").fetchall()
+    assert left == ([("sales",)], [(7,)])
+
+
+def peak_bytes(*arguments: str) -> int:
+    """The largest resident memory that a successful migration took, in a process of its own."""
+    program = (
+        "import resource, sys; from appliance.cli import sensei; from kora.cli import run_group;"
+        " code = run_group(sensei, 'sensei', sys.argv[1:]);"
+        " own, below = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN));"
+        " print('PEAK', code, (own + below) * 1024)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "migrate", *arguments, "--yes"],
+        capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": str(Path.cwd())},
+    )  # fmt: skip
+    _, code, peak = done.stdout[done.stdout.rfind("PEAK") :].split()
+    assert code == "0", done.stdout + done.stderr
+    return int(peak)
+
+
+def large_rows(path: Path, rows: int, blob_bytes: int, characters: int) -> str:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE large (id INTEGER PRIMARY KEY, body BLOB, words TEXT)")
+        for number in range(rows):
+            body = os.urandom(MIB) * (blob_bytes // MIB)
+            connection.execute("INSERT INTO large VALUES (?, ?, ?)", (number, body, "é" * characters))
+        connection.commit()
+    return file_url("sqlite", path)
+
+
+def test_rows_of_megabytes_pass_through_duckdb_in_bounded_memory(tmp_path: Path) -> None:
+    source = large_rows(tmp_path / "s.db", rows=30, blob_bytes=12 * MIB, characters=6 * MIB)
+    bound = 600 * MIB + 2 * 12 * MIB
+    target = file_url("duckdb", tmp_path / "t.duckdb")
+    assert peak_bytes(source, target) < bound
+    assert peak_bytes(target, file_url("sqlite", tmp_path / "back.db")) < bound
+
+
+@pytest.mark.slow
+def test_cells_of_200_megabytes_pass_between_all_engines_in_bounded_memory(
+    tmp_path: Path, postgres_server: PostgresServer
+) -> None:
+    source = large_rows(tmp_path / "s.db", rows=2, blob_bytes=200 * MIB, characters=1)
+    with closing(sqlite3.connect(tmp_path / "s.db")) as connection:
+        connection.execute("INSERT INTO large VALUES (7, NULL, ?)", ("é" * (100 * MIB),))
+        connection.commit()
+    bound = 600 * MIB + 2 * 200 * MIB
+    first, second = postgres_server.create_database().url, postgres_server.create_database().url
+    duck = file_url("duckdb", tmp_path / "t.duckdb")
+    peaks = {
+        "sqlite to postgresql": peak_bytes(source, first),
+        "postgresql to sqlite": peak_bytes(first, file_url("sqlite", tmp_path / "back.db")),
+        "postgresql to duckdb": peak_bytes(first, duck),
+        "duckdb to postgresql": peak_bytes(duck, second),
+        "sqlite to duckdb": peak_bytes(source, file_url("duckdb", tmp_path / "t2.duckdb")),
+    }
+    assert {way: peak for way, peak in peaks.items() if peak >= bound} == {}

@@ -48,8 +48,9 @@ class PostgresConnection:
 
 @final
 class MysqlConnection:
-    """A reading session with MariaDB or MySQL. `settings`: host, port, socket (a path, instead of both), user, password,
-    database, ssl-mode, ssl-ca, ssl-cert, ssl-key: as MySQL's clients understand them; connect_timeout in seconds."""
+    """A reading session with MariaDB or MySQL. `settings`: host, port, socket (a path, instead of both), user,
+    password, database, ssl-mode, ssl-ca, ssl-cert, ssl-key: as MySQL's clients understand them; connect_timeout in
+    seconds."""
     def __new__(cls, settings: dict[str, str]) -> Self: ...
     def execute(self, sql: str) -> None: ...
     def query(self, sql: str) -> list[tuple[str | None, ...]]:
@@ -247,16 +248,90 @@ def collect_rows(
     key: DigestKey,
     *,
     key_tags: Sequence[bytes] | None = None,
+    carried_tags: set[bytes] | None = None,
     limit: int | None = None,
     progress: Progress | None = None,
 ) -> list[Row]:
-    """Different rows whose key tag is asked for (all without `key_tags`); at most `limit`."""
+    """Different rows whose key tag is asked for (all without `key_tags`); at most `limit`.
+
+    `carried_tags`: the first 8 bytes of key tags, as fingerprint files hold them.
+    """
 
 def decode_cells(cells: bytes) -> list[tuple[str, str | None]]:
     """Kind and exact text of concatenated KCF-1 cells (bytes in hex)."""
 
 def set_digest(digests: Sequence[bytes]) -> bytes:
     """Σ mod 2²⁵⁶ of 32-byte digests, little-endian."""
+
+# --- fingerprint files ---------------------------------------------------------------------------------------------
+
+CARRIED_BUCKETS: int
+"""Parts into which key tags cut a table."""
+CARRIED_SYMBOLS: int
+"""Symbols of a sketch where nobody says how many differences to expect."""
+CARRIED_SYMBOLS_LIMIT: int
+_ListPlace: TypeAlias = tuple[str, int, int]
+"""File, first byte, length in bytes."""
+
+@final
+class CarriedDigest:
+    """One table of a fingerprint file. Sections: docs/formats/kfp.md."""
+    @property
+    def row_count(self) -> int: ...
+    @property
+    def root(self) -> bytes: ...
+    @property
+    def tallies(self) -> str:
+        """JSON list, as `TableDigest.tallies`."""
+    def bucket_section(self) -> bytes | None: ...
+    def sketch_section(self) -> bytes | None: ...
+    def append_list(self, path: str, buckets: Sequence[int] | None = None) -> int:
+        """Appends the list of rows (of some buckets) to a file; its length in bytes."""
+
+def carry_rows(
+    stream: RowStream,
+    profile: str,
+    side: _Side,
+    key: DigestKey,
+    *,
+    tier: int,
+    symbols: int,
+    unique: bool = False,
+    spill_directory: str | None = None,
+    progress: Progress | None = None,
+) -> CarriedDigest:
+    """One pass. `unique`: each row's multiplicity is 1 by right; else rows are counted first, on disk if need be."""
+
+@final
+class CarriedDifference:
+    """Rows that stand on one side only, by key."""
+    @property
+    def decoded(self) -> bool:
+        """Whether this is all that differs, proven; else it is a part at most."""
+    @property
+    def mismatch(self) -> int: ...
+    @property
+    def missing_in_target(self) -> int: ...
+    @property
+    def extra_in_target(self) -> int: ...
+    @property
+    def omitted(self) -> int:
+        """Keys that are counted and not named."""
+    @property
+    def keys(self) -> list[tuple[bytes, list[tuple[bytes, int]], list[tuple[bytes, int]]]]:
+        """Key tag (8 bytes); rows left on the source's side and on the target's: half digest (16 bytes), how many."""
+
+def differing_buckets(source: bytes, target: bytes) -> list[int]:
+    """Of two bucket sections: where the tables differ, ascending."""
+
+def reconcile_sketches(source: bytes, target: bytes) -> CarriedDifference:
+    """Of two sketch sections. Raises `MalformedInput` for sketches that no honest pass writes."""
+
+def join_lists(source: _ListPlace, target: _ListPlace, limit: int) -> CarriedDifference:
+    """Joins two lists of rows within the buckets that both hold, in bounded memory; names at most `limit` rows."""
+
+def symbols_for(elements: int) -> int:
+    """Enough symbols for so many differing elements; an altered row is two."""
 
 # --- survey --------------------------------------------------------------------------------------------------------
 

@@ -3,15 +3,18 @@
 `verify_sides` is the work on two open databases; `verify_databases` is the same from two URLs, as the command does it.
 """
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 from secrets import token_hex
 from threading import Lock, Thread
+from types import ModuleType
 
 from kora import _core
 from kora.catalog import Catalog, NotModelled, Table
@@ -543,3 +546,13 @@ def _narrow(
             quarantined=tuple(row for row in declared.quarantined if row.table in named),
         ),
     )
+
+
+class _CallableModule(ModuleType):
+    """`from kora import verify` gives this module once anything imported it; called, it is the library's function."""
+
+    def __call__(self, *arguments: object, **options: object) -> object:
+        return import_module("kora.library").verify(*arguments, **options)
+
+
+sys.modules[__name__].__class__ = _CallableModule

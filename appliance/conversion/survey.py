@@ -46,10 +46,15 @@ class ColumnSurvey:
     numeric_text: int = 0
     """Text values that read as a number in any spelling."""
     special: int = 0
-    """NaN, infinities and -0.0 among doubles, and infinite moments."""
+    """NaN, infinities and -0.0 among doubles."""
     keyed: int = 0
     """Columns of the widest key that this one stands in, 0 for none: the planner adds it, for engines whose keys hold
     only so much."""
+
+    @property
+    def odd_moments(self) -> bool:
+        """Whether a date or moment is infinite, before the year 1 or beyond 9999."""
+        return bool(self.infinite_moments or self.outside_moments)
 
     @property
     def values(self) -> int:
@@ -161,8 +166,7 @@ def _is_long(times: dict[str, Any]) -> bool:
 
 def _special(body: dict[str, Any]) -> int:
     floats = body.get("floats") or {}
-    infinite = sum(entry.get("infinite", 0) for entry in (body.get("moments") or {}).values())
-    return sum(int(floats.get(name, 0)) for name in ("nan", "infinite", "negative_zero")) + int(infinite)
+    return sum(int(floats.get(name, 0)) for name in ("nan", "infinite", "negative_zero"))
 
 
 def _rule_text(candidate: dict[str, Any]) -> str:

@@ -40,11 +40,15 @@ def check(
     public_keys = [read_public_key(key) for key in keys]
     data = certificates.load(certificate)
     checked = certificates.check(data, public_keys, str(certificate), lenient=lenient, threshold=threshold)
+    certificates.check_sections(checked, certificate)
     logged = None
     if log_key:
+        from kora.evidence.canonical import FILE_SIZE_LIMIT_BYTES
+        from kora.evidence.files import read_bounded
         from kora.evidence.transparency import check_proof, read_log_key
 
-        logged = check_proof(certificate, data, read_log_key(log_key))
+        # The log holds the digest of the whole file, sections included.
+        logged = check_proof(certificate, read_bounded(certificate, FILE_SIZE_LIMIT_BYTES), read_log_key(log_key))
     present = certificates.check_subjects(checked.statement, certificate.parent) if checked.statement else {}
     key_ids = list(dict.fromkeys(key.key_id for key in public_keys if key.key_id in checked.envelope.key_ids))
     log = {"origin": logged.origin, "index": logged.index, "size": logged.size} if logged else None
@@ -96,14 +100,12 @@ def sign(certificate: Path, key_dir: Path, as_json: bool) -> int:
       kora sign evidence/certificate.json --key-dir /media/auditor/keys
     """
     from kora.evidence import certificate as certificates
-    from kora.evidence.files import write_atomically
     from kora.evidence.report_proofs import print_cosigned
     from kora.evidence.signing import read_signing_key
 
     places = [folder / "signing.pem" for folder in (key_dir, key_dir / "keys")]
     key = read_signing_key(next((path for path in places if path.exists()), places[0]))
-    signed = certificates.cosign(certificates.load(certificate), [key], str(certificate))
-    write_atomically(certificate, signed)
+    signed = certificates.cosign_file(certificate, [key])
     key_ids = certificates.read(signed, str(certificate)).envelope.key_ids
     print_cosigned(certificate, key_ids, as_json=as_json)
     return int(ExitCode.EQUIVALENT)

@@ -43,6 +43,8 @@ COMMANDS: tuple[click.Command, ...] = (
     certificates.sign,
     certificates.keygen,
     fingerprints.fingerprint,
+    fingerprints.compare,
+    fingerprints.locate,
     proofs.prove,
     proofs.check_proof,
     transparency.log,

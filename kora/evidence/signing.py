@@ -132,8 +132,13 @@ class KeyStore:
         path = self.directory / "migrations" / f"{run}.key"
         if not path.exists():
             self._make_directories(path.parent)
-            create_once(path, f"{MIGRATION_HEADER} {encode_base64(secrets.token_bytes(32))}\n".encode())
-        return _one_line_key(_read_private(path), MIGRATION_HEADER, path)
+            make_migration_key(path)
+        return read_migration_key(path)
+
+    def kept_migration_key(self, run: str) -> bytes | None:
+        """The key of a migration that was made here, None where there is none; never draws one."""
+        path = self.directory / "migrations" / f"{run}.key"
+        return read_migration_key(path) if _RUN_NAME.fullmatch(run) and path.exists() else None
 
     def _make_signing_key(self) -> None:
         self._make_directories(self.directory)
@@ -142,6 +147,16 @@ class KeyStore:
     def _make_directories(self, directory: Path) -> None:
         for folder in (self.directory.parent, self.directory, directory):
             make_directory(folder, mode=0o700)
+
+
+def make_migration_key(path: Path) -> bool:
+    """Draws a migration's key into a new file of mode 0600; False if there is a file already, which is kept."""
+    return create_once(path, f"{MIGRATION_HEADER} {encode_base64(secrets.token_bytes(32))}\n".encode())
+
+
+def read_migration_key(path: Path) -> bytes:
+    """The 32 secret bytes of a migration's key file. Raises as `KeyStore.signing_key` does."""
+    return _one_line_key(_read_private(path), MIGRATION_HEADER, path)
 
 
 def read_signing_key(path: Path) -> SigningKey:

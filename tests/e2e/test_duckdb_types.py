@@ -15,12 +15,14 @@ pytestmark = pytest.mark.usefixtures("sensei_home")
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "numbers": (
-        "CREATE TABLE numbers (id INTEGER PRIMARY KEY, h HUGEINT, uh UHUGEINT, ub UBIGINT, bn BIGNUM, de DECIMAL(38,37),"
+        "CREATE TABLE numbers (id INTEGER PRIMARY KEY, h HUGEINT, uh UHUGEINT, ub UBIGINT, bn BIGNUM, "
+        "de DECIMAL(38,37),"
         " f FLOAT, d DOUBLE)",
         "INSERT INTO numbers VALUES"
         " (1, 170141183460469231731687303715884105727, 340282366920938463463374607431768211455, 18446744073709551615,"
         "  ('9' || repeat('0', 400))::BIGNUM, '9.9999999999999999999999999999999999999', 1e-45, 'nan'),"
-        " (2, -170141183460469231731687303715884105728, 0, 0, ('-1' || repeat('2', 60))::BIGNUM, -1e-37, '-inf', -0.0),"
+        " (2, -170141183460469231731687303715884105728, 0, 0, ('-1' || repeat('2', 60))::BIGNUM, -1e-37, "
+        "'-inf', -0.0),"
         " (3, 0, 1, 2, 0::BIGNUM, 0, 'inf', 5e-324), (4, NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
     ),
     "moments": (
@@ -28,7 +30,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         " us TIMESTAMP, tz TIMESTAMPTZ, ttz TIMETZ, iv INTERVAL, tn TIME_NS)",
         "INSERT INTO moments VALUES"
         " (1, '1677-09-22', '2262-04-11 23:47:16.854', '2262-04-11 23:47:16.854775', '0044-03-15 (BC)', '1969-12-31',"
-        "  '2024-02-29 12:00:00+02', '24:00:00-15:59:59', '-2147483648 months 2147483647 days 2562047788 hours', '24:00:00'),"
+        "  '2024-02-29 12:00:00+02', '24:00:00-15:59:59', "
+        "'-2147483648 months 2147483647 days 2562047788 hours', '24:00:00'),"
         " (2, '9999-12-31', '0001-01-01', '1677-09-22', '9999-12-31', '0001-01-01', '0001-01-01 00:00:00+00',"
         "  '00:00:00+00:00:01', '0 seconds', '23:59:59.999999999'),"
         " (3, 'infinity', '-infinity', 'infinity', '-infinity', 'infinity', '-infinity', '12:34:56.789012+05:30',"
@@ -43,7 +46,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         " (4, NULL, NULL, NULL, NULL, NULL)",
     ),
     "nested": (
-        'CREATE TABLE nested (id INTEGER PRIMARY KEY, l INTEGER[], ll VARCHAR[][], a DOUBLE[3], s STRUCT(x INTEGER, "y ""z"""'
+        "CREATE TABLE nested (id INTEGER PRIMARY KEY, l INTEGER[], ll VARCHAR[][], "
+        'a DOUBLE[3], s STRUCT(x INTEGER, "y ""z"""'
         " VARCHAR[]), m MAP(VARCHAR, DECIMAL(4,1)), u UNION(num BIGINT, str VARCHAR), iv INTERVAL[], bn BIGNUM[],"
         " deep STRUCT(k MAP(INTEGER, STRUCT(t TIMESTAMPTZ, u UUID, h HUGEINT)[])[2]), e ENUM('a', 'b,]')[], bi BIT[],"
         " j JSON[], tt TIMETZ[], d DATE[], bo BOOLEAN[])",
@@ -51,12 +55,15 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         " (1, [1, NULL, -2147483648], [['a\"b', NULL, ''], [], NULL], [1.5, NULL, 'nan'::DOUBLE],"
         "  {'x': 1, 'y \"z\"': ['NULL', NULL, 'ß']}, MAP {'k': 1.5, '': NULL}, 7::BIGINT,"
         "  [INTERVAL '300000 years 1 day', NULL], [('1' || repeat('0', 50))::BIGNUM, NULL],"
-        "  {'k': [MAP {1: [{'t': '2024-01-01 00:00:00+00'::TIMESTAMPTZ, 'u': '00000000-0000-0000-0000-000000000001'::UUID,"
+        "  {'k': [MAP {1: [{'t': '2024-01-01 00:00:00+00'::TIMESTAMPTZ, "
+        "'u': '00000000-0000-0000-0000-000000000001'::UUID,"
         "  'h': (-5)::HUGEINT}, NULL]}, NULL]}, ['b,]', NULL, 'a'], ['101', NULL, '0'], ['{\"a\": 1.0}', NULL],"
         "  ['12:00:00+02', NULL], ['infinity', '0044-03-15 (BC)', NULL], [true, false, NULL]),"
-        " (2, [], [], [0, '-0.0'::DOUBLE, 'inf'::DOUBLE], {'x': NULL, 'y \"z\"': []}, MAP {}, 'text', [], [], {'k': NULL}, [], [], [], [],"
+        " (2, [], [], [0, '-0.0'::DOUBLE, 'inf'::DOUBLE], {'x': NULL, 'y \"z\"': []}, MAP {}, 'text', [], [], "
+        "{'k': NULL}, [], [], [], [],"
         "  [], []),"
-        " (3, NULL, NULL, NULL, NULL, NULL, union_value(num := NULL::BIGINT), NULL, NULL, NULL, NULL, NULL, NULL, NULL,"
+        " (3, NULL, NULL, NULL, NULL, NULL, union_value(num := NULL::BIGINT), NULL, NULL, NULL, NULL, NULL, "
+        "NULL, NULL,"
         "  NULL, NULL),"
         " (4, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
     ),

@@ -127,7 +127,7 @@ def test_keygen_makes_a_key_once_and_keeps_it(home, capsys):
         (["show", "."], "is a folder"),
         (["verify", "sqlite:///a.db"], "Missing argument 'TARGET'"),
         (["verify", "a", "b", "--map", "m", "--plan", "p"], "exclude each other"),
-        (["fingerprint", "sqlite:///a.db", "--tier", "2", "-o", "x"], "--tier"),
+        (["fingerprint", "sqlite:///a.db", "--tier", "4", "-o", "x"], "--tier"),
         (["fingerprint", "oracle://x/y", "-o", "x.kfp"], "oracle"),
         (["fingerprint", "sqlite:///nowhere.db", "-o", "x.kfp"], "nowhere.db"),
     ],

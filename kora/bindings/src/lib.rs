@@ -1,5 +1,6 @@
 //! The only crate that knows Python: thin conversion, the GIL released around every long call, and the error mapping.
 pub mod arrow;
+pub mod carried;
 pub mod csv;
 pub mod digests;
 pub mod errors;
@@ -30,6 +31,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     csv::register(module)?;
     arrow::register(module)?;
     digests::register(module)?;
+    carried::register(module)?;
     survey::register(module)?;
     tally::register(module)?;
     loader::register(module)?;

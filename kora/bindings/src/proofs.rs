@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use kora_core::canon::{decode_cells, decode_row, DecodedCell};
 use kora_core::error::{Error, Result};
+use kora_core::key_text::key_candidates;
 use kora_core::log_files::LogFolder;
 use kora_core::program::RowProgram;
-use kora_core::row_tree::{self, key_candidates, RowTreePass};
+use kora_core::row_tree::{self, RowTreePass};
 use kora_seal::certificate::{CertifiedTree, Checker};
 use kora_seal::encoding::digest_from_hex;
 use kora_seal::envelope::PublicKey;

@@ -27,6 +27,8 @@ pub enum Purpose {
     SetElement,
     /// The root over an LtHash state.
     SetRoot,
+    /// Checksums and places in the symbols of a carried sketch.
+    Sketch,
     /// K_key: digests of keys in a row tree. An auditor is given it to check that a row is absent.
     ProofKey,
     /// K_leaf: what the key of each row's commitment derives from.
@@ -43,6 +45,7 @@ impl Purpose {
             Self::RawRow => b"kora-1 raw row",
             Self::SetElement => b"kora-1 set element",
             Self::SetRoot => b"kora-1 set root",
+            Self::Sketch => b"kora-1 carried sketch",
             Self::ProofKey => b"kora-1 proof key",
             Self::ProofLeaf => b"kora-1 proof leaf",
             Self::Name => b"kora-1 name",
@@ -111,6 +114,7 @@ mod tests {
             Purpose::RawRow,
             Purpose::SetElement,
             Purpose::SetRoot,
+            Purpose::Sketch,
             Purpose::ProofKey,
             Purpose::ProofLeaf,
             Purpose::Name,

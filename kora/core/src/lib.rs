@@ -4,13 +4,16 @@
 //! [`policy`] the declared ways in which two stored values may mean the same; [`program`] these put together for one
 //! side of a table pair; [`rows`] the seam between readers and whatever consumes rows; [`keys`] and [`batch`] what
 //! digests are made with; [`digest`], [`set_hash`] and [`sketch`] the arithmetic of sets; [`spill`], [`record_sort`] and
-//! [`second_pass`] the exact join; [`row_tree`] a table under one Merkle root; [`seal`] signatures;
-//! [`log_files`] a transparency log on disk; [`survey`] what a column holds; [`readers`] and [`writers`] the engines' own encodings.
+//! [`second_pass`] the exact join; [`carried`] the parts of a fingerprint file; [`row_tree`] a table under one Merkle
+//! root, [`key_text`] a key as a person writes it; [`seal`] signatures; [`log_files`] a transparency log on disk;
+//! [`survey`] what a column holds; [`readers`] and [`writers`] the engines' own encodings.
 pub mod batch;
 pub mod canon;
+pub mod carried;
 pub mod cell;
 pub mod digest;
 pub mod error;
+pub mod key_text;
 pub mod keys;
 pub mod large;
 pub mod loader;

@@ -15,7 +15,10 @@ use kora_core::program::Profile;
 use kora_core::readers::arrow::ArrowRows;
 use kora_core::readers::csv::dialect::Wanted;
 use kora_core::readers::csv::CsvFile;
-use kora_core::readers::postgres::certificate::Certificate;
+use kora_core::readers::line::certificate::Certificate;
+use kora_core::readers::mysql::decoder::RowDecoder;
+use kora_core::readers::mysql::reply::{self, ColumnDefinition};
+use kora_core::readers::mysql::types::{Column, ColumnKind};
 use kora_core::readers::postgres::numeric;
 use kora_core::readers::postgres::reply::ServerError;
 use kora_core::rows::{Flow, RowReader};
@@ -50,6 +53,27 @@ fn fixed(values: &[i128], width: usize) -> ArrayRef {
     let pieces = values.iter().map(|value| value.to_le_bytes()[..width].to_vec());
     Arc::new(FixedSizeBinaryArray::try_from_iter(pieces).expect("one width"))
 }
+
+/// Kinds of MariaDB's columns, and the protocol types that may carry each.
+const MYSQL_KINDS: [(&str, &[u8]); 17] = [
+    ("", &[1, 2, 3, 4, 5, 8, 10, 11, 12, 246, 253]),
+    ("integer", &[1, 2, 3, 8, 9, 13]),
+    ("decimal", &[0, 246]),
+    ("float", &[4, 5]),
+    ("bit(13)", &[16]),
+    ("date", &[10]),
+    ("time", &[11]),
+    ("datetime", &[12]),
+    ("timestamp", &[7]),
+    ("bytes", &[252, 253, 254]),
+    ("uuid", &[254, 253]),
+    ("inet", &[254, 253]),
+    ("geometry", &[255]),
+    ("text:utf8mb4", &[252, 253, 254]),
+    ("json:utf8mb4", &[252]),
+    ("enum:latin1", &[254]),
+    ("set:latin1", &[254]),
+];
 
 /// Numbers as they come, and those at the ends of their range.
 fn number() -> impl Strategy<Value = i64> {
@@ -111,6 +135,34 @@ proptest! {
             let mut rows = file.rows(None).expect("all columns");
             drain(&mut rows, bytes.len() + 1);
         }
+    }
+
+    #[test]
+    fn a_row_of_mariadbs_protocol_of_any_bytes_is_a_row_or_an_error(
+        kinds in proptest::collection::vec((0_usize..MYSQL_KINDS.len(), any::<u8>(), any::<u16>()), 1..4),
+        payload in proptest::collection::vec(any::<u8>(), 0..80),
+    ) {
+        let columns = kinds.iter().enumerate().filter_map(|(position, (kind, code, flags))| {
+            let (name, codes) = MYSQL_KINDS[*kind];
+            let definition = ColumnDefinition {
+                collation: 63,
+                length: 20,
+                type_code: codes[usize::from(*code) % codes.len()],
+                flags: *flags,
+            };
+            Column::new(position, &ColumnKind::from_name(name).expect("listed"), &definition).ok()
+        });
+        let columns: Vec<Column> = columns.collect();
+        let count = columns.len();
+        let mut sink = |cells: &[Cell<'_>]| {
+            assert_eq!(cells.len(), count);
+            let mut out = Vec::new();
+            cells.iter().try_for_each(|cell| encode_cell(cell, &mut out))?;
+            Ok(Flow::Continue)
+        };
+        let _ = RowDecoder::new(columns).row(&[&[0], payload.as_slice()].concat(), &mut sink);
+        let _ = ColumnDefinition::parse(&payload);
+        let _ = reply::ServerError::parse(&payload);
     }
 
     #[test]

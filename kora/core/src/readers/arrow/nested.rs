@@ -151,7 +151,7 @@ impl Part {
             }
             DuckKind::Array(element, size) => {
                 let list = array.as_fixed_size_list();
-                let first = usize::try_from(list.value_offset_at(0)).unwrap_or(0);
+                let first = list.value_offset_at(0);
                 let offsets = (0..=list.len()).map(|row| first + row * size).collect();
                 let element = Box::new(Self::new(name, element, list.values())?);
                 Self::List {

@@ -16,6 +16,8 @@ BIGINT = Type("integer", "bigint", minimum=-(2**63), maximum=2**63 - 1)
 DOUBLE = Type("float", "double", float_bits=64)
 TEXT = Type("text", "text")
 BYTES = Type("bytes", "blob")
+MIXED_WITH_BYTES = "rule:mixed_with_bytes"
+"""Author of a reading under which rows of another storage class than most are set aside."""
 LONGEST_DECIMAL = 38
 FRACTIONAL_SECONDS = "s,fraction"
 LONGEST_BIGINT = 18
@@ -224,7 +226,7 @@ def _bytes_among_others(declared: Type, survey: ColumnSurvey) -> Reading:
     return replace(
         kept,
         evidence=f"{kept.evidence}; {reason}",
-        author="rule:mixed_with_bytes",
+        author=MIXED_WITH_BYTES,
         loss_class="lossy_approved",
         losses=(*kept.losses, Loss(rule="quarantined", subject="", count=lost, reason=reason)),
     )

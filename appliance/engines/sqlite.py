@@ -56,6 +56,7 @@ class SqliteTarget:
         nul_in_text=True,
         decimal_digits=None,
         encoding="sqlite",
+        any_class=True,
     )
 
     def place(self, logical: Type, survey: ColumnSurvey) -> Placement:

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.corpus.clients import Client, Column
+from tests.corpus.clients import Client, Column, Shown
 from tests.corpus.kinds import Kind
 from tests.corpus.meaning import family_of, meaning
 from tests.e2e.migrating import Said
@@ -106,37 +106,37 @@ def _compare(moved: Moved, kind: Kind, outcome: Outcome, quarantine: dict[int, s
     there = moved.source.read(kind.table, kind.show)
     here = moved.target.read(_target_table(moved, kind), kind.show if as_itself else "")
     _check(len(there) == len(kind.literals), f"the source has {len(there)} rows")
-    _check(set(here) == set(there) - set(quarantine), f"keys {sorted(set(there) ^ set(here))}, not {sorted(quarantine)}")
+    _check(
+        set(here) == set(there) - set(quarantine), f"keys {sorted(set(there) ^ set(here))}, not {sorted(quarantine)}"
+    )
     family = kind.family or family_of(outcome.target_type)
     if kind.family == "" and as_itself:
         family = "text"
     changed = [
         f"{key}: {there[key]!r:.90} became {here[key]!r:.90}"
         for key in here
-        if not _same(family, there[key], here[key])
+        if not _same(family, there[key], here[key], outcome.rules)
     ]
     allowed = sum(outcome.changed.values())
     _check(len(changed) <= allowed, f"{len(changed)} changed, {allowed} declared, as {outcome.cell}: {changed}")
     if not outcome.changed:
-        _injective(kind, family, there, here)
+        _injective(family, there, here, outcome.rules)
 
 
-def _same(family: str, there: Any, here: Any) -> bool:
-    if type(there) is type(here) and there == here and repr(there) == repr(here):
-        return True
-    return meaning(family, there) == meaning(family, here)
+def _same(family: str, there: Shown, here: Shown, rules: Sequence[str]) -> bool:
+    return _exact(there) == _exact(here) or meaning(family, there, rules) == meaning(family, here, rules)
 
 
-def _injective(kind: Kind, family: str, there: Column, here: Column) -> None:
+def _injective(family: str, there: Column, here: Column, rules: Sequence[str]) -> None:
     """Two values that the source keeps apart must not be one on the target."""
     seen: dict[Hashable, int] = {}
     for key, value in here.items():
-        first = seen.setdefault(_exact(value), key)
-        alike = _exact(there[first]) == _exact(there[key]) or meaning(family, there[first]) == meaning(family, there[key])
-        _check(alike, f"{there[first]!r:.60} and {there[key]!r:.60} became one: {value!r:.60}")
+        first, second = there[seen.setdefault(_exact(value), key)], there[key]
+        alike = _same(family, first, second, rules)
+        _check(alike, f"{first!r:.60} and {second!r:.60} became one: {value!r:.60}")
 
 
-def _exact(value: Any) -> Hashable:
+def _exact(value: Shown) -> Hashable:
     return (type(value).__name__, repr(value))
 
 

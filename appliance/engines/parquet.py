@@ -47,7 +47,7 @@ class ParquetTarget:
     """Folders of Parquet files, written by DuckDB."""
 
     name = "parquet"
-    dialect = Dialect("parquet", "duckdb", None, folds_case="insensitive")
+    dialect = Dialect("parquet", "duckdb", None, folds_case="insensitive", system_columns=("file_row_number",))
     capabilities = Capabilities(
         keys_when="in_create",
         foreign_keys_when="in_create",

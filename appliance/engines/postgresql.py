@@ -59,6 +59,7 @@ class PostgresTarget:
         identifier_length_unit="bytes",
         folds_case="lower",
         default_schema="public",
+        system_columns=("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"),
     )
     capabilities = Capabilities(
         keys_when="after_data",

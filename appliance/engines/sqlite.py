@@ -31,7 +31,7 @@ class SqliteTarget:
     """SQLite 3.31 and later (generated columns)."""
 
     name = "sqlite"
-    dialect = Dialect("sqlite", "sqlite", None, folds_case="insensitive")
+    dialect = Dialect("sqlite", "sqlite", None, folds_case="insensitive", reserved_prefix="sqlite_")
     capabilities = Capabilities(
         keys_when="in_create",
         foreign_keys_when="in_create",

@@ -15,21 +15,9 @@ pytestmark = pytest.mark.usefixtures("sensei_home")
 
 LONG = "x" * 55
 LONG_E = "\u00e9" * 30
-# Columns beside `id`. System columns of PostgreSQL, row numbers of SQLite and DuckDB, words that all of them reserve.
-RESERVED = [
-    "select",
-    "order",
-    "user",
-    "group by",
-    "rowid",
-    "_rowid_",
-    "oid",
-    "xmin",
-    "ctid",
-    "tableoid",
-    "table",
-    "id2",
-]
+# Columns beside `id`: what PostgreSQL's tables have by themselves, row numbers of SQLite and DuckDB, reserved words.
+SYSTEM = ["xmin", "ctid", "tableoid"]
+RESERVED = ["select", "order", "user", "group by", "rowid", "_rowid_", "oid", "table", "id2"]
 ODD = [
     'a"b', "a`b", "a'b", "a.b", "a\\b", "a%sb", "a/b", "1st", " lead", "tab\there", "\u00e4\u00f6", "?", "$1", ":p", "[x]", "--",
 ]  # fmt: skip

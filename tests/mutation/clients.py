@@ -1,5 +1,6 @@
 """The engines' own clients: what writes into a target and reads back what was stored, without KORA."""
 
+import itertools
 import shutil
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -8,6 +9,7 @@ from typing import Protocol
 
 import duckdb
 
+from tests.mariadb_server import MariadbDatabase
 from tests.mutation.kinds import Kind
 from tests.servers import Database as Server
 
@@ -109,6 +111,47 @@ class PostgresClient:
                 connection.execute(f"DELETE FROM {name}; INSERT INTO {name} TABLE _sensei_kept_{name}".encode())
 
 
+class MariadbClient:
+    """A database of the test's server through `mariadb`. Copies of the tables stand in a database beside it.
+
+    Its session is as lenient as MariaDB gets, so that every odd value can be written.
+    """
+
+    _SESSION = (
+        "SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,PIPES_AS_CONCAT',"
+        " time_zone = '+00:00', autocommit = 0"
+    )
+    _BOUND = "behind probe"
+
+    def __init__(self, database: MariadbDatabase) -> None:
+        self._database, self._kept = database, f"{database.name}_kept"
+        self._tables: list[str] = []
+        self.url = database.url
+
+    def build(self, statements: Sequence[str]) -> None:
+        self._database.execute(self._SESSION, *statements, "COMMIT")
+        listed = self._database.query(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()"
+        )
+        self._tables = [str(name) for (name,) in listed]
+        copies = [(f"CREATE TABLE {self._kept}.{name} LIKE {name}",
+                   f"INSERT INTO {self._kept}.{name} SELECT * FROM {name}") for name in self._tables]  # fmt: skip
+        self._database.execute(self._SESSION, f"CREATE DATABASE {self._kept}", *itertools.chain(*copies), "COMMIT")
+
+    def apply(self, changes: Sequence[Change]) -> list[tuple[Stored, Stored]]:
+        script = [self._SESSION]
+        for probe, statements in changes:
+            script += [probe, f"SELECT '{self._BOUND}'", *statements, probe, f"SELECT '{self._BOUND}'"]
+        lines = iter(self._database.query(";\n".join([*script, "COMMIT"])))
+        read = [list[tuple[object, ...]](itertools.takewhile((self._BOUND,).__ne__, lines)) for _ in range(2 * len(changes))]
+        return list(zip(read[::2], read[1::2], strict=True))
+
+    def restore(self) -> None:
+        back = [(f"DELETE FROM {name}", f"INSERT INTO {name} SELECT * FROM {self._kept}.{name}")
+                for name in self._tables]  # fmt: skip
+        self._database.execute(self._SESSION, *itertools.chain(*back), "COMMIT")
+
+
 def _made(run: Callable[[str], Stored], change: Change) -> tuple[Stored, Stored]:
     probe, statements = change
     before = run(probe)
@@ -117,17 +160,12 @@ def _made(run: Callable[[str], Stored], change: Change) -> tuple[Stored, Stored]
     return before, run(probe)
 
 
-def client(engine: str, folder: Path, name: str, server: Server) -> Client:
-    """A fresh database of an engine."""
-    if engine == "sqlite":
-        return SqliteClient(folder / f"{name}.db")
-    if engine == "duckdb":
-        return DuckDbClient(folder / f"{name}.duckdb")
-    return PostgresClient(server)
-
-
 def exact_text(engine: str, column: str, kind: Kind) -> str:
     """SQL for what is stored in a column, kept apart as finely as the client can tell values apart."""
+    if kind.probe:
+        return kind.probe
+    if engine == "mariadb":
+        return f"hex(CAST({column} AS BINARY)), {column} + 0e0"
     if engine == "sqlite":
         return f"typeof({column}), {column}, hex({column})"
     if engine == "duckdb":

@@ -7,10 +7,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sensei
 export CARGO_TARGET_DIR ?= $(CACHE)/cargo-target
-RUST_SOURCES := $(shell find kora/core kora/bindings -name '*.rs' -o -name 'Cargo.toml') kora/Cargo.toml kora/Cargo.lock
+RUST_SOURCES := $(shell find kora/seal kora/core kora/bindings -name '*.rs' -o -name 'Cargo.toml') kora/Cargo.toml kora/Cargo.lock \
+	kora/evidence/certificate.schema.json
+CHECK_TARGET := $(shell uname -m)-unknown-linux-musl
+FUZZ_CASES ?= 100000
 DEMO_OUT ?= demo-out
 
-.PHONY: help setup system demo test test-slow test-rust lint format bench docs lock clean
+.PHONY: help setup system demo test test-slow test-rust lint format bench docs lock clean kora-check fuzz
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -40,6 +43,18 @@ test: $(VENV)/.ready system test-rust ## The whole suite against real servers
 
 test-rust:
 	cd kora && cargo test --quiet --workspace --exclude kora-bindings
+
+fuzz: ## Every decoder against FUZZ_CASES random and damaged inputs: minutes to hours
+	cd kora && PROPTEST_CASES=$(FUZZ_CASES) cargo test --quiet --release -p kora-seal
+	cd kora && PROPTEST_CASES=$(FUZZ_CASES) cargo test --quiet --release -p kora-core --lib --test decoders --test kcf
+
+kora-check: ## Build the static verifier for machines without Python into dist/kora-check
+	@rustc --print target-libdir --target $(CHECK_TARGET) | xargs -I{} test -d {} \
+		|| rustup target add $(CHECK_TARGET) \
+		|| { echo "error: the Rust toolchain cannot build for $(CHECK_TARGET)"; echo "hint: rustup target add $(CHECK_TARGET)"; exit 4; }
+	cd kora && CC_$(subst -,_,$(CHECK_TARGET))=$${CC:-cc} cargo build --quiet --profile standalone --target $(CHECK_TARGET) -p kora-check
+	mkdir -p dist && cp $(CARGO_TARGET_DIR)/$(CHECK_TARGET)/standalone/kora-check dist/kora-check
+	@ls -l dist/kora-check
 
 test-slow: $(VENV)/.ready system ## The lanes that take minutes
 	$(BIN)/python -m pytest -m slow

@@ -134,6 +134,7 @@ def plan(
     show_default=True,
     help="Rows that commit at once, in bytes.",
 )
+@click.option("--provable", is_flag=True, help="Certify row trees: `kora prove` can then show single rows.")
 @click.option("--show-values", is_flag=True, help="Findings hold values, not only keys and columns.")
 @click.option("--yes", is_flag=True, help="Do not ask before the first write. Never approves a loss.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")

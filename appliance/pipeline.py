@@ -39,6 +39,7 @@ from kora.errors import EngineError, InvalidRequest, SenseiError, Stopped
 from kora.evidence.artifacts import Artifacts, write_artifacts
 from kora.evidence.files import write_atomically
 from kora.evidence.signing import KeyStore
+from kora.evidence.transparency import log_certificate
 from kora.logs import configure_logs, current_run_id
 from kora.settings import Settings
 from kora.verify import Verified
@@ -257,6 +258,7 @@ def _finish(migration: Migration, result: VerificationResult, profiles: dict[str
         profiles=profiles,
         source_log_bytes=run.source_log_path.read_bytes() if result.logged else None,
     )
+    log_certificate(migration.settings.transparency_log, artifacts.certificate, keys)
     reached("certify.after")
     migration.journal.start_stage("cleanup")
     with closing(migration.target.writer()) as writer:

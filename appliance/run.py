@@ -40,6 +40,7 @@ class Request(BaseModel):
     identifier_policy: Literal["preserve", "lower", "snake"] | None = None
     chunk_size_bytes: int = 32 << 20
     show_values: bool = False
+    provable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

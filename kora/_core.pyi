@@ -48,8 +48,8 @@ class PostgresConnection:
 
 @final
 class MysqlConnection:
-    """A reading session with MariaDB or MySQL. `settings`: host, port, socket (a path, instead of both), user, password,
-    database, ssl-mode, ssl-ca, ssl-cert, ssl-key: as MySQL's clients understand them; connect_timeout in seconds."""
+    """A reading session with MariaDB or MySQL. `settings`: host, port, socket (a path, instead of both), user,
+    password, database, ssl-mode, ssl-ca, ssl-cert, ssl-key: as MySQL's clients understand them; connect_timeout in seconds."""
     def __new__(cls, settings: dict[str, str]) -> Self: ...
     def execute(self, sql: str) -> None: ...
     def query(self, sql: str) -> list[tuple[str | None, ...]]:
@@ -247,16 +247,90 @@ def collect_rows(
     key: DigestKey,
     *,
     key_tags: Sequence[bytes] | None = None,
+    carried_tags: set[bytes] | None = None,
     limit: int | None = None,
     progress: Progress | None = None,
 ) -> list[Row]:
-    """Different rows whose key tag is asked for (all without `key_tags`); at most `limit`."""
+    """Different rows whose key tag is asked for (all without `key_tags`); at most `limit`.
+
+    `carried_tags`: the first 8 bytes of key tags, as fingerprint files hold them.
+    """
 
 def decode_cells(cells: bytes) -> list[tuple[str, str | None]]:
     """Kind and exact text of concatenated KCF-1 cells (bytes in hex)."""
 
 def set_digest(digests: Sequence[bytes]) -> bytes:
     """Σ mod 2²⁵⁶ of 32-byte digests, little-endian."""
+
+# --- fingerprint files ---------------------------------------------------------------------------------------------
+
+CARRIED_BUCKETS: int
+"""Parts into which key tags cut a table."""
+CARRIED_SYMBOLS: int
+"""Symbols of a sketch where nobody says how many differences to expect."""
+CARRIED_SYMBOLS_LIMIT: int
+_ListPlace: TypeAlias = tuple[str, int, int]
+"""File, first byte, length in bytes."""
+
+@final
+class CarriedDigest:
+    """One table of a fingerprint file. Sections: docs/formats/kfp.md."""
+    @property
+    def row_count(self) -> int: ...
+    @property
+    def root(self) -> bytes: ...
+    @property
+    def tallies(self) -> str:
+        """JSON list, as `TableDigest.tallies`."""
+    def bucket_section(self) -> bytes | None: ...
+    def sketch_section(self) -> bytes | None: ...
+    def append_list(self, path: str, buckets: Sequence[int] | None = None) -> int:
+        """Appends the list of rows (of some buckets) to a file; its length in bytes."""
+
+def carry_rows(
+    stream: RowStream,
+    profile: str,
+    side: _Side,
+    key: DigestKey,
+    *,
+    tier: int,
+    symbols: int,
+    unique: bool = False,
+    spill_directory: str | None = None,
+    progress: Progress | None = None,
+) -> CarriedDigest:
+    """One pass. `unique`: each row's multiplicity is 1 by right; else rows are counted first, on disk if need be."""
+
+@final
+class CarriedDifference:
+    """Rows that stand on one side only, by key."""
+    @property
+    def decoded(self) -> bool:
+        """Whether this is all that differs, proven; else it is a part at most."""
+    @property
+    def mismatch(self) -> int: ...
+    @property
+    def missing_in_target(self) -> int: ...
+    @property
+    def extra_in_target(self) -> int: ...
+    @property
+    def omitted(self) -> int:
+        """Keys that are counted and not named."""
+    @property
+    def keys(self) -> list[tuple[bytes, list[tuple[bytes, int]], list[tuple[bytes, int]]]]:
+        """Key tag (8 bytes); rows left on the source's side and on the target's: half digest (16 bytes), how many."""
+
+def differing_buckets(source: bytes, target: bytes) -> list[int]:
+    """Of two bucket sections: where the tables differ, ascending."""
+
+def reconcile_sketches(source: bytes, target: bytes) -> CarriedDifference:
+    """Of two sketch sections. Raises `MalformedInput` for sketches that no honest pass writes."""
+
+def join_lists(source: _ListPlace, target: _ListPlace, limit: int) -> CarriedDifference:
+    """Joins two lists of rows within the buckets that both hold, in bounded memory; names at most `limit` rows."""
+
+def symbols_for(elements: int) -> int:
+    """Enough symbols for so many differing elements; an altered row is two."""
 
 # --- survey --------------------------------------------------------------------------------------------------------
 
@@ -354,5 +428,72 @@ def sign(signing_key: bytes, payload_type: str, payload: bytes) -> bytes:
     """Ed25519 over the DSSE pre-authentication encoding."""
 
 def verify_signature(public: bytes, payload_type: str, payload: bytes, signature: bytes) -> bool: ...
+def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
+    """DSSE's encoding: what is signed."""
+
 def sha256(data: bytes) -> str: ...
 def sha256_file(path: str) -> str: ...
+
+# --- proofs --------------------------------------------------------------------------------------------------------
+
+@final
+class RowTree:
+    """A table's rows under one RFC 6962 root: `docs/formats/row-proof.md`."""
+    @property
+    def size(self) -> int:
+        """Leaves: rows, equal ones once."""
+    @property
+    def root(self) -> bytes: ...
+    @property
+    def key_commitment(self) -> bytes:
+        """What a certificate says of the proof key."""
+    def proof_key(self) -> bytes:
+        """32 secret bytes with which an auditor checks that a row is absent."""
+    def prove(self, source: str, target: str) -> bytes:
+        """The proof file about the wanted key: its row, or that there is none."""
+
+def build_row_tree(
+    stream: RowStream,
+    profile: str,
+    side: _Side,
+    key: DigestKey,
+    *,
+    unique: bool = False,
+    wanted: Sequence[tuple[str, str]] | None = None,
+    spill_directory: str | None = None,
+    progress: Progress | None = None,
+) -> RowTree:
+    """`wanted`: kind and text of each key column (of every column, in a table without a unique key)."""
+
+def check_row_proof(
+    data: bytes, what: str, trees: Sequence[tuple[str, str, int, str, str]], proof_key: bytes | None = None
+) -> tuple[str, str, str, int, list[tuple[str, str | None]]]:
+    """`trees`: source, target, leaves, root and the proof key's commitment, both in hex.
+
+    Gives `inclusion` or `absence`, source, target, how many equal rows, and the row's or the absent key's cells.
+    Raises `NotAuthentic`, `MalformedInput`, `LimitExceeded`; `InvalidRequest` for an absence without a proof key."""
+
+def check_certificate(
+    data: bytes, what: str, keys: Sequence[bytes], threshold: int | None = None
+) -> tuple[str | None, int]:
+    """What `kora-check` finds: verdict and exit code. `kora.evidence.certificate.check` is an independent reader."""
+
+def log_key(origin: str, public: bytes) -> str:
+    """A log's public key as C2SP writes it: name+hash+base64."""
+
+def log_create(folder: str, origin: str, signing_key: bytes) -> None: ...
+def log_entry(file: bytes) -> bytes:
+    """The log entry of a file: one line with its SHA-256."""
+
+def log_append(folder: str, log_key: str, signing_key: bytes, entries: Sequence[bytes]) -> int:
+    """The first new entry's number. After an error the log is the one of its last checkpoint. One writer at a time."""
+
+def log_find(folder: str, log_key: str, entry: bytes) -> int | None: ...
+def log_prove(folder: str, log_key: str, index: int) -> bytes:
+    """A tlog-proof file's bytes."""
+
+def log_check(folder: str, log_key: str, retained: bytes | None = None) -> tuple[int, str]:
+    """Every entry, every tile, and that the log began as a retained checkpoint says. Entries and root in hex."""
+
+def check_log_proof(data: bytes, what: str, file: bytes, log_key: str) -> tuple[str, int, int]:
+    """The log's name, the entry's number and the log's size. Raises `NotAuthentic`, `MalformedInput`."""

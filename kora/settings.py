@@ -37,6 +37,8 @@ class Settings(EnvironmentSettings):
     """How many differing rows of a table are listed; all are counted."""
     spill_directory: Path | None = None
     """Where sorted digests go when they outgrow memory; None: a temporary folder inside `home`."""
+    transparency_log: Path | None = None
+    """The folder of a log (`kora log init`) to which each new certificate is appended; None: to none."""
     log_file: Path | None = None
     """Structured logs go here, one JSON object a line; None: none are written."""
     log_level: str = "INFO"

@@ -3,15 +3,18 @@
 `verify_sides` is the work on two open databases; `verify_databases` is the same from two URLs, as the command does it.
 """
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 from secrets import token_hex
 from threading import Lock, Thread
+from types import ModuleType
 
 from kora import _core
 from kora.catalog import Catalog, NotModelled, Table
@@ -42,6 +45,7 @@ from kora.databases.secrets import Prompt, resolve
 from kora.errors import InvalidRequest
 from kora.evidence.artifacts import Artifacts, write_artifacts
 from kora.evidence.signing import KeyStore
+from kora.evidence.transparency import log_certificate
 from kora.evidence.verdict import decide_result
 from kora.settings import Settings
 
@@ -59,7 +63,9 @@ class OpenSide:
 
 @dataclass(frozen=True, slots=True)
 class VerifyOptions:
-    """How to verify. `accept_loss` approves whole rules; `observe` receives the counters of each pass."""
+    """How to verify. `accept_loss` approves whole rules; `provable` asks for row trees, for which the target is read
+    once more; `observe` receives the counters of each pass.
+    """
 
     migration_key: _core.DigestKey
     run_id: str
@@ -68,6 +74,7 @@ class VerifyOptions:
     show_values: bool = False
     findings_limit: int = 100
     spill_directory: Path | None = None
+    provable: bool = False
     observe: Observer | None = None
     timings: tuple[Timing, ...] = field(default=())
 
@@ -96,10 +103,14 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         findings_limit=max(options.findings_limit, sum(item.count for item in declared.quarantined) + 1),
         show_values=options.show_values,
         spill_directory=options.spill_directory,
+        provable=options.provable,
         observe=options.observe,
     )
     witness = SourceWitness(declared.source_log, options.migration_key) if declared.source_log else None
-    results = [_table_result(source, target, pair, compare_options, declared, witness) for pair in mapping.tables]
+    profiles = {pair.pair: pair.profile() for pair in mapping.tables}
+    results = [
+        _table_result(source, target, pair, compare_options, declared, witness, profiles) for pair in mapping.tables
+    ]
     results += strangers
     quarantined, unfounded = _believed(_approve_quarantined(declared, options), results)
     results = [_cut(result, options.findings_limit) for result in results]
@@ -134,7 +145,6 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         started=started,
         ended=_now(),
     )
-    profiles = {pair.pair: pair.profile() for pair in mapping.tables}
     return Verified(result.model_copy(update={"verdict": decide_result(result).verdict}), profiles)
 
 
@@ -191,8 +201,12 @@ def _table_result(
     options: Options,
     declared: Declared,
     witness: SourceWitness | None,
+    profiles: dict[str, str],
 ) -> TableResult:
-    """Compares one pair; a table that is absent or unreadable gets the outcome that says so."""
+    """Compares one pair; a table that is absent or unreadable gets the outcome that says so.
+
+    `profiles` receives the profile under which the rows were compared, its key included.
+    """
     names = {"source": str(mapping.source), "target": str(mapping.target)}
     source_table = next((table for table in source.catalog.tables if table.name == mapping.source), None)
     target_table = next((table for table in target.catalog.tables if table.name == mapping.target), None)
@@ -212,6 +226,7 @@ def _table_result(
         return TableResult(**names, outcome="not_comparable", not_comparable_columns=excluded)
     key, unique = shared_key(source_table, target_table, mapping.columns, mapping.key)
     complete = mapping.model_copy(update={"key": key, "unique": unique})
+    profiles[mapping.pair] = complete.profile()
     tally = witness.tally(source_table, [column.source for column in complete.columns]) if witness else None
     pair = Pair(source.database, target.database, source_table, target_table, complete, tally)
     result = compare_table(pair, options)
@@ -402,6 +417,7 @@ def verify_databases(
     out: Path | None,
     accept_loss: tuple[str, ...],
     show_values: bool,
+    provable: bool = False,
     settings: Settings,
     progress: Observer | None,
     prompt: Prompt | None = None,
@@ -420,6 +436,7 @@ def verify_databases(
         out: Folder for certificate, report and public key; `verifications/RUN` in the settings' home if None.
         accept_loss: Rules whose losses the operator accepts here and now.
         show_values: Whether findings hold values.
+        provable: Whether each table's rows are put under a Merkle tree, so that single ones can be proven later.
         settings: Where keys, state and spilled digests live, and how many findings are listed.
         progress: Called for each pass with its counters.
         prompt: Asks a person for a password; None where nobody is there.
@@ -442,12 +459,11 @@ def verify_databases(
             show_values=show_values,
             findings_limit=settings.findings_per_table,
             spill_directory=settings.make_spill_directory(),
+            provable=provable,
             observe=progress,
         )
         if meanwhile:
-            beside = Thread(target=meanwhile, name="meanwhile", daemon=True)
-            stack.callback(beside.join)
-            beside.start()
+            _do_beside(stack, meanwhile)
         verified = verify_sides(left, right, declared, options)
     artifacts = write_artifacts(
         verified.result,
@@ -456,7 +472,15 @@ def verify_databases(
         plan_bytes=plan_file.read_bytes() if plan_file else None,
         profiles=verified.profiles,
     )
+    log_certificate(settings.transparency_log, artifacts.certificate, keys)
     return verified.result, artifacts
+
+
+def _do_beside(stack: ExitStack, work: Callable[[], None]) -> None:
+    """Does something in a thread of its own, which is waited for at the end."""
+    beside = Thread(target=work, name="meanwhile", daemon=True)
+    stack.callback(beside.join)
+    beside.start()
 
 
 def _open_both(stack: ExitStack, source: str, target: str, prompt: Prompt | None) -> tuple[OpenSide, OpenSide]:
@@ -522,3 +546,13 @@ def _narrow(
             quarantined=tuple(row for row in declared.quarantined if row.table in named),
         ),
     )
+
+
+class _CallableModule(ModuleType):
+    """`from kora import verify` gives this module once anything imported it; called, it is the library's function."""
+
+    def __call__(self, *arguments: object, **options: object) -> object:
+        return import_module("kora.library").verify(*arguments, **options)
+
+
+sys.modules[__name__].__class__ = _CallableModule

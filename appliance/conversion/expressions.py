@@ -200,7 +200,8 @@ def _without_source_casts(node: exp.Expr, source: str) -> exp.Expr:
 def _without_decimal_casts(node: exp.Expr) -> exp.Expr:
     """`x::numeric` keeps every digit, but MariaDB's `CAST(x AS DECIMAL)` rounds to whole numbers."""
     if isinstance(node, exp.Cast) and node.to.this == exp.DataType.Type.DECIMAL and not node.to.expressions:
-        return node.this
+        inside: exp.Expr = node.this
+        return inside
     return node
 
 

@@ -41,17 +41,20 @@ class ColumnSurvey:
     """Doubles that are no number."""
     negative_zero: int = 0
     with_nul: int = 0
-    odd_moments: bool = False
-    """Whether a date or moment is infinite, before the year 1 or beyond 9999."""
     long_times: bool = False
     """Whether a time is below zero or beyond 24:00:00, as a duration may be."""
     numeric_text: int = 0
     """Text values that read as a number in any spelling."""
     special: int = 0
-    """NaN, infinities and -0.0 among doubles, and infinite moments."""
+    """NaN, infinities and -0.0 among doubles."""
     keyed: int = 0
     """Columns of the widest key that this one stands in, 0 for none: the planner adds it, for engines whose keys hold
     only so much."""
+
+    @property
+    def odd_moments(self) -> bool:
+        """Whether a date or moment is infinite, before the year 1 or beyond 9999."""
+        return bool(self.infinite_moments or self.outside_moments)
 
     @property
     def values(self) -> int:
@@ -149,7 +152,6 @@ def _column(body: dict[str, Any], rows: int | None) -> ColumnSurvey:
         nan=floats.get("nan", 0),
         negative_zero=floats.get("negative_zero", 0),
         with_nul=text.get("with_nul", 0),
-        odd_moments=any(_is_odd(moments) for moments in (body.get("moments") or {}).values()),
         long_times=_is_long((body.get("moments") or {}).get("time") or {}),
         numeric_text=text.get("numeric", 0),
         special=_special(body),
@@ -164,14 +166,7 @@ def _is_long(times: dict[str, Any]) -> bool:
 
 def _special(body: dict[str, Any]) -> int:
     floats = body.get("floats") or {}
-    infinite = sum(entry.get("infinite", 0) for entry in (body.get("moments") or {}).values())
-    return sum(int(floats.get(name, 0)) for name in ("nan", "infinite", "negative_zero")) + int(infinite)
-
-
-def _is_odd(moments: dict[str, Any]) -> bool:
-    """Whether the ends of a range of moments are no dates of the years 1 to 9999."""
-    ends = [str(moments[end]) for end in ("min", "max") if moments.get(end)]
-    return bool(moments.get("infinite")) or any(end.endswith(" BC") or end.find("-") > 4 for end in ends)
+    return sum(int(floats.get(name, 0)) for name in ("nan", "infinite", "negative_zero"))
 
 
 def _rule_text(candidate: dict[str, Any]) -> str:

@@ -48,8 +48,6 @@ class Capabilities:
     decimal_digits: int | None
     """Most digits of an exact decimal; None: as many as anybody needs."""
     deferrable_foreign_keys: bool = True
-    special_values: bool = True
-    """Whether it stores NaN, infinities (floats and moments) and the sign of -0.0; else their rows are quarantined."""
     unnamed_constraints_keep_names: bool = True
     exclusion_constraints: bool = False
     encoding: Literal["postgres_copy", "arrow", "sqlite", "mysql_load_data"] = "arrow"

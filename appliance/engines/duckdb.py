@@ -1,5 +1,7 @@
 """DuckDB as a target. It adds neither CHECK nor FOREIGN KEY later, so every constraint stands in CREATE TABLE."""
 
+from dataclasses import replace
+
 from appliance.conversion.structures import text_note, text_rule
 from appliance.conversion.survey import ColumnSurvey
 from appliance.engines import ddl
@@ -18,7 +20,10 @@ _INTEGERS = (
     ("BIGINT", -(2**63), 2**63 - 1),
     ("UBIGINT", 0, 2**64 - 1),
     ("HUGEINT", -(2**127), 2**127 - 1),
+    ("UHUGEINT", 0, 2**128 - 1),
 )
+_OWN = frozenset({"TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIME_NS", "BIGNUM"})
+"""Wire types that only DuckDB has, each with values that no other of its types holds as well."""
 _PLAIN = {
     "boolean": "BOOLEAN",
     "bytes": "BLOB",
@@ -66,6 +71,8 @@ class DuckDbTarget:
 
     def place(self, logical: Type, survey: ColumnSurvey) -> Placement:
         """How DuckDB holds a logical type."""
+        if logical.wire in _OWN:
+            return _same(logical.wire)
         if logical.kind == "bit" and logical.wire == "varbit":
             note = "kept as its exact text: DuckDB's BIT has no empty bit string"
             return Placement("VARCHAR", "VARCHAR", Rule(rule="bit_text"), note=note)
@@ -86,10 +93,47 @@ class DuckDbTarget:
         if logical.kind == "money":
             name = f"DECIMAL(19,{logical.scale or 0})"
             return Placement(name, name, Rule(rule="money", argument=str(logical.scale or 0)))
+        native = self._nested(logical, survey)
+        if native:
+            return _same(native)
         rule = text_rule(logical)
         if rule:
             return Placement("VARCHAR", "VARCHAR", rule, note=text_note(logical))
         return refused(f"DuckDB has no type for {logical.declared or logical.kind}")
+
+    def _nested(self, logical: Type, survey: ColumnSurvey) -> str | None:
+        """A type of DuckDB's own for values made of values; None where it has none that holds all of them."""
+        if logical.kind == "union":
+            return self._fields("UNION", logical)
+        if logical.kind == "array":
+            # Arrays of one dimension that begin at 1 were surveyed as lists.
+            return self._part(replace(logical, kind="list")) if not survey.count("array") else None
+        return self._part(logical) if logical.kind in ("list", "struct", "map") else None
+
+    def _part(self, logical: Type) -> str | None:
+        """The type of a part, decided without a survey: what it may hold counts."""
+        match logical.kind:
+            case "list":
+                element = self._part(logical.elements[0])
+                return element and f"{element}[{logical.length or ''}]"
+            case "struct":
+                return self._fields("STRUCT", logical)
+            case "map":
+                key, value = (self._part(element) for element in logical.elements)
+                return f"MAP({key}, {value})" if key and value else None
+            case "array" | "union" | "range" | "multirange" | "set":
+                return None
+            case "decimal" if logical.precision is None and logical.wire != "BIGNUM":
+                return None
+        placement = self.place(logical, ColumnSurvey())
+        return None if placement.refused or placement.representation else placement.target_type
+
+    def _fields(self, word: str, logical: Type) -> str | None:
+        parts = [self._part(element) for element in logical.elements]
+        if len({name.casefold() for name in logical.names if name}) < len(parts) or not all(parts):
+            return None
+        fields = (f"{self.dialect.quote(name)} {part}" for name, part in zip(logical.names, parts, strict=True))
+        return f"{word}({', '.join(fields)})"
 
     def create_table(self, plan: Plan, table: TablePlan) -> Statement:
         """CREATE TABLE with all constraints."""

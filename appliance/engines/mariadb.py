@@ -60,7 +60,6 @@ class MariadbTarget:
         generated_keys=False,
         deferrable_keys=False,
         deferrable_foreign_keys=False,
-        special_values=False,
         comments=True,
         nul_in_text=True,
         decimal_digits=65,

@@ -5,11 +5,12 @@
 
 from dataclasses import replace
 
+from appliance.conversion.structures import text_note, text_rule
 from appliance.conversion.survey import ColumnSurvey
 from appliance.engines.base import Placement, refused
 from appliance.engines.ddl import literal
 from kora.catalog import Type
-from kora.comparison.mapping import Rule
+from kora.comparison.mapping import LossClass, Rule
 
 KEY_BYTES = 3072
 DECIMAL_DIGITS = 65
@@ -22,6 +23,10 @@ _INTEGERS = (
 )  # fmt: skip
 _TEXT_BYTES = (("tinytext", 255), ("text", 65_535), ("mediumtext", (1 << 24) - 1))
 _LONGEST_LABEL = 255
+_GEOMETRIES = (
+    "geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon",
+    "geometrycollection",
+)  # fmt: skip
 _SHARED_COLLATIONS = ("utf8mb4_general_ci", "utf8mb4_unicode_ci", "utf8mb4_unicode_520_ci", "utf8mb4_bin")
 
 
@@ -35,6 +40,9 @@ _PLAIN = {
 
 def place(logical: Type, survey: ColumnSurvey) -> Placement:
     """How a logical type is held, given what the values are and whether a key stands on them."""
+    if logical.kind in ("date", "timestamp", "instant") and survey.odd_moments:
+        rule = Rule(rule="moment_text", argument=logical.kind)
+        return _as_text(rule, "infinities, years BC or of five digits: all as exact text")
     if logical.kind in _PLAIN:
         return _PLAIN[logical.kind]
     match logical.kind:
@@ -43,19 +51,42 @@ def place(logical: Type, survey: ColumnSurvey) -> Placement:
         case "decimal":
             return _decimal(logical, survey)
         case "float":
-            return _same("float", 4) if logical.float_bits == 32 else _same("double", 8)
+            return _float(logical, survey)
         case "text":
             return _collated(logical, _text(logical, survey))
         case "bytes":
             return _bytes(logical, survey)
         case "enum":
             return _enum(logical)
+        case "set":
+            return _set(logical)
         case "bit":
             return _bit(logical)
         case "time" | "timestamp" | "instant":
             return _moment(logical)
         case _:
-            return refused(f"MariaDB has no type for {logical.declared or logical.kind}")
+            return _other(logical)
+
+
+def _other(logical: Type) -> Placement:
+    """What MariaDB has no type for, as text that reads back; a geometry as itself where it comes from its like."""
+    if logical.kind == "geometry" and logical.declared.lower() in _GEOMETRIES:
+        return Placement(logical.declared.lower(), "geometry", row_bytes=12)
+    rule = text_rule(logical)
+    if rule is None:
+        return refused(f"MariaDB has no type for {logical.declared or logical.kind}")
+    return _as_text(rule, text_note(logical))
+
+
+def _as_text(rule: Rule, note: str) -> Placement:
+    return Placement("longtext", "longtext", rule, note=note, row_bytes=12)
+
+
+def _float(logical: Type, survey: ColumnSurvey) -> Placement:
+    """FLOAT or DOUBLE. What they have no bits for is quarantined, and declared beforehand."""
+    name, size = ("float", 4) if logical.float_bits == 32 else ("double", 8)
+    note = f"{survey.special:,} values are NaN, infinite or -0.0, which MariaDB lacks" if survey.special else ""
+    return Placement(name, name, note=note, row_bytes=size, quarantined=survey.special)
 
 
 def _same(name: str, row_bytes: int) -> Placement:
@@ -156,7 +187,7 @@ def _bytes(logical: Type, survey: ColumnSurvey) -> Placement:
     if survey.keyed:
         most = KEY_BYTES // survey.keyed
         wanted = min(logical.length or most, most)
-        loss = "lossless" if wanted == logical.length else "narrowed_proven"
+        loss: LossClass = "lossless" if wanted == logical.length else "narrowed_proven"
         return Placement(
             f"varbinary({wanted})", f"varbinary({wanted})", loss_class=loss,
             note="stands in a key", row_bytes=wanted + 2,
@@ -178,10 +209,19 @@ def _enum(logical: Type) -> Placement:
     return Placement(wire.replace("\\", "\\\\"), wire, row_bytes=2)
 
 
+def _set(logical: Type) -> Placement:
+    """SET where its labels are known and stand in one as they are; any other as JSON text."""
+    plain = logical.labels and all(not label.endswith(" ") and "," not in label for label in logical.labels)
+    if not plain:
+        return _other(logical)
+    wire = f"set({','.join(literal(label) for label in logical.labels)})"
+    return Placement(wire.replace("\\", "\\\\"), wire, row_bytes=8)
+
+
 def _bit(logical: Type) -> Placement:
     if logical.fixed and logical.length and logical.length <= 64:
         return _same(f"bit({logical.length})", 8)
-    return refused(f"MariaDB has no bit strings of {logical.length or 'any'} bits of varying length")
+    return _other(logical)
 
 
 def _moment(logical: Type) -> Placement:

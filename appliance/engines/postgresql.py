@@ -16,6 +16,7 @@ _INTEGERS = (
     ("integer", "int4", -(2**31), 2**31 - 1),
     ("bigint", "int8", -(2**63), 2**63 - 1),
 )
+_CLOCK_DIGITS = 6
 _PLAIN = {
     "boolean": ("boolean", "bool"),
     "bytes": ("bytea", "bytea"),
@@ -87,6 +88,9 @@ class PostgresTarget:
         """How PostgreSQL holds a logical type."""
         if logical.kind == "bytes" and logical.wire == "char":
             return Placement('"char"', "char")
+        if logical.kind == "time" and (logical.fraction_digits or 6) > _CLOCK_DIGITS:
+            rule = Rule(rule="text_date", argument="%H:%M:%S%.f")
+            return Placement("text", "text", rule, note="nanoseconds, which PostgreSQL's clock lacks, are kept as text")
         if logical.kind in _PLAIN:
             return Placement(*_PLAIN[logical.kind])
         if logical.kind == "integer":
@@ -99,7 +103,7 @@ class PostgresTarget:
         if logical.kind == "text":
             return _text(logical, survey)
         if logical.kind in ("timestamp", "instant"):
-            return _moment(logical)
+            return _moment(logical, survey)
         if logical.kind == "json":
             return Placement("jsonb", "jsonb") if logical.wire == "jsonb" else Placement("json", "json")
         if logical.kind == "enum":
@@ -299,13 +303,16 @@ def _text(logical: Type, survey: ColumnSurvey) -> Placement:
     return Placement(f"character varying({length})", f"varchar({length})")
 
 
-def _moment(logical: Type) -> Placement:
+def _moment(logical: Type, survey: ColumnSurvey) -> Placement:
     name, wire, suffix = (
         ("timestamp", "timestamp", "")
         if logical.kind == "timestamp"
         else ("timestamp with time zone", "timestamptz", "Z")
     )
-    if (logical.fraction_digits or 6) <= 6:
+    if (logical.fraction_digits or 6) <= _CLOCK_DIGITS:
         return Placement(name, wire)
+    if survey.odd_moments:
+        note = "nanoseconds, which PostgreSQL's clock lacks, and infinities: all as exact text"
+        return Placement("text", "text", Rule(rule="moment_text", argument=logical.kind), note=note)
     rule = Rule(rule="text_date", argument=f"%Y-%m-%d %H:%M:%S%.f{suffix}")
     return Placement("text", "text", rule, note="nanoseconds, which PostgreSQL's clock lacks, are kept as text")

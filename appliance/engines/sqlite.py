@@ -60,9 +60,6 @@ class SqliteTarget:
 
     def place(self, logical: Type, survey: ColumnSurvey) -> Placement:
         """How SQLite holds a logical type."""
-        if logical.kind in ("date", "timestamp", "instant") and survey.odd_moments:
-            rule = Rule(rule="moment_text", argument=logical.kind)
-            return Placement("TEXT", "TEXT", rule, note="infinities, years BC or of five digits: all as exact text")
         if logical.kind in _AS_TEXT:
             return _as_text(logical, survey)
         if logical.kind == "boolean":
@@ -145,12 +142,14 @@ def _counted_ahead(table: TablePlan) -> ColumnPlan | None:
 
 
 def _as_text(logical: Type, survey: ColumnSurvey) -> Placement:
-    """Text in one spelling. Infinities, and years that four digits do not hold, have none."""
+    """Text in the one ISO spelling; where a value has none, all take the exact text, which infinities and BC have."""
     infinite, outside = survey.infinite_moments, survey.outside_moments
     found = [f"{infinite:,} infinite"] * bool(infinite)
     found += [f"{outside:,} before year 1, after 9999 or outside a day"] * bool(outside)
-    note = f"values without an ISO text: {', '.join(found)}" if found else ""
-    return Placement("TEXT", "TEXT", _AS_TEXT[logical.kind], note=note, quarantined=infinite + outside)
+    if not found:
+        return Placement("TEXT", "TEXT", _AS_TEXT[logical.kind])
+    note = f"values without an ISO text: {', '.join(found)}; all are kept as exact text"
+    return Placement("TEXT", "TEXT", Rule(rule="moment_text", argument=logical.kind), note=note)
 
 
 def _float(survey: ColumnSurvey) -> Placement:

@@ -14,6 +14,8 @@ import duckdb
 from appliance.loading.base import Checkpoint, Refused, Unit, UnitRefused
 from appliance.loading.checkpoints import checkpoint_table, detail_text, from_row
 from kora._core import Batch
+from kora.catalog import Name
+from kora.databases.duckdb.types import column_type
 from kora.errors import Busy, EngineError, FileProblem
 
 _TABLE = checkpoint_table("duckdb")
@@ -50,6 +52,7 @@ class DuckDBWriter:
         self._unit_size_bytes = 0
         self._connection.execute("SET TimeZone = 'UTC'")
         self._unit: Unit | None = None
+        self._known_types: dict[Name, dict[str, str]] = {}
         self._in_transaction = False
         self._closed = False
 
@@ -85,19 +88,14 @@ class DuckDBWriter:
 
     def _stage(self, unit: Unit) -> None:
         """A place within the transaction for a table that is filled by generations: its columns and its constraints,
-        but for foreign keys, so that a row which breaks one of them is refused as it comes in."""
+        but for foreign keys, so that a row which breaks one of them is refused as it comes in.
+        """
         if unit.generations:
             clauses = ", ".join([*self._staged_columns(unit), *self._staged_constraints(unit)])
             self._run(f"CREATE OR REPLACE TEMP TABLE {_STAGING} ({clauses})")
 
     def _staged_columns(self, unit: Unit) -> list[str]:
-        found = dict(
-            self._connection.execute(
-                "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = current_database()"
-                " AND schema_name = ? AND table_name = ?",
-                [unit.table.schema or "main", unit.table.name],
-            ).fetchall()
-        )
+        found = self._types(unit)
         return [f"{quote(name)} {found[name]}" for name in unit.columns] + [f"{_ORDINAL} BIGINT"]
 
     def _staged_constraints(self, unit: Unit) -> list[str]:
@@ -143,7 +141,7 @@ class DuckDBWriter:
     def _insert(self, unit: Unit, batch: Batch, start: int, stop: int, skipped: list[int]) -> None:
         rows = batch.arrow(start, stop, without=skipped)  # noqa: F841 - DuckDB finds it by name
         columns = ", ".join(quote(name) for name in unit.columns)
-        values = ", ".join(f"c{position}" for position in range(len(unit.columns)))
+        values = ", ".join(self._value(unit, position) for position in range(len(unit.columns)))
         if not unit.generations:
             self._connection.execute(f"INSERT INTO {_qualified(unit)} ({columns}) SELECT {values} FROM rows")
             return
@@ -156,6 +154,28 @@ class DuckDBWriter:
             " POSITIONAL JOIN (SELECT unnest(?::BIGINT[]) AS ordinal)",
             [ordinals],
         )
+
+    def _value(self, unit: Unit, position: int) -> str:
+        """A column of the stream; a union comes as the place of its alternative beside a struct of all of them."""
+        declared = self._types(unit)[unit.columns[position]]
+        if not declared.startswith("UNION("):
+            return f"c{position}"
+        values = "".join(
+            f" WHEN {place} THEN CAST(union_value({quote(name)} := c{position}.value.{quote(name)}) AS {declared})"
+            for place, name in enumerate(column_type(declared).names)
+        )
+        return f"CASE c{position}.tag{values} END"
+
+    def _types(self, unit: Unit) -> dict[str, str]:
+        """The columns' types as they stand in the target; a table does not change while it is loaded."""
+        if unit.table not in self._known_types:
+            rows = self._connection.execute(
+                "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = current_database()"
+                " AND schema_name = ? AND table_name = ?",
+                [unit.table.schema or "main", unit.table.name],
+            ).fetchall()
+            self._known_types[unit.table] = dict(rows)
+        return self._known_types[unit.table]
 
     def _find_bad_rows(self, unit: Unit, batch: Batch, skipped: list[int]) -> list[tuple[int, str]]:
         """Halves the batch in transactions that are rolled back until single rows are left."""

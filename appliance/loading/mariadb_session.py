@@ -71,6 +71,7 @@ class LoadingConnection(Connection):  # type: ignore[misc]
     """A connection whose `LOAD DATA LOCAL` reads from memory."""
 
     load_bytes: Bytes | None = None
+    _result: Any = None
 
     def _read_query_result(self, unbuffered: bool = False) -> int:
         del unbuffered

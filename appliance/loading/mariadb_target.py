@@ -170,7 +170,7 @@ def _run(session: MariadbSession, sql: str) -> None:
 def _is_free(session: MariadbSession, name: str) -> bool:
     """Whether nobody rehearses there; this session holds the lock then."""
     rows: list[Row] = session.query("SELECT get_lock(%s, 0)", (name,))
-    return rows[0][0] == 1
+    return bool(rows[0][0] == 1)
 
 
 def _login(session: MariadbSession) -> str:

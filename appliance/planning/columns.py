@@ -154,7 +154,6 @@ def _column(
     losses = [
         *reading.losses,
         *_nul_losses(context, placement, survey),
-        *_special_losses(context, placement, survey),
         *_beyond(placement),
     ]
     context.decisions.lose_values(subject, losses)
@@ -213,18 +212,9 @@ def _beyond(placement: Placement) -> list[Loss]:
     return [Loss(rule="quarantined", subject="", count=placement.quarantined, reason=reason)]
 
 
-def _special_losses(context: Context, placement: Placement, survey: ColumnSurvey) -> list[Loss]:
-    """Rows with values that the target has no place for, where no text stands in for them."""
-    if context.engine.capabilities.special_values or not survey.special or placement.representation:
-        return []
-    what = f"{survey.special:,} values are NaN, infinite or -0.0"
-    reason = f"{what}, which {context.engine.name} cannot store; their rows are quarantined"
-    return [Loss(rule="quarantined", subject="", count=survey.special, reason=reason)]
-
-
 def _collation(context: Context, subject: str, column: Column, placement: Placement) -> None:
     collation = column.type.collation
-    byte_order = bool(collation) and collation.endswith(("_nopad_bin", "_0900_bin"))
+    byte_order = (collation or "").endswith(("_nopad_bin", "_0900_bin"))
     if collation and (byte_order or placement.target_type.endswith(f" collate {collation}")):
         return
     if collation in context.catalog.facts.get("ordinary_collations", "").split(","):

@@ -36,6 +36,7 @@ def verify(migration: Migration) -> Verified:
             show_values=request.show_values,
             findings_limit=migration.settings.findings_per_table,
             spill_directory=migration.settings.make_spill_directory(),
+            provable=request.provable,
             observe=lambda table, side, progress: _tell(migration, table, side, progress),
             timings=_timings(migration),
         )

@@ -1,4 +1,4 @@
-"""`kora check`, `kora show`, `kora keygen`: certificates and the keys that sign them."""
+"""`kora check`, `kora show`, `kora sign`, `kora keygen`: certificates and the keys that sign them."""
 
 from pathlib import Path
 
@@ -11,9 +11,18 @@ from kora.exit_codes import ExitCode
 @click.command()
 @click.argument("certificate", type=FILE)
 @click.option("--key", "keys", type=FILE, multiple=True, required=True, help="A signer's .pub file (repeatable).")
+@click.option("--threshold", type=click.IntRange(1), help="How many of the keys must have signed; all without it.")
+@click.option("--log-key", type=FILE, help="A log's public key: the .tlog-proof beside the file must hold too.")
 @click.option("--lenient", is_flag=True, help="Accept envelopes that other tools spelled; they hold no verdict.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def check(certificate: Path, keys: tuple[Path, ...], lenient: bool, as_json: bool) -> int:
+def check(
+    certificate: Path,
+    keys: tuple[Path, ...],
+    threshold: int | None,
+    log_key: Path | None,
+    lenient: bool,
+    as_json: bool,
+) -> int:
     """Check a certificate offline and exit with the certified verdict's code.
 
     Every signer must be named with --key. Files beside the certificate that it speaks of are checked too; an altered
@@ -22,20 +31,33 @@ def check(certificate: Path, keys: tuple[Path, ...], lenient: bool, as_json: boo
     \b
     Example:
       kora check evidence/certificate.json --key evidence/signer.pub
+      kora check certificate.json --key a.pub --key b.pub --threshold 2 --log-key log.pub
     """
     from kora.evidence import certificate as certificates
     from kora.evidence import report_terminal as report
     from kora.evidence.signing import read_public_key
 
     public_keys = [read_public_key(key) for key in keys]
-    checked = certificates.check(certificates.load(certificate), public_keys, str(certificate), lenient=lenient)
+    data = certificates.load(certificate)
+    checked = certificates.check(data, public_keys, str(certificate), lenient=lenient, threshold=threshold)
+    certificates.check_sections(checked, certificate)
+    logged = None
+    if log_key:
+        from kora.evidence.canonical import FILE_SIZE_LIMIT_BYTES
+        from kora.evidence.files import read_bounded
+        from kora.evidence.transparency import check_proof, read_log_key
+
+        # The log holds the digest of the whole file, sections included.
+        logged = check_proof(certificate, read_bounded(certificate, FILE_SIZE_LIMIT_BYTES), read_log_key(log_key))
     present = certificates.check_subjects(checked.statement, certificate.parent) if checked.statement else {}
-    key_ids = [key.key_id for key in public_keys]
+    key_ids = list(dict.fromkeys(key.key_id for key in public_keys if key.key_id in checked.envelope.key_ids))
+    log = {"origin": logged.origin, "index": logged.index, "size": logged.size} if logged else None
     if as_json:
         verdict = checked.statement.predicate.verdict if checked.statement else None
-        report.print_json({"authentic": True, "verdict": verdict, "key_ids": key_ids, "files_present": present})
+        facts = {"authentic": True, "verdict": verdict, "key_ids": key_ids, "files_present": present, "log": log}
+        report.print_json(facts)
     else:
-        report.print_checked(checked, present, key_ids)
+        report.print_checked(checked, present, key_ids, log)
     return int(checked.exit_code)
 
 
@@ -59,9 +81,44 @@ def show(certificate: Path, lenient: bool, as_json: bool) -> int:
 
 
 @click.command()
+@click.argument("certificate", type=FILE)
+@click.option(
+    "--key-dir",
+    type=FILE,
+    required=True,
+    help="The second signer's $SENSEI_HOME or its keys folder; signing.pem in it signs.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def keygen(as_json: bool) -> int:
+def sign(certificate: Path, key_dir: Path, as_json: bool) -> int:
+    """Add a signature to a certificate: a second person asserts the same statement, which stays byte for byte.
+
+    The signer should have checked it before. Who checks it then names both keys. A log proof made before is of the
+    file with fewer signatures: append the new file.
+
+    \b
+    Example:
+      kora sign evidence/certificate.json --key-dir /media/auditor/keys
+    """
+    from kora.evidence import certificate as certificates
+    from kora.evidence.report_proofs import print_cosigned
+    from kora.evidence.signing import read_signing_key
+
+    places = [folder / "signing.pem" for folder in (key_dir, key_dir / "keys")]
+    key = read_signing_key(next((path for path in places if path.exists()), places[0]))
+    signed = certificates.cosign_file(certificate, [key])
+    key_ids = certificates.read(signed, str(certificate)).envelope.key_ids
+    print_cosigned(certificate, key_ids, as_json=as_json)
+    return int(ExitCode.EQUIVALENT)
+
+
+@click.command()
+@click.option("--rotate", is_flag=True, help="Replace the key by a new one; the old public key is kept.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def keygen(rotate: bool, as_json: bool) -> int:
     """Make this machine's signing key in $SENSEI_HOME/keys, or say where it is. A key that is there is kept.
+
+    With --rotate a new pair takes its place: the old public key moves to keys/retired/, where it still checks what it
+    signed; the old private key is removed.
 
     \b
     Example:
@@ -72,6 +129,13 @@ def keygen(as_json: bool) -> int:
     from kora.evidence.signing import KeyStore
 
     store = KeyStore(settings.home_directory)
+    if rotate:
+        from kora.evidence.report_proofs import print_rotated
+
+        old, new = store.rotate()
+        kept = store.retired_path(old)
+        print_rotated(old.key_id, new.public.key_id, kept, store.public_path, as_json=as_json)
+        return int(ExitCode.EQUIVALENT)
     made = not store.signing_path.exists()
     key = store.signing_key()
     if as_json:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from kora.cli import certificates, fingerprints, verifying
+from kora.cli import certificates, fingerprints, proofs, transparency, verifying
 from kora.cli.entry import run_group
 
 
@@ -40,8 +40,14 @@ COMMANDS: tuple[click.Command, ...] = (
     verifying.verify,
     certificates.check,
     certificates.show,
+    certificates.sign,
     certificates.keygen,
     fingerprints.fingerprint,
+    fingerprints.compare,
+    fingerprints.locate,
+    proofs.prove,
+    proofs.check_proof,
+    transparency.log,
 )
 """Every command of `kora`; a new module adds its own here."""
 for _command in COMMANDS:

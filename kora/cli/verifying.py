@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 @click.option(
     "--accept-loss", multiple=True, metavar="RULE", help="Approve the declared losses of a rule (repeatable)."
 )
+@click.option("--provable", is_flag=True, help="Certify row trees: `kora prove` can then show single rows.")
 @click.option("--show-values", is_flag=True, help="Show differing values in report and terminal; else withheld.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout instead of the summary.")
 def verify(
@@ -41,6 +42,7 @@ def verify(
     exclude: tuple[str, ...],
     out: Path | None,
     accept_loss: tuple[str, ...],
+    provable: bool,
     show_values: bool,
     as_json: bool,
 ) -> int:
@@ -72,6 +74,7 @@ def verify(
             out=out,
             accept_loss=accept_loss,
             show_values=show_values,
+            provable=provable,
             settings=settings,
             progress=progress.watch if progress else None,
             prompt=password_prompt(),

@@ -1,109 +1,136 @@
-"""One pass over a database for its tier-0 fingerprint, "exact, own precision": no map, no rule, no second side."""
+"""One pass over a database for its fingerprint, at any tier, under its own or somebody else's profiles."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from kora._core import DigestKey, digest_rows
-from kora.catalog import Table
-from kora.comparison.fingerprint import OWN_PRECISION, Fingerprint, FingerprintColumn, FingerprintTable
-from kora.comparison.mapping import ColumnMapping, Side, TableMapping
-from kora.databases.base import Database, readable_type
+from kora import _core
+from kora.comparison.fingerprint import OWN_PRECISION, Fingerprint, FingerprintColumn, FingerprintTable, Tier
+from kora.comparison.fingerprint_body import BodyWriter, pack_catalog
+from kora.comparison.mapping import Side
+from kora.comparison.recipes import Recipe, own_recipe
+from kora.databases.base import Database, Selection
 
 ScanProgress: TypeAlias = Callable[[str, int], None]
 """Told a stage's name and the rows that it has read so far."""
+Role: TypeAlias = Side | Literal["unassigned"]
+ProfileSource: TypeAlias = Literal["exact, own precision", "under another file's profiles", "under a map"]
+
+
+@dataclass(frozen=True, slots=True)
+class ScanOptions:
+    """What a fingerprint is to hold.
+
+    `symbols` are those of each sketch. `buckets`: table → buckets whose rows tier 3 lists; all where it is not named.
+    """
+
+    key: _core.DigestKey
+    run_id: str
+    role: Role = "unassigned"
+    tier: Tier = 0
+    symbols: int = _core.CARRIED_SYMBOLS
+    buckets: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    selection: Selection = field(default_factory=Selection)
+    profile: ProfileSource = OWN_PRECISION
+    spill_directory: Path | None = None
+    progress: ScanProgress | None = None
 
 
 def take_fingerprint(
-    database: Database,
-    *,
-    role: Side | Literal["unassigned"],
-    url: str,
-    key: DigestKey,
-    run_id: str,
-    spill_directory: Path | None = None,
-    progress: ScanProgress | None = None,
+    database: Database, url: str, body: BodyWriter, options: ScanOptions, recipes: Sequence[Recipe] | None = None
 ) -> Fingerprint:
-    """Read every table once and keep its count and root, "exact, own precision".
+    """Read every table once and keep what the tier asks for.
 
     Args:
         database: Opened for reading; its snapshot is what the fingerprint speaks of. It is not closed.
-        role: What the caller asserts this database to be.
         url: Its URL without password.
-        key: The migration's key. Only its id stands in the fingerprint.
-        run_id: The migration's name.
-        spill_directory: Where row digests are sorted when they outgrow memory.
-        progress: Told each table's name before it is read.
+        body: Takes the sections.
+        options: The migration's key, of which only the id stands in the fingerprint, and the rest.
+        recipes: How tables are digested; each column as it is where None.
 
     Raises:
         AccessDenied, ConnectionLost, EngineError: As the database's own methods.
+        FileProblem: The body cannot be written.
     """
-    catalog = database.catalog()
+    catalog = database.catalog(options.selection)
+    packed = body.add(pack_catalog(catalog))
     tables = []
-    for table in catalog.tables:
-        if progress:
-            progress(f"reading {table.name}", 0)
-        tables.append(_table_fingerprint(database, table, key, spill_directory))
+    for recipe in recipes if recipes is not None else [own_recipe(table) for table in catalog.tables]:
+        if options.progress:
+            options.progress(f"reading {recipe.table.name}", 0)
+        tables.append(_table_fingerprint(database, recipe, body, options))
     return Fingerprint(
-        role=role,
+        tier=options.tier,
+        role=options.role,
         url=url,
         engine=catalog.engine,
         identity=database.identity(),
-        profile=OWN_PRECISION,
+        profile=options.profile,
         tables=tuple(tables),
-        key_id=key.key_id,
-        run_id=run_id,
+        key_id=options.key.key_id,
+        run_id=options.run_id,
         claimed_time=datetime.now(UTC).isoformat(timespec="seconds"),
+        selection=options.selection.tables,
+        catalog=packed,
     )
 
 
-def own_mapping(table: Table) -> TableMapping:
-    """A table compared with itself: each readable column as it is, no representation, no policy."""
-    readable = [column.name for column in table.columns if readable_type(column.type)]
-    key = table.stable_key if set(table.stable_key) <= set(readable) else ()
-    return TableMapping(
-        source=table.name,
-        target=table.name,
-        columns=tuple(ColumnMapping(source=name, target=name) for name in readable),
-        key=key,
-        unique=bool(key),
-        not_comparable={
-            column.name: f"the type {column.type.declared} is not known to KORA"
-            for column in table.columns
-            if not readable_type(column.type)
-        },
-    )
-
-
-def _table_fingerprint(
-    database: Database, table: Table, key: DigestKey, spill_directory: Path | None
-) -> FingerprintTable:
+def _table_fingerprint(database: Database, recipe: Recipe, body: BodyWriter, options: ScanOptions) -> FingerprintTable:
+    table = recipe.table
     if table.unreadable:
         return FingerprintTable(name=str(table.name), row_count=None, root=None, unreadable=table.unreadable)
-    mapping = own_mapping(table)
-    names = [column.source for column in mapping.columns]
-    columns = tuple(
-        FingerprintColumn(name=column.name, kind=column.type.kind, declared=column.type.declared)
-        for column in table.columns
-        if column.name in names
-    )
-    if not names:
-        rows, root = database.row_count(table), None
-    else:
-        digest = digest_rows(
-            database.rows(table, names),
-            mapping.profile(),
-            "source",
-            key,
-            root_key=key,
-            spill_directory=str(spill_directory) if spill_directory else None,
-        )
-        rows, root = digest.row_count, digest.root
-    return FingerprintTable(
+    entry = FingerprintTable(
         name=str(table.name),
-        columns=columns,
-        row_count=rows,
-        root=root.hex() if root else None,
-        not_comparable=mapping.not_comparable,
+        columns=_columns(recipe),
+        row_count=None,
+        root=None,
+        not_comparable=recipe.not_comparable,
+        profile=recipe.profile,
+        lacking=recipe.lacking,
+        left_out=recipe.left_out,
     )
+    if not recipe.columns:
+        return entry.model_copy(update={"row_count": database.row_count(table)})
+    digest = _core.carry_rows(
+        database.rows(table, recipe.columns),
+        recipe.profile,
+        "target" if options.role == "target" else "source",
+        options.key,
+        tier=options.tier,
+        symbols=options.symbols,
+        unique=recipe.unique,
+        spill_directory=str(options.spill_directory) if options.spill_directory else None,
+    )
+    found = {"row_count": digest.row_count, "root": digest.root.hex(), "policies": _policies(digest.tallies)}
+    return entry.model_copy(update={**found, **_sections(entry.name, digest, body, options)})
+
+
+def _columns(recipe: Recipe) -> tuple[FingerprintColumn, ...]:
+    types = {column.name: column.type for column in recipe.table.columns}
+    return tuple(
+        FingerprintColumn(name=name, kind=types[name].kind, declared=types[name].declared) for name in recipe.columns
+    )
+
+
+def _sections(name: str, digest: _core.CarriedDigest, body: BodyWriter, options: ScanOptions) -> dict[str, object]:
+    sections: dict[str, object] = {}
+    for part, data in (("buckets", digest.bucket_section()), ("sketch", digest.sketch_section())):
+        if data is not None:
+            sections[part] = body.add(data)
+    if options.tier >= 3:
+        buckets = options.buckets.get(name)
+        sections["row_buckets"] = None if buckets is None else tuple(sorted(set(buckets)))
+        sections["rows"] = body.appended(digest.append_list(str(body.path), buckets))
+    return sections
+
+
+def _policies(tallies: str) -> dict[str, dict[str, int]]:
+    """Values that lossy rules changed, per column pair; only where there are any."""
+    counted = {
+        tally["pair"]: {rule: count for rule, count in tally["policies"].items() if count}
+        for tally in json.loads(tallies)
+    }
+    return {pair: rules for pair, rules in counted.items() if rules}

@@ -7,21 +7,23 @@ from kora.databases.base import Database, KeyValue
 from kora.errors import EngineError
 
 KEYS_LISTED = 20
+_ENFORCED_ON_REQUEST = frozenset({"sqlite", "mariadb"})
+"""Engines where a session says whether foreign keys hold: any row may have come from one that did not care."""
 
 
 def find_orphans(database: Database, catalog: Catalog) -> tuple[Orphans, ...]:
     """Every foreign key with at least one orphan, with the first keys.
 
     A validated foreign key of an engine that enforces it (PostgreSQL, DuckDB) has none and is not scanned; SQLite
-    enforces only where a session asked for it, so there each is. A parent table that does not exist makes each
-    referencing row an orphan.
+    and MariaDB enforce only where a session asked for it, so there each is. A parent table that does not exist makes
+    each referencing row an orphan.
     """
     found = []
     for table in catalog.tables:
         if table.unreadable:
             continue
         for key in table.foreign_keys:
-            if catalog.engine != "sqlite" and key.validated:
+            if catalog.engine not in _ENFORCED_ON_REQUEST and key.validated:
                 continue
             orphans = _orphans_of(database, catalog, table, key)
             if orphans.count:

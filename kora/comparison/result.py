@@ -36,6 +36,9 @@ class Reading(_Frozen):
     disobeyed: Count = 0
 
 
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
 class ColumnDifference(_Frozen):
     """One column in which two rows of the same key differ.
 
@@ -61,6 +64,21 @@ class Finding(_Frozen):
     target_sql: str = ""
 
 
+class RowTree(_Frozen):
+    """The Merkle tree over the target's rows in provable mode; `docs/formats/row-proof.md`.
+
+    Leaves ascend by the digest of their key (`keyed`) or, in a table without a unique one, of the row.
+    `target_columns` are the compared columns by their names there, in the profile's order.
+    """
+
+    size: Count
+    root: Sha256
+    sorted: Literal[True] = True
+    key_commitment: Sha256
+    keyed: bool
+    target_columns: tuple[str, ...]
+
+
 class TableResult(_Frozen):
     """One pair of tables. `source` or `target` is None where that side has no such table.
 
@@ -81,7 +99,8 @@ class TableResult(_Frozen):
     not_comparable_columns: tuple[NotComparableColumn, ...] = ()
     losses: tuple[Loss, ...] = ()
     readings: tuple[Reading, ...] = ()
-    root: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    root: Sha256 | None = None
+    tree: RowTree | None = None
     findings: tuple[Finding, ...] = ()
     findings_omitted: Count = 0
     seconds: float = 0.0

@@ -4,6 +4,7 @@
 Schema are in `docs/formats/certificate.md`.
 """
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,12 @@ from pydantic import BaseModel, ValidationError
 
 from kora import _core
 from kora.comparison.fingerprint import Fingerprint
+from kora.comparison.fingerprint_body import OpenFingerprint
 from kora.comparison.result import VerificationResult
 from kora.errors import FileProblem, MalformedInput, NotAuthentic
 from kora.evidence.canonical import FILE_SIZE_LIMIT_BYTES, JsonValue, canonical_bytes, parse_canonical, parse_json
-from kora.evidence.envelope import Envelope, authenticate, read_envelope, seal
-from kora.evidence.files import read_bounded
+from kora.evidence.envelope import Envelope, add_signatures, authenticate, read_envelope, seal
+from kora.evidence.files import read_bounded, read_line_bounded, replace_by
 from kora.evidence.signing import PublicKey, SigningKey
 from kora.evidence.statement import (
     CLAIMS,
@@ -105,24 +107,59 @@ def read(data: bytes, what: str, *, lenient: bool = False) -> Certificate:
     return Certificate(envelope, payload)
 
 
-def check(data: bytes, keys: Sequence[PublicKey], what: str, *, lenient: bool = False) -> Certificate:
-    """Read a file and make sure that each key given signed it, strictly also that nobody else did.
+def check(
+    data: bytes, keys: Sequence[PublicKey], what: str, *, lenient: bool = False, threshold: int | None = None
+) -> Certificate:
+    """Read a file and make sure that each key given signed it, or `threshold` of them; strictly also nobody else.
 
     Raises:
         NotAuthentic: It was altered, re-spelled, or signed by other keys, or by fewer than it demands.
         MalformedInput, LimitExceeded, InvalidRequest: As `read`, and if no key is given.
     """
     certificate = read(data, what, lenient=lenient)
-    authenticate(certificate.envelope, keys, what)
-    if (
-        certificate.statement
-        and len({key.key_id for key in keys}) < certificate.statement.predicate.signature_threshold
-    ):
+    signed = authenticate(certificate.envelope, keys, what, threshold=threshold)
+    if certificate.statement and signed < certificate.statement.predicate.signature_threshold:
         raise NotAuthentic(
             f"{what} demands {certificate.statement.predicate.signature_threshold} signers, and fewer were checked",
             hint="give each signer's public key with --key",
         )
     return certificate
+
+
+def check_sections(certificate: Certificate, path: Path) -> None:
+    """Hold the sections of a fingerprint file against what was signed of them; nothing for other files.
+
+    Raises:
+        NotAuthentic, MalformedInput: The file holds other sections, or more.
+        FileProblem: It cannot be read.
+    """
+    if certificate.fingerprint is not None:
+        OpenFingerprint(certificate.fingerprint, path, len(load(path))).check_body()
+
+
+def cosign(data: bytes, signers: Sequence[SigningKey], what: str) -> bytes:
+    """The certificate or fingerprint with further signatures; what it says is read first and stays as it is.
+
+    Raises:
+        MalformedInput, NotAuthentic, LimitExceeded: As `read`.
+        InvalidRequest: It would carry too many signatures.
+    """
+    return add_signatures(read(data, what).envelope, signers)
+
+
+def cosign_file(path: Path, signers: Sequence[SigningKey]) -> bytes:
+    """`cosign` in place; sections behind a fingerprint's signed line stay. Gives the new line.
+
+    Raises:
+        SenseiError: As `cosign`, and where the file cannot be read or written; the old one is then untouched.
+    """
+    line = load(path)
+    signed = cosign(line, signers, str(path))
+    with path.open("rb") as old, replace_by(path) as new:
+        old.seek(len(line))
+        new.write(signed)
+        shutil.copyfileobj(old, new, 1 << 20)
+    return signed
 
 
 def check_subjects(statement: Statement, folder: Path) -> dict[str, bool]:
@@ -147,9 +184,16 @@ def check_subjects(statement: Statement, folder: Path) -> dict[str, bool]:
 
 
 def load(path: Path) -> bytes:
-    """A certificate's or fingerprint's bytes. Raises `FileProblem`, `LimitExceeded`."""
+    """A certificate's bytes; of a fingerprint file the signed line, behind which its sections stand.
+
+    Raises:
+        FileProblem, LimitExceeded: It cannot be read, or is larger than such a file ever is.
+    """
     if path.is_dir():
         raise FileProblem(f"{path} is a folder", hint=f"name the file: {path / 'certificate.json'}")
+    line = read_line_bounded(path, FILE_SIZE_LIMIT_BYTES)
+    if f'"payloadType":"{FINGERPRINT_PAYLOAD_TYPE}"'.encode() in line:
+        return line
     return read_bounded(path, FILE_SIZE_LIMIT_BYTES)
 
 

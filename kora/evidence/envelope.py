@@ -5,7 +5,7 @@ white space and base64 tail bits unsigned; reading strictly (the default) closes
 each `keyid` must be the SHA-256 of the key that made the signature, and each signature must be checked by a key given.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kora import _core
@@ -47,11 +47,8 @@ class Envelope:
 
 def seal(payload_type: str, payload: bytes, signers: Sequence[SigningKey]) -> bytes:
     """An envelope's canonical bytes, signed by each signer, signatures sorted by key id."""
-    signatures = [
-        {"keyid": signer.public.key_id, "sig": encode_base64(_core.sign(signer.private, payload_type, payload))}
-        for signer in sorted(signers, key=lambda signer: signer.public.key_id)
-    ]
-    return canonical_bytes({"payload": encode_base64(payload), "payloadType": payload_type, "signatures": signatures})
+    made = {signer.public.key_id: _core.sign(signer.private, payload_type, payload) for signer in signers}
+    return _canonical_envelope(payload_type, payload, made)
 
 
 def read_envelope(data: bytes, what: str, *, lenient: bool = False) -> Envelope:
@@ -75,26 +72,59 @@ def read_envelope(data: bytes, what: str, *, lenient: bool = False) -> Envelope:
     return Envelope(payload_type, decode(payload, "the payload"), signatures, strict=not lenient)
 
 
-def authenticate(envelope: Envelope, keys: Sequence[PublicKey], what: str) -> None:
-    """Return if every key given signed exactly these bytes; strictly read, also nobody else did.
+def _canonical_envelope(payload_type: str, payload: bytes, signatures: Mapping[str, bytes]) -> bytes:
+    listed = [{"keyid": keyid, "sig": encode_base64(signatures[keyid])} for keyid in sorted(signatures)]
+    return canonical_bytes({"payload": encode_base64(payload), "payloadType": payload_type, "signatures": listed})
+
+
+def add_signatures(envelope: Envelope, signers: Sequence[SigningKey]) -> bytes:
+    """The same payload with further signatures. Who signed before stays; who signs again is there once.
 
     Raises:
-        InvalidRequest: No key was given.
-        NotAuthentic: A signature is missing, does not hold, or cannot be checked by the keys given.
+        InvalidRequest: The envelope was read leniently, or would carry more than `SIGNATURES_LIMIT` signatures.
     """
-    if not keys:
-        raise InvalidRequest(f"no public key was given to check {what}", hint="kora check CERTIFICATE --key signer.pub")
-    for key in keys:
-        if not _signed_by(envelope, key):
-            raise NotAuthentic(f"{what} was not signed by key {key.key_id}, or was altered since")
+    made = {signature.keyid: signature.signature for signature in envelope.signatures}
+    for signer in signers:
+        made[signer.public.key_id] = _core.sign(signer.private, envelope.payload_type, envelope.payload)
+    if not envelope.strict or len(made) > SIGNATURES_LIMIT:
+        raise InvalidRequest(f"an envelope carries at most {SIGNATURES_LIMIT} signatures, in canonical form")
+    return _canonical_envelope(envelope.payload_type, envelope.payload, made)
+
+
+def authenticate(envelope: Envelope, keys: Sequence[PublicKey], what: str, *, threshold: int | None = None) -> int:
+    """How many of the keys given signed exactly these bytes: all of them, or with a threshold at least that many.
+
+    Strictly read, nobody else signed; so no signature is there that was not checked.
+
+    Raises:
+        InvalidRequest: No key was given, or fewer than the threshold.
+        NotAuthentic: Signatures are missing, do not hold, or cannot be checked by the keys given.
+    """
+    distinct = {key.key_id: key for key in keys}
+    wanted = len(distinct) if threshold is None else threshold
+    if not 0 < wanted <= len(distinct):
+        raise InvalidRequest(
+            f"{wanted} signers of {what} cannot be checked with {len(distinct)} public keys",
+            hint="give each signer's public key: kora check CERTIFICATE --key signer.pub",
+        )
+    signed = [key for key in distinct.values() if _signed_by(envelope, key)]
+    if len(signed) < wanted:
+        missing = next(key_id for key_id in distinct if key_id not in {key.key_id for key in signed})
+        raise NotAuthentic(f"{what} was not signed by key {missing}, or was altered since")
     if envelope.strict:
-        given = {key.key_id for key in keys}
-        for keyid in envelope.key_ids:
-            if keyid not in given:
-                raise NotAuthentic(
-                    f"{what} carries a signature by {keyid}, which none of the keys given can check",
-                    hint="give each signer's public key with --key",
-                )
+        _refuse_unchecked(envelope, {key.key_id for key in signed}, distinct, what)
+    return len(signed)
+
+
+def _refuse_unchecked(envelope: Envelope, held: set[str], given: Mapping[str, PublicKey], what: str) -> None:
+    for keyid in envelope.key_ids:
+        if keyid not in given:
+            raise NotAuthentic(
+                f"{what} carries a signature by {keyid}, which none of the keys given can check",
+                hint="give each signer's public key with --key",
+            )
+        if keyid not in held:
+            raise NotAuthentic(f"{what} was not signed by key {keyid}, or was altered since")
 
 
 def _signed_by(envelope: Envelope, key: PublicKey) -> bool:

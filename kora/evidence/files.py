@@ -3,7 +3,10 @@
 import errno
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from kora.errors import Busy, FileProblem, LimitExceeded
 
@@ -22,6 +25,28 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise cannot_write(path, error) from error
+
+
+@contextmanager
+def replace_by(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
+    """A file to be written piece by piece that takes the place of `path` when the block ends without an error.
+
+    Raises:
+        FileProblem, Busy: As `write_atomically`; the old file is untouched and no temporary remains.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_directory(path.parent)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def create_once(path: Path, data: bytes, *, mode: int = 0o600) -> bool:
@@ -45,6 +70,18 @@ def make_directory(path: Path, *, mode: int = 0o755) -> None:
         path.mkdir(mode=mode, parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(path, error) from error
+
+
+def read_line_bounded(path: Path, limit_bytes: int) -> bytes:
+    """A file's first line with its line feed, at most `limit_bytes` of it. Raises as `read_bounded`."""
+    try:
+        with path.open("rb") as file:
+            data = file.readline(limit_bytes + 1)
+    except OSError as error:
+        raise FileProblem(f"{path} cannot be read: {error.strerror}") from error
+    if len(data) > limit_bytes:
+        raise LimitExceeded(f"{path} is larger than {limit_bytes:,} bytes, more than such a file ever has")
+    return data
 
 
 def read_bounded(path: Path, limit_bytes: int) -> bytes:

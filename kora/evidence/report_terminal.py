@@ -43,25 +43,25 @@ def print_result(result: VerificationResult, artifacts: Artifacts | None) -> Non
     console = stdout_console()
     decision = decide_result(result)
     summary = words.summarize(result, decision)
-    _verdict_line(console, decision.verdict, int(decision.exit_code))
+    print_verdict(console, decision.verdict, int(decision.exit_code))
     console.print(Text(f"  {summary.headline}", style="bold"))
     console.print(Text(f"  {summary.meaning}"))
     console.print()
-    console.print(_tables(result.tables))
-    _lines(console, "Why", decision.reasons)
-    _ledger(console, [loss for loss in result.losses if loss.count])
-    _lines(console, "Needs a decision", decision.decisions_needed)
-    _lines(
+    console.print(table_grid(result.tables))
+    print_lines(console, "Why", decision.reasons)
+    print_ledger(console, [loss for loss in result.losses if loss.count])
+    print_lines(console, "Needs a decision", decision.decisions_needed)
+    print_lines(
         console,
         "Orphaned rows",
         [f"{item.foreign_key} in {item.table}: {words.plural(item.count, 'row')}" for item in result.orphans],
     )
-    _not_checked(console, result.not_checked)
+    print_not_checked(console, result.not_checked)
     console.print()
     console.print(Text.assemble(("Next  ", "bold"), summary.next_step))
     if artifacts:
         console.print()
-        _pairs(
+        print_pairs(
             console,
             {
                 "Certificate": str(artifacts.certificate),
@@ -91,10 +91,18 @@ def result_json(result: VerificationResult, artifacts: Artifacts | None) -> dict
     }
 
 
-def print_checked(certificate: Certificate, present: Mapping[str, bool], key_ids: Iterable[str]) -> None:
-    """What `kora check` says of an authentic file."""
+def print_checked(
+    certificate: Certificate,
+    present: Mapping[str, bool],
+    key_ids: Iterable[str],
+    log: Mapping[str, object] | None = None,
+) -> None:
+    """What `kora check` says of an authentic file. `log`: origin, index and size, where its log proof held."""
     console = stdout_console()
     console.print(Text("✓ authentic: ", style="green bold") + Text("signed by " + ", ".join(key_ids)))
+    if log:
+        place = f"entry {log['index']} of {log['size']} in {log['origin']}"
+        console.print(Text("✓ logged: ", style="green bold") + Text(words.visible(place)))
     if certificate.statement:
         _predicate(console, certificate.statement.predicate)
         for name, there in present.items():
@@ -110,7 +118,7 @@ def print_shown(certificate: Certificate, *, as_json: bool) -> None:
         return
     console = stdout_console()
     console.print(Text("not checked: this shows what the file says; `kora check` says whether it is authentic"))
-    _pairs(console, {"Claims signers": ", ".join(certificate.envelope.key_ids)})
+    print_pairs(console, {"Claims signers": ", ".join(certificate.envelope.key_ids)})
     if certificate.statement:
         _predicate(console, certificate.statement.predicate)
         for subject in certificate.statement.subject:
@@ -124,15 +132,17 @@ def print_fingerprint(fingerprint: Fingerprint, path: Path) -> None:
     unreadable = [table.name for table in fingerprint.tables if table.unreadable]
     console = stdout_console()
     console.print(Text(f"✓ {words.plural(len(fingerprint.tables), 'table')} fingerprinted", style="green bold"))
-    _pairs(console, {"File": str(path), "Migration key": fingerprint.key_id})
-    _lines(console, "Not readable", unreadable)
+    print_pairs(console, {"File": str(path), "Migration key": fingerprint.key_id})
+    print_lines(console, "Not readable", unreadable)
 
 
 def print_key(key_id: str, public_path: Path, private_path: Path, *, made: bool) -> None:
     """Where a key pair lies."""
     console = stdout_console()
     console.print(Text("✓ a new signing key was made" if made else "a signing key is there already; it was kept"))
-    _pairs(console, {"Key id": key_id, "Public key": str(public_path), "Private key": f"{private_path} (keep it home)"})
+    print_pairs(
+        console, {"Key id": key_id, "Public key": str(public_path), "Private key": f"{private_path} (keep it home)"}
+    )
 
 
 def print_json(value: object) -> None:
@@ -209,12 +219,14 @@ def stdout_console() -> Console:
     return Console(highlight=False, markup=False, soft_wrap=not terminal, width=None if terminal else _LOG_WIDTH)
 
 
-def _verdict_line(console: Console, verdict: str, exit_code: int) -> None:
+def print_verdict(console: Console, verdict: str, exit_code: int) -> None:
+    """A verdict's sign and words, and the exit code."""
     sign, label = words.LABELS[verdict]
     console.print(Text(f"{sign} {label}", style=f"bold {_STYLES[verdict]}") + Text(f"  exit code {exit_code}"))
 
 
-def _tables(tables: Iterable[TableResult]) -> Table:
+def table_grid(tables: Iterable[TableResult]) -> Table:
+    """One line a table; many that match in one."""
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for name in ("Table", "Outcome"):
         grid.add_column(name, overflow="fold")
@@ -258,26 +270,28 @@ def _difference_counts(table: TableResult) -> tuple[int, int, int]:
     return table.mismatch, table.missing_in_target, table.extra_in_target
 
 
-def _ledger(console: Console, losses: Iterable[Loss | CertifiedLoss]) -> None:
+def print_ledger(console: Console, losses: Iterable[Loss | CertifiedLoss]) -> None:
+    """Losses with their approvals."""
     lines = [
         f"{loss.subject}: {loss.rule}, {loss.count:,}; "
         + (f"approved by {loss.approved_by}" if loss.approved_by else "not approved")
         for loss in losses
     ]
-    _lines(console, "Loss ledger", lines)
+    print_lines(console, "Loss ledger", lines)
 
 
-def _not_checked(console: Console, items: Sequence[NotChecked]) -> None:
+def print_not_checked(console: Console, items: Sequence[NotChecked]) -> None:
+    """What nothing is said about."""
     lines = [
         f"{item.what} {item.name}" + (f" ({item.count:,})" if item.count != 1 else "") + f": {item.detail or item.side}"
         for item in words.not_checked(items)
     ]
-    _lines(console, "Not checked", lines)
+    print_lines(console, "Not checked", lines)
 
 
 def _predicate(console: Console, predicate: Predicate) -> None:
-    _verdict_line(console, predicate.verdict, predicate.exit_code)
-    _pairs(
+    print_verdict(console, predicate.verdict, predicate.exit_code)
+    print_pairs(
         console,
         {
             "Claim": predicate.claim,
@@ -290,15 +304,24 @@ def _predicate(console: Console, predicate: Predicate) -> None:
             "Made by": f"{predicate.tool.name} {predicate.tool.version}",
         },
     )
-    _ledger(console, predicate.losses)
-    _not_checked(console, predicate.not_checked)
+    print_ledger(console, predicate.losses)
+    print_not_checked(console, predicate.not_checked)
 
 
 def _without_verdict(console: Console, certificate: Certificate) -> None:
     kind = certificate.envelope.payload_type
     if certificate.fingerprint:
         made = certificate.fingerprint
-        _pairs(console, {"Fingerprint of": made.url, "Tables": str(len(made.tables)), "Migration key": made.key_id})
+        print_pairs(
+            console,
+            {
+                "Fingerprint of": made.url,
+                "Role": made.role,
+                "Tier": str(made.tier),
+                "Tables": str(len(made.tables)),
+                "Migration key": made.key_id,
+            },
+        )
     console.print(Text(f"  {words.visible(kind)}: it holds no verdict, so nothing is proven by it"))
 
 
@@ -306,7 +329,8 @@ def _presence(there: bool) -> str:
     return "beside the certificate, as certified" if there else "not here, not looked at"
 
 
-def _lines(console: Console, title: str, lines: Iterable[str]) -> None:
+def print_lines(console: Console, title: str, lines: Iterable[str]) -> None:
+    """A titled list, cut at twenty; nothing where it is empty."""
     listed = list(lines)
     if not listed:
         return
@@ -318,7 +342,8 @@ def _lines(console: Console, title: str, lines: Iterable[str]) -> None:
         console.print(Text(f"  and {len(listed) - _LINES_SHOWN:,} more, in the report"))
 
 
-def _pairs(console: Console, pairs: Mapping[str, str]) -> None:
+def print_pairs(console: Console, pairs: Mapping[str, str]) -> None:
+    """Names with their texts, one a line."""
     width = max(map(len, pairs))
     for name, text in pairs.items():
         console.print(Text(f"  {name.ljust(width)}  ", style="dim") + Text(words.visible(text)))

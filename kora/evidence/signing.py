@@ -3,6 +3,9 @@
     $SENSEI_HOME/keys/                     0700
         signing.pem                        0600  Ed25519, PKCS#8 in PEM; made by the first run
         signing.pub                        0644  one line: `sensei-public-key-1 ed25519 BASE64`
+        retired/KEY_ID.pub                 0644  public keys that `kora keygen --rotate` replaced; their private halves
+                                                 are gone
+        log.pem                            0600  the transparency log's own key
         migrations/RUN.key                 0600  one line: `sensei-migration-key-1 BASE64`, 32 random bytes
 
 A private file that others may read is refused, not repaired: whoever could read it may have a copy.
@@ -17,12 +20,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kora import _core
-from kora.errors import AccessDenied, InvalidRequest, MalformedInput, SenseiError
+from kora.errors import AccessDenied, FileProblem, InvalidRequest, MalformedInput, SenseiError
 from kora.evidence.canonical import decode_base64, encode_base64
 from kora.evidence.files import create_once, make_directory, read_bounded, write_atomically
 
 PUBLIC_HEADER = "sensei-public-key-1 ed25519"
 MIGRATION_HEADER = "sensei-migration-key-1"
+PROOF_HEADER = "sensei-proof-key-1"
 _PEM_BEGIN, _PEM_END = "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----"
 _KEY_FILE_LIMIT_BYTES = 4096
 _RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -79,9 +83,47 @@ class KeyStore:
         if not self.signing_path.exists():
             self._make_signing_key()
         key = read_signing_key(self.signing_path)
-        if not self.public_path.exists():
+        if not self.public_path.exists() or read_public_key(self.public_path) != key.public:
             write_atomically(self.public_path, key.public.to_text().encode())
         return key
+
+    def rotate(self) -> tuple[PublicKey, SigningKey]:
+        """Replace the signing key. The old public half is kept under `retired/`, its private half is removed.
+
+        Killed at any moment, the next call goes on: the old public key is kept before the new pair stands.
+
+        Returns:
+            The public key that was replaced, and the new pair.
+        """
+        old = self.signing_key().public
+        self._make_directories(self.directory / "retired")
+        write_atomically(self.retired_path(old), old.to_text().encode())
+        write_atomically(self.signing_path, _to_pem(_core.generate_signing_key()).encode(), mode=0o600)
+        new = read_signing_key(self.signing_path)
+        write_atomically(self.public_path, new.public.to_text().encode())
+        return old, new
+
+    def retired_path(self, key: PublicKey) -> Path:
+        """Where a replaced public key is kept."""
+        return self.directory / "retired" / f"{key.key_id}.pub"
+
+    def log_key(self) -> SigningKey:
+        """The transparency log's key; the first call makes it. Raises as `signing_key` does."""
+        path = self.directory / "log.pem"
+        if not path.exists():
+            self._make_directories(self.directory)
+            create_once(path, _to_pem(_core.generate_signing_key()).encode())
+        return read_signing_key(path)
+
+    def existing_migration_key(self, run: str) -> bytes:
+        """The secret bytes of a migration that was. Raises `FileProblem` where they are not here, else as above."""
+        path = self.directory / "migrations" / f"{run}.key"
+        if not _RUN_NAME.fullmatch(run) or not path.exists():
+            raise FileProblem(
+                f"the key of run {run} is not in {self.directory}",
+                hint="set SENSEI_HOME to the home of the box that made the certificate",
+            )
+        return self.migration_key(run)
 
     def migration_key(self, run: str) -> bytes:
         """The 32 secret bytes of one migration; the first call draws them. Raises as `signing_key` does."""
@@ -90,8 +132,13 @@ class KeyStore:
         path = self.directory / "migrations" / f"{run}.key"
         if not path.exists():
             self._make_directories(path.parent)
-            create_once(path, f"{MIGRATION_HEADER} {encode_base64(secrets.token_bytes(32))}\n".encode())
-        return _one_line_key(_read_private(path), MIGRATION_HEADER, path)
+            make_migration_key(path)
+        return read_migration_key(path)
+
+    def kept_migration_key(self, run: str) -> bytes | None:
+        """The key of a migration that was made here, None where there is none; never draws one."""
+        path = self.directory / "migrations" / f"{run}.key"
+        return read_migration_key(path) if _RUN_NAME.fullmatch(run) and path.exists() else None
 
     def _make_signing_key(self) -> None:
         self._make_directories(self.directory)
@@ -100,6 +147,16 @@ class KeyStore:
     def _make_directories(self, directory: Path) -> None:
         for folder in (self.directory.parent, self.directory, directory):
             make_directory(folder, mode=0o700)
+
+
+def make_migration_key(path: Path) -> bool:
+    """Draws a migration's key into a new file of mode 0600; False if there is a file already, which is kept."""
+    return create_once(path, f"{MIGRATION_HEADER} {encode_base64(secrets.token_bytes(32))}\n".encode())
+
+
+def read_migration_key(path: Path) -> bytes:
+    """The 32 secret bytes of a migration's key file. Raises as `KeyStore.signing_key` does."""
+    return _one_line_key(_read_private(path), MIGRATION_HEADER, path)
 
 
 def read_signing_key(path: Path) -> SigningKey:
@@ -122,6 +179,16 @@ def read_public_key(path: Path) -> PublicKey:
     if data.startswith(b"-----BEGIN") and b"PRIVATE" in data[:64]:
         raise MalformedInput(f"{path} is a private key", hint="give the .pub file, and keep the private key at home")
     return PublicKey(_one_line_key(data, PUBLIC_HEADER, path))
+
+
+def read_proof_key(path: Path) -> bytes:
+    """An auditor's key for one table, 32 bytes. Raises `FileProblem`, `AccessDenied`, `MalformedInput`."""
+    return _one_line_key(_read_private(path), PROOF_HEADER, path)
+
+
+def write_proof_key(path: Path, key: bytes) -> None:
+    """Write an auditor's key, readable by its owner alone."""
+    write_atomically(path, f"{PROOF_HEADER} {encode_base64(key)}\n".encode(), mode=0o600)
 
 
 def _one_line_key(data: bytes, header: str, path: Path) -> bytes:

@@ -19,6 +19,7 @@ from kora.comparison.result import (
     Quarantined,
     Reading,
     Recount,
+    RowTree,
     TableResult,
     Verdict,
     VerificationResult,
@@ -71,6 +72,7 @@ class CertifiedTable(_Frozen):
     losses: tuple[CertifiedLoss, ...]
     readings: tuple[Reading, ...]
     root: Sha256 | None
+    tree: RowTree | None = None
     milliseconds: Count
 
 
@@ -212,7 +214,7 @@ def this_tool() -> Tool:
 
 
 def statement_schema() -> str:
-    """The JSON Schema of a statement, as `docs/formats/certificate.schema.json` holds it."""
+    """The JSON Schema of a statement, as `certificate.schema.json` beside this module holds it."""
     schema = Statement.model_json_schema(by_alias=True)
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

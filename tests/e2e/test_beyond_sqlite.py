@@ -33,18 +33,7 @@ def test_the_plan_counts_them_by_column_and_reason(source, tmp_path):
         for loss in yaml.safe_load(plan.read_text())["losses"]
         if loss["rule"] == "quarantined"
     }
-    outside = "values without an ISO text: 1 before year 1, after 9999 or outside a day; their rows are quarantined"
-    assert foreseen == {
-        "t.day": (
-            2,
-            "values without an ISO text: 1 infinite, 1 before year 1, after 9999 or outside a day;"
-            " their rows are quarantined",
-        ),
-        "t.at": (1, outside),
-        "t.moment": (1, "values without an ISO text: 1 infinite; their rows are quarantined"),
-        "t.clock": (1, outside),
-        "t.x": (1, "1 values are NaN, which SQLite stores as NULL; their rows are quarantined"),
-    }
+    assert foreseen == {"t.x": (1, "1 values are NaN, which SQLite stores as NULL; their rows are quarantined")}
 
 
 def test_negative_zero_finds_a_column_that_keeps_it_and_nothing_else_is_set_aside(source, tmp_path):
@@ -53,5 +42,7 @@ def test_negative_zero_finds_a_column_that_keeps_it_and_nothing_else_is_set_asid
     assert said.column("public.t", "y")["target_type"] == "BLOB"
     assert said.column("public.plain", "x")["target_type"] == "REAL"
     aside = said.predicate()["quarantined"]
-    assert sum(entry["count"] for entry in aside) == 2
+    assert said.column("public.t", "day")["target_representation"] == "moment_text(date)"
+    assert said.column("public.plain", "day")["target_representation"].startswith("text_date")
+    assert sum(entry["count"] for entry in aside) == 1
     assert {entry["table"] for entry in aside} == {"public.t"}

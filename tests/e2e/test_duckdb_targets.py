@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from tests.e2e.migrating import Said, file_url, migrate, run_sensei
-from tests.servers import Database, PostgresServer
+from tests.servers import PASSWORD, Database, PostgresServer
 
 pytestmark = pytest.mark.usefixtures("sensei_home")
 
@@ -89,8 +89,9 @@ def test_discard_drops_the_schemas_that_the_run_made_in_duckdb_and_no_others(tmp
 
 @pytest.mark.parametrize("engine", ["duckdb", "postgresql"])
 def test_discard_keeps_a_schema_into_which_others_put_something(
-    tmp_path: Path, postgres_database: Database, engine: str
+    tmp_path: Path, postgres_database: Database, engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
     target = tmp_path / "t.duckdb"
     url = file_url("duckdb", target) if engine == "duckdb" else postgres_database.url
     said = migrate(two_schemas(tmp_path / "s.duckdb"), url)

@@ -15,7 +15,7 @@ from kora.evidence.signing import KeyStore
 from tests.unit.evidence import samples
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("verify", "check", "show", "keygen", "fingerprint")
+COMMANDS = sorted(cli.cli.commands)
 
 
 @pytest.fixture
@@ -58,7 +58,6 @@ def test_the_version_comes_at_once():
 def test_every_commands_help_has_an_example(command, capsys):
     assert cli.run([command, "--help"]) == 0
     assert "\n  Example:\n    " in capsys.readouterr().out
-    assert set(COMMANDS) == set(cli.cli.commands)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +127,7 @@ def test_keygen_makes_a_key_once_and_keeps_it(home, capsys):
         (["show", "."], "is a folder"),
         (["verify", "sqlite:///a.db"], "Missing argument 'TARGET'"),
         (["verify", "a", "b", "--map", "m", "--plan", "p"], "exclude each other"),
-        (["fingerprint", "sqlite:///a.db", "--tier", "2", "-o", "x"], "--tier"),
+        (["fingerprint", "sqlite:///a.db", "--tier", "4", "-o", "x"], "--tier"),
         (["fingerprint", "oracle://x/y", "-o", "x.kfp"], "oracle"),
         (["fingerprint", "sqlite:///nowhere.db", "-o", "x.kfp"], "nowhere.db"),
     ],

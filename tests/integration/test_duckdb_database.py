@@ -90,14 +90,14 @@ def test_each_type_that_the_catalog_calls_readable_is_read(tmp_path: Path) -> No
     database.close()
 
 
-def test_nested_types_are_unsupported_and_refused_by_name(tmp_path: Path) -> None:
+def test_unknown_types_within_others_are_unsupported_and_refused_by_name(tmp_path: Path) -> None:
     database = opened(
-        made(tmp_path, "CREATE TABLE t (a INTEGER, s STRUCT(x INTEGER), l INTEGER[], m MAP(INTEGER, INTEGER))")
+        made(tmp_path, "CREATE TABLE t (a INTEGER, s STRUCT(x INTEGER[2]), u UNION(n INTEGER)[], v STRUCT(x VARIANT))")
     )
     table = database.catalog().tables[0]
-    assert [column.type.kind for column in table.columns] == ["integer", *["unsupported"] * 3]
-    with pytest.raises(UnsupportedType, match=r"main\.t\.s: STRUCT"):
-        database.rows(table, ["s"])
+    assert [column.type.kind for column in table.columns] == ["integer", "struct", "unsupported", "unsupported"]
+    with pytest.raises(UnsupportedType, match=r"main\.t\.v: STRUCT"):
+        database.rows(table, ["v"])
     database.close()
 
 

@@ -100,7 +100,7 @@ def test_a_logical_type_is_held_without_loss(logical: Type, target: str, target_
     assert (placement.target_type, str(placement.representation)) == (target_type, representation)
 
 
-def test_an_interval_is_refused_by_sqlite_and_held_by_postgresql() -> None:
+def test_an_interval_is_text_on_sqlite_and_itself_on_postgresql() -> None:
     interval = Type("interval", "interval")
-    assert "SQLite" in target_engine("sqlite").place(interval, survey_of([])).refused
+    assert str(target_engine("sqlite").place(interval, survey_of([])).representation) == "interval_iso"
     assert target_engine("postgresql").place(interval, survey_of([])).target_type == "interval"

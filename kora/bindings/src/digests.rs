@@ -113,7 +113,7 @@ fn scan(
 }
 
 /// Like [`scan`], with each row's canonical bytes and its key's; gives the tallies as JSON.
-fn scan_canonical(
+pub(crate) fn scan_canonical(
     reader: Box<dyn RowReader>,
     mut program: RowProgram,
     watch: &mut Watch,
@@ -170,7 +170,7 @@ fn side(name: &str) -> Result<Side> {
     }
 }
 
-fn parse(profile: &str, name: &str) -> PyResult<(Profile, Side)> {
+pub(crate) fn parse(profile: &str, name: &str) -> PyResult<(Profile, Side)> {
     Ok((Profile::from_json(profile).into_python()?, side(name).into_python()?))
 }
 
@@ -394,8 +394,8 @@ impl Row {
 }
 
 #[pyfunction]
-#[pyo3(signature = (stream, profile, side, key, *, key_tags=None, limit=None, progress=None))]
-#[allow(clippy::too_many_arguments)] // Python's signature: three of them are keywords.
+#[pyo3(signature = (stream, profile, side, key, *, key_tags=None, carried_tags=None, limit=None, progress=None))]
+#[allow(clippy::too_many_arguments)] // Python's signature: four of them are keywords.
 fn collect_rows(
     py: Python<'_>,
     stream: &RowStream,
@@ -403,6 +403,7 @@ fn collect_rows(
     side: &str,
     key: &DigestKey,
     key_tags: Option<Vec<Vec<u8>>>,
+    carried_tags: Option<HashSet<[u8; 8]>>,
     limit: Option<usize>,
     progress: Option<&Progress>,
 ) -> PyResult<Vec<Row>> {
@@ -410,6 +411,9 @@ fn collect_rows(
     let wanted = key_tags.map(wanted_tags).transpose()?;
     let limit = limit.unwrap_or(usize::MAX);
     let mut collector = RowCollector::new(&profile, side, &key.inner, wanted, limit).into_python()?;
+    if let Some(tags) = carried_tags {
+        collector = collector.only_carried(tags);
+    }
     let mut watch = Watch::new(progress);
     let reader = stream.take()?;
     let rows = py.detach(|| {

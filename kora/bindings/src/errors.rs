@@ -45,3 +45,15 @@ impl<T> IntoPython<T> for kora_core::error::Result<T> {
         self.map_err(to_python)
     }
 }
+
+/// The same for results of the crate that checks seals, under another name: a closure's error type is then never open.
+pub trait SealIntoPython<T> {
+    /// Converts the error.
+    fn sealed(self) -> PyResult<T>;
+}
+
+impl<T> SealIntoPython<T> for kora_seal::error::Result<T> {
+    fn sealed(self) -> PyResult<T> {
+        self.map_err(|refusal| to_python(refusal.into()))
+    }
+}

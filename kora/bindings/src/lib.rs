@@ -1,11 +1,13 @@
 //! The only crate that knows Python: thin conversion, the GIL released around every long call, and the error mapping.
 pub mod arrow;
+pub mod carried;
 pub mod csv;
 pub mod digests;
 pub mod errors;
 pub mod loader;
 pub mod mysql;
 pub mod postgres;
+pub mod proofs;
 pub mod rows;
 pub mod seals;
 pub mod sqlite;
@@ -29,8 +31,10 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     csv::register(module)?;
     arrow::register(module)?;
     digests::register(module)?;
+    carried::register(module)?;
     survey::register(module)?;
     tally::register(module)?;
     loader::register(module)?;
+    proofs::register(module)?;
     seals::register(module)
 }

@@ -221,7 +221,7 @@ impl DigestSink<()> for RecordSorter {
 ///
 /// Order and multiplicities are the set's own, so nothing is assumed about keys, and no two multisets of digests give
 /// one input.
-fn ordered_root(key: &SecretKey, rows: &CountedRecords) -> Result<Digest> {
+pub(crate) fn ordered_root(key: &SecretKey, rows: &CountedRecords) -> Result<Digest> {
     let mut hasher = blake3::Hasher::new_keyed(key);
     let mut buffer = Vec::with_capacity(ROOT_BUFFER_BYTES + 40);
     rows.for_each(|digest, multiplicity| {

@@ -27,6 +27,12 @@ pub enum Purpose {
     SetElement,
     /// The root over an LtHash state.
     SetRoot,
+    /// Checksums and places in the symbols of a carried sketch.
+    Sketch,
+    /// K_key: digests of keys in a row tree. An auditor is given it to check that a row is absent.
+    ProofKey,
+    /// K_leaf: what the key of each row's commitment derives from.
+    ProofLeaf,
     /// The public name of a key; and with a profile, of a comparison.
     Name,
 }
@@ -39,6 +45,9 @@ impl Purpose {
             Self::RawRow => b"kora-1 raw row",
             Self::SetElement => b"kora-1 set element",
             Self::SetRoot => b"kora-1 set root",
+            Self::Sketch => b"kora-1 carried sketch",
+            Self::ProofKey => b"kora-1 proof key",
+            Self::ProofLeaf => b"kora-1 proof leaf",
             Self::Name => b"kora-1 name",
         }
     }
@@ -105,6 +114,9 @@ mod tests {
             Purpose::RawRow,
             Purpose::SetElement,
             Purpose::SetRoot,
+            Purpose::Sketch,
+            Purpose::ProofKey,
+            Purpose::ProofLeaf,
             Purpose::Name,
         ];
         let mut derived: Vec<Digest> = purposes

@@ -4,21 +4,27 @@
 //! [`policy`] the declared ways in which two stored values may mean the same; [`program`] these put together for one
 //! side of a table pair; [`rows`] the seam between readers and whatever consumes rows; [`keys`] and [`batch`] what
 //! digests are made with; [`digest`], [`set_hash`] and [`sketch`] the arithmetic of sets; [`spill`], [`record_sort`] and
-//! [`second_pass`] the exact join; [`seal`] signatures; [`survey`] what a column holds; [`readers`] and [`writers`] the engines' own encodings.
+//! [`second_pass`] the exact join; [`carried`] the parts of a fingerprint file; [`row_tree`] a table under one Merkle
+//! root, [`key_text`] a key as a person writes it; [`seal`] signatures; [`log_files`] a transparency log on disk;
+//! [`survey`] what a column holds; [`readers`] and [`writers`] the engines' own encodings.
 pub mod batch;
 pub mod canon;
+pub mod carried;
 pub mod cell;
 pub mod digest;
 pub mod error;
+pub mod key_text;
 pub mod keys;
 pub mod large;
 pub mod loader;
+pub mod log_files;
 pub mod number;
 pub mod policy;
 pub mod program;
 pub mod readers;
 pub mod record_sort;
 pub mod represent;
+pub mod row_tree;
 pub mod rows;
 pub mod seal;
 pub mod second_pass;

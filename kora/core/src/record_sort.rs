@@ -1,6 +1,4 @@
-//! Sorts many 32-byte digests in place. Owns the order alone; who waits for it is [`crate::spill`]'s concern.
-
-use crate::set_hash::Digest;
+//! Sorts many digests, or records that begin with one, in place. Owns the order alone; who waits for it is [`crate::spill`]'s concern.
 
 /// Below this many records a comparison sort is as good.
 const PARTITIONED_FROM: usize = 1 << 14;
@@ -8,7 +6,7 @@ const PARTITIONED_FROM: usize = 1 << 14;
 /// Sorts records, which are digests and so evenly spread: first by their first byte in place, then each part by itself,
 /// the halves side by side.
 /// Source: McIlroy, Bostic, McIlroy, "Engineering Radix Sort" (1993), American flag sort.
-pub fn sort_records(records: &mut [Digest]) {
+pub fn sort_records<const N: usize>(records: &mut [[u8; N]]) {
     if records.len() < PARTITIONED_FROM {
         records.sort_unstable();
         return;
@@ -23,7 +21,7 @@ pub fn sort_records(records: &mut [Digest]) {
 }
 
 /// Moves records so that their first bytes ascend; gives the end of each byte's part.
-fn partition_by_first_byte(records: &mut [Digest]) -> [usize; 256] {
+fn partition_by_first_byte<const N: usize>(records: &mut [[u8; N]]) -> [usize; 256] {
     let mut counts = [0_usize; 256];
     records.iter().for_each(|record| counts[usize::from(record[0])] += 1);
     let (mut ends, mut next, mut sum) = ([0; 256], [0; 256], 0);
@@ -43,7 +41,7 @@ fn partition_by_first_byte(records: &mut [Digest]) -> [usize; 256] {
 }
 
 /// Sorts each part. `ends` count from the whole's beginning, `offset` is where `records` begin in it.
-fn sort_parts(records: &mut [Digest], ends: &[usize], offset: usize) {
+fn sort_parts<const N: usize>(records: &mut [[u8; N]], ends: &[usize], offset: usize) {
     let mut start = 0;
     for end in ends {
         let end = end - offset;
@@ -54,14 +52,14 @@ fn sort_parts(records: &mut [Digest], ends: &[usize], offset: usize) {
 
 /// The first eight bytes as a number of the same order: settles nearly every comparison in one instruction.
 #[inline(always)]
-fn head(record: &Digest) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = *record;
-    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+fn head<const N: usize>(record: &[u8; N]) -> u64 {
+    record.first_chunk().map_or(0, |head| u64::from_be_bytes(*head))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::set_hash::Digest;
 
     #[test]
     fn many_records_are_sorted_as_by_comparison_also_when_they_are_lopsided() {

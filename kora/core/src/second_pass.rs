@@ -164,6 +164,7 @@ pub struct RowCollector {
     row_key: SecretKey,
     tag_key: Option<SecretKey>,
     wanted: Option<HashSet<KeyTag>>,
+    wanted_carried: Option<HashSet<[u8; 8]>>,
     limit: usize,
     encoded: Vec<u8>,
     key: Vec<u8>,
@@ -186,12 +187,19 @@ impl RowCollector {
             row_key: key.derive(Purpose::Row, &context),
             tag_key: (!profile.key.is_empty()).then(|| key.derive(Purpose::KeyTag, &context)),
             wanted,
+            wanted_carried: None,
             limit,
             encoded: Vec::new(),
             key: Vec::new(),
             rows: Vec::new(),
             places: HashMap::new(),
         })
+    }
+
+    /// Only rows whose key tag begins with one of these: the tags of a carried fingerprint.
+    pub fn only_carried(mut self, tags: HashSet<[u8; 8]>) -> Self {
+        self.wanted_carried = Some(tags);
+        self
     }
 
     /// Whether `limit` rows have been found.
@@ -233,7 +241,9 @@ impl RowCollector {
     }
 
     fn wants(&self, tag: &KeyTag) -> bool {
+        let carried = self.wanted_carried.as_ref();
         self.wanted.as_ref().is_none_or(|wanted| wanted.contains(tag))
+            && carried.is_none_or(|wanted| tag.first_chunk().is_some_and(|start| wanted.contains(start)))
     }
 
     /// Canonical bytes of the last row.

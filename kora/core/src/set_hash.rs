@@ -121,6 +121,30 @@ impl LtHash {
         self.row_count = self.row_count.wrapping_add(other.row_count);
     }
 
+    /// The state as it was written; `row_count` includes duplicates.
+    pub fn from_state(element_key: Zeroizing<Digest>, state: &[u8; STATE_BYTES], row_count: u64) -> Self {
+        let mut hash = Self::new(element_key);
+        for (lane, bytes) in hash.lanes.iter_mut().zip(state.chunks_exact(2)) {
+            *lane = u16::from_le_bytes([bytes[0], bytes[1]]);
+        }
+        hash.row_count = row_count;
+        hash
+    }
+
+    /// The lanes, little-endian.
+    pub fn state(&self) -> Box<[u8; STATE_BYTES]> {
+        let mut state = Box::new([0_u8; STATE_BYTES]);
+        for (bytes, lane) in state.chunks_exact_mut(2).zip(self.lanes.iter()) {
+            bytes.copy_from_slice(&lane.to_le_bytes());
+        }
+        state
+    }
+
+    /// Whether both hold the same state and the same number of rows. Only under one element key does that say much.
+    pub fn same(&self, other: &Self) -> bool {
+        self.lanes == other.lanes && self.row_count == other.row_count
+    }
+
     /// Rows, duplicates included.
     pub fn row_count(&self) -> u64 {
         self.row_count
@@ -129,9 +153,7 @@ impl LtHash {
     /// Keyed BLAKE3 of the state's lanes, little-endian, and the row count.
     pub fn root(&self, root_key: &Digest) -> Digest {
         let mut state = [0_u8; STATE_BYTES + 8];
-        for (bytes, lane) in state.chunks_exact_mut(2).zip(self.lanes.iter()) {
-            bytes.copy_from_slice(&lane.to_le_bytes());
-        }
+        state[..STATE_BYTES].copy_from_slice(self.state().as_slice());
         state[STATE_BYTES..].copy_from_slice(&self.row_count.to_le_bytes());
         *blake3::keyed_hash(root_key, &state).as_bytes()
     }

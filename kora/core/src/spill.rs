@@ -21,16 +21,16 @@ pub type Record = Digest;
 
 /// Bytes of records that wait in memory before they are written.
 pub const MEMORY_LIMIT_BYTES: usize = 64 << 20;
-/// A record and its multiplicity, u64 little-endian, as written.
-const WRITTEN_BYTES: usize = 40;
+/// A record's multiplicity, u64 little-endian, as written behind it.
+const MULTIPLICITY_BYTES: usize = 8;
 /// Records that one run's cursor reads at a time, at least.
 const CURSOR_RECORDS: usize = 100;
 
-/// Takes records in any order.
-pub struct RecordSorter {
+/// Takes records of `N` bytes in any order.
+pub struct RecordSorter<const N: usize = 32> {
     folder: Option<PathBuf>,
     limit_records: usize,
-    waiting: Vec<Record>,
+    waiting: Vec<[u8; N]>,
     file: Option<File>,
     runs: Vec<Run>,
     record_count: u64,
@@ -42,12 +42,12 @@ struct Run {
     records: u64,
 }
 
-impl RecordSorter {
+impl<const N: usize> RecordSorter<N> {
     /// Holds up to `limit_bytes` in memory, the rest in `folder`. Without a folder, more than that is an error.
     pub fn new(folder: Option<&Path>, limit_bytes: usize) -> Self {
         Self {
             folder: folder.map(Path::to_path_buf),
-            limit_records: (limit_bytes / size_of::<Record>()).max(1),
+            limit_records: (limit_bytes / N).max(1),
             waiting: Vec::new(),
             file: None,
             runs: Vec::new(),
@@ -60,7 +60,7 @@ impl RecordSorter {
     /// # Errors
     /// [`Error::File`] if the folder cannot be written; [`Error::Limit`] if there is none and memory's share is full.
     #[inline]
-    pub fn push(&mut self, record: &Record) -> Result<()> {
+    pub fn push(&mut self, record: &[u8; N]) -> Result<()> {
         if self.waiting.len() >= self.limit_records {
             self.write_run()?;
         }
@@ -70,7 +70,7 @@ impl RecordSorter {
     }
 
     /// All that was pushed, to be read in order as often as one likes.
-    pub fn finish(mut self) -> CountedRecords {
+    pub fn finish(mut self) -> CountedRecords<N> {
         sort_records(&mut self.waiting);
         let (folder, record_count) = (self.folder.unwrap_or_default(), self.record_count);
         CountedRecords {
@@ -102,7 +102,7 @@ impl RecordSorter {
         let offset = self
             .runs
             .last()
-            .map_or(0, |run| run.offset + run.records * WRITTEN_BYTES as u64);
+            .map_or(0, |run| run.offset + run.records * (N + MULTIPLICITY_BYTES) as u64);
         let records = write_counted(&file, &self.waiting).map_err(problem)?;
         self.runs.push(Run { offset, records });
         self.waiting.clear();
@@ -112,7 +112,7 @@ impl RecordSorter {
 }
 
 /// Appends sorted records with their multiplicities; returns how many distinct ones there were.
-fn write_counted(file: &File, sorted: &[Record]) -> std::io::Result<u64> {
+fn write_counted<const N: usize>(file: &File, sorted: &[[u8; N]]) -> std::io::Result<u64> {
     let mut writer = BufWriter::with_capacity(1 << 20, file);
     let mut distinct = 0;
     for equal in sorted.chunk_by(|left, right| left == right) {
@@ -125,22 +125,22 @@ fn write_counted(file: &File, sorted: &[Record]) -> std::io::Result<u64> {
 }
 
 /// Records in order, each with its multiplicity.
-pub struct CountedRecords {
+pub struct CountedRecords<const N: usize = 32> {
     folder: PathBuf,
-    last: Vec<Record>,
+    last: Vec<[u8; N]>,
     file: Option<File>,
     runs: Vec<Run>,
     record_count: u64,
 }
 
-impl CountedRecords {
+impl<const N: usize> CountedRecords<N> {
     /// Records pushed, equal ones included.
     pub fn record_count(&self) -> u64 {
         self.record_count
     }
 
     /// Hands out each distinct record and its multiplicity, from the smallest.
-    pub fn for_each(&self, mut take: impl FnMut(&Record, u64)) -> Result<()> {
+    pub fn for_each(&self, mut take: impl FnMut(&[u8; N], u64)) -> Result<()> {
         if self.runs.is_empty() {
             for equal in self.last.chunk_by(|left, right| left == right) {
                 take(&equal[0], equal.len() as u64);
@@ -155,9 +155,9 @@ impl CountedRecords {
     }
 
     /// Reads them from the smallest.
-    pub fn in_order(&self) -> Result<Merged<'_>> {
-        let share = MEMORY_LIMIT_BYTES / 4 / WRITTEN_BYTES / self.runs.len().max(1);
-        let cursors: Vec<Cursor<'_>> = std::iter::once(Cursor::memory(&self.last))
+    pub fn in_order(&self) -> Result<Merged<'_, N>> {
+        let share = MEMORY_LIMIT_BYTES / 4 / (N + MULTIPLICITY_BYTES) / self.runs.len().max(1);
+        let cursors: Vec<Cursor<'_, N>> = std::iter::once(Cursor::memory(&self.last))
             .chain(self.file.iter().flat_map(|file| {
                 self.runs
                     .iter()
@@ -176,13 +176,13 @@ impl CountedRecords {
 }
 
 /// One run being read.
-struct Cursor<'a> {
-    memory: &'a [Record],
-    stored: Option<StoredRun<'a>>,
+struct Cursor<'a, const N: usize> {
+    memory: &'a [[u8; N]],
+    stored: Option<StoredRun<'a, N>>,
 }
 
-struct StoredRun<'a> {
-    owner: &'a CountedRecords,
+struct StoredRun<'a, const N: usize> {
+    owner: &'a CountedRecords<N>,
     file: &'a File,
     run: Run,
     share: usize,
@@ -190,12 +190,12 @@ struct StoredRun<'a> {
     position: usize,
 }
 
-impl<'a> Cursor<'a> {
-    fn memory(memory: &'a [Record]) -> Self {
+impl<'a, const N: usize> Cursor<'a, N> {
+    fn memory(memory: &'a [[u8; N]]) -> Self {
         Self { memory, stored: None }
     }
 
-    fn file(owner: &'a CountedRecords, file: &'a File, run: Run, share: usize) -> Self {
+    fn file(owner: &'a CountedRecords<N>, file: &'a File, run: Run, share: usize) -> Self {
         let stored = StoredRun {
             owner,
             file,
@@ -210,7 +210,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn next(&mut self) -> Result<Option<(Record, u64)>> {
+    fn next(&mut self) -> Result<Option<([u8; N], u64)>> {
         if let Some(stored) = &mut self.stored {
             return stored.next();
         }
@@ -223,22 +223,22 @@ impl<'a> Cursor<'a> {
     }
 }
 
-impl StoredRun<'_> {
-    fn next(&mut self) -> Result<Option<(Record, u64)>> {
+impl<const N: usize> StoredRun<'_, N> {
+    fn next(&mut self) -> Result<Option<([u8; N], u64)>> {
         if self.position == self.buffer.len() && !self.refill()? {
             return Ok(None);
         }
-        let written = &self.buffer[self.position..self.position + WRITTEN_BYTES];
-        let (mut record, mut multiplicity) = ([0; 32], [0; 8]);
-        record.copy_from_slice(&written[..32]);
-        multiplicity.copy_from_slice(&written[32..]);
-        self.position += WRITTEN_BYTES;
+        let written = &self.buffer[self.position..self.position + N + MULTIPLICITY_BYTES];
+        let (mut record, mut multiplicity) = ([0; N], [0; MULTIPLICITY_BYTES]);
+        record.copy_from_slice(&written[..N]);
+        multiplicity.copy_from_slice(&written[N..]);
+        self.position += N + MULTIPLICITY_BYTES;
         Ok(Some((record, u64::from_le_bytes(multiplicity))))
     }
 
     fn refill(&mut self) -> Result<bool> {
         let records = self.run.records.min(self.share as u64);
-        self.buffer.resize(records as usize * WRITTEN_BYTES, 0);
+        self.buffer.resize(records as usize * (N + MULTIPLICITY_BYTES), 0);
         self.position = 0;
         self.file
             .read_exact_at(&mut self.buffer, self.run.offset)
@@ -253,14 +253,14 @@ impl StoredRun<'_> {
 }
 
 /// All runs of one set as one ascending sequence.
-pub struct Merged<'a> {
-    cursors: Vec<Cursor<'a>>,
-    heap: BinaryHeap<Reverse<(Record, u64, usize)>>,
+pub struct Merged<'a, const N: usize = 32> {
+    cursors: Vec<Cursor<'a, N>>,
+    heap: BinaryHeap<Reverse<([u8; N], u64, usize)>>,
 }
 
-impl Merged<'_> {
+impl<const N: usize> Merged<'_, N> {
     /// The next distinct record and how often it stands in the set; `None` at the end.
-    pub fn next_record(&mut self) -> Result<Option<(Record, u64)>> {
+    pub fn next_record(&mut self) -> Result<Option<([u8; N], u64)>> {
         let Some(Reverse((record, mut multiplicity, index))) = self.heap.pop() else {
             return Ok(None);
         };

@@ -118,6 +118,7 @@ fn a_stored_value_and_what_it_stands_for_are_equal_under_its_representation() {
             Cell::Uuid(uuid),
         ),
         ("uuid_text(bytes)", Cell::Bytes(&[0xab; 16]), Cell::Uuid(uuid)),
+        ("utc_clock", Cell::Timestamp(instant), Cell::Instant(instant)),
         ("bool01", Cell::Int(1), Cell::Bool(true)),
         ("bool_text(Y,N)", Cell::Text("N"), Cell::Bool(false)),
         ("enum_label", Cell::Text("blue"), Cell::Enum("blue")),

@@ -51,6 +51,7 @@ fn exact_texts_are_read_as_their_kinds() {
         ("bit_text", "0000000011", "bit"),
         ("timetz_text", "24:00:00-15:59:59", "timetz"),
         ("moment_text(date)", "-infinity", "temporal infinity"),
+        ("moment_text(time)", "-838:59:59.000001", "time"),
         ("moment_text(date)", "5874897-12-31", "date"),
         ("moment_text(timestamp)", "4713-01-01 00:00:00.5 BC", "timestamp"),
         ("moment_text(instant)", "0044-03-15 12:00:00+00 BC", "instant"),
@@ -173,7 +174,7 @@ fn rules_of_other_kinds_and_types_do_not_exist() {
     for (name, argument) in [
         ("network_text", Some("ipv4")),
         ("network_text", None),
-        ("moment_text", Some("time")),
+        ("moment_text", Some("interval")),
         ("interval_iso", Some("x")),
         ("money", Some("10")),
         ("structured_json", None),

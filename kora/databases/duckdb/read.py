@@ -21,6 +21,7 @@ from kora.databases.base import Dialect, KeyRange, KeyTuple, KeyValue, Selection
 from kora.databases.duckdb.catalog import read_catalog
 from kora.databases.duckdb.errors import translated
 from kora.databases.duckdb.large import Source, Span, literal, memory_bytes, read_spans
+from kora.databases.duckdb.types import carried_type
 from kora.databases.files import existing_file, file_identity
 from kora.databases.keys import check_keys, row_of, spelled_out_range
 from kora.databases.secrets import Secret
@@ -219,9 +220,14 @@ class DuckDbDatabase:
         return ((self.dialect.quote(key[0]), table.column(key[0]).type.wire),) if len(key) == 1 else ()
 
     def _expression(self, table: Table, name: str) -> str:
-        """A column, or the text of an interval: DuckDB's Arrow export wraps microseconds beyond 292 years."""
-        quoted = self.dialect.quote(name)
-        return f"CAST({quoted} AS VARCHAR)" if table.column(name).type.wire == "INTERVAL" else quoted
+        """A column as it is carried; a union beside its tag, since Arrow's unions have no NULL."""
+        quoted, column = self.dialect.quote(name), table.column(name).type
+        structured = column.elements or column.wire in ("INTERVAL", "BIGNUM")
+        carried = f"CAST({quoted} AS {carried_type(column)})" if structured else quoted
+        if column.kind != "union":
+            return carried
+        tagged = f"struct_pack(tag := CAST(union_tag({quoted}) AS VARCHAR), value := {carried})"
+        return f"CASE WHEN {quoted} IS NOT NULL THEN {tagged} END"
 
     def _select(self, table: Table, columns: Sequence[str]) -> str:
         require_readable(table, columns)

@@ -19,6 +19,7 @@ from kora.databases.mariadb.errors import translated
 from kora.databases.mariadb.keys import bounds, key_condition, sort_expression, sort_wire
 from kora.databases.mariadb.session import PINS, Sessions, open_sessions, variable
 from kora.databases.secrets import Secret
+from kora.errors import ProtocolViolation
 
 DIALECT = Dialect(
     engine="mariadb",
@@ -28,6 +29,8 @@ DIALECT = Dialect(
     identifier_quote="`",
 )
 _SCALARS_LIMIT = 1_000_000
+_RESULTS = {True: "NULL", False: "'utf8mb4'"}
+"""Texts as stored, or converted."""
 
 
 def open_mariadb(address: Address, secret: Secret) -> "MariadbDatabase":
@@ -76,17 +79,19 @@ class MariadbDatabase:
         """Every `rows_per_chunk`-th key, by one walk along the key's index: each step begins at the last boundary."""
         listed = ", ".join(sort_expression(table, name) for name in key)
         wires = [sort_wire(table, name) for name in key]
-        boundaries: list[KeyTuple] = []
+        boundaries: dict[KeyTuple, None] = {}
         after: KeyTuple | None = None
         while True:
             step = self._range(table, KeyRange(tuple(key), after))
             sql = f"SELECT {listed} FROM {self.dialect.qualify(table.name)}{step} LIMIT 2 OFFSET {rows_per_chunk - 1}"
-            with translated(self._place):
-                found = _core.mysql_rows(self._for_questions(), sql, wires).shown(2)
+            found = self._ask(sql, wires, 2, stored=True)
             if len(found) < 2:  # no row follows: this was the last key
-                return boundaries
-            after = tuple(_key_value(kind, text) for kind, text in found[0])
-            boundaries.append(after)
+                return list(boundaries)
+            reached = tuple(_key_value(kind, text) for kind, text in found[0])
+            if reached in boundaries:
+                raise ProtocolViolation(f"{self._place}: the server puts a key of {table.name} behind itself")
+            after = reached
+            boundaries[after] = None
 
     def row_count(self, table: Table) -> int:
         """The exact count within the snapshot."""
@@ -94,16 +99,7 @@ class MariadbDatabase:
 
     def scalar_query(self, sql: str) -> list[tuple[KeyValue, ...]]:
         """A small query. Texts come through the server's own conversion to UTF-8."""
-        with translated(self._place):
-            session = self._for_questions()
-            alone = session is not self._sessions.control
-            if alone:
-                session.execute("SET character_set_results = 'utf8mb4'")
-            try:
-                found = _core.mysql_rows(session, sql, []).shown(_SCALARS_LIMIT)
-            finally:
-                if alone:
-                    session.execute("SET character_set_results = NULL")
+        found = self._ask(sql, [], _SCALARS_LIMIT, stored=False)
         return [tuple(_scalar(kind, text) for kind, text in row) for row in found]
 
     def identity(self) -> dict[str, str]:
@@ -131,6 +127,19 @@ class MariadbDatabase:
         if not self._closed:
             self._closed = True
             self._sessions.close()
+
+    def _ask(self, sql: str, wires: Sequence[str], limit: int, *, stored: bool) -> list[list[tuple[str, str | None]]]:
+        """A small query's rows; texts as they are stored, or converted to UTF-8 by the server."""
+        with translated(self._place):
+            session = self._for_questions()
+            usual = session is not self._sessions.control
+            if stored is usual:
+                return _core.mysql_rows(session, sql, wires).shown(limit)
+            session.execute(f"SET character_set_results = {_RESULTS[stored]}")
+            try:
+                return _core.mysql_rows(session, sql, wires).shown(limit)
+            finally:
+                session.execute(f"SET character_set_results = {_RESULTS[usual]}")
 
     def _for_questions(self) -> MysqlConnection:
         """Where questions about data go: beside the streams, where the control session stands in the same snapshot."""

@@ -224,8 +224,6 @@ def _foreign_keys(query: Query) -> dict[str, list[ForeignKey]]:
                 tuple(str(part[5]) for part in parts),
                 on_delete=_ACTIONS[str(first[6])],
                 on_update=_ACTIONS[str(first[7])],
-                # `foreign_key_checks = 0` may have let rows in that nobody looked at since.
-                validated=False,
             )
         )
     return found

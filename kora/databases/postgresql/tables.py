@@ -48,8 +48,8 @@ def read_types(query: Query) -> TypeTable:
         " CASE WHEN t.typcategory = 'A' AND t.typlen = -1 THEN t.typelem END,"
         f" (SELECT r.rngsubtype FROM pg_range r WHERE r.rngtypid = t.oid), {of_many},"
         " CASE WHEN t.typtype = 'c' THEN (SELECT json_agg(json_build_array(a.attname, a.atttypid::int8, a.atttypmod,"
-        " format_type(a.atttypid, a.atttypmod)) ORDER BY a.attnum)::text FROM pg_attribute a WHERE a.attrelid = t.typrelid"
-        " AND a.attnum > 0 AND NOT a.attisdropped) END"
+        " format_type(a.atttypid, a.atttypmod)) ORDER BY a.attnum)::text FROM pg_attribute a WHERE"
+        " a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped) END"
         " FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace"
     )
     return TypeTable(rows, money_digits=query("SELECT scale('0'::money::numeric)")[0][0])

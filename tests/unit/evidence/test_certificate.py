@@ -254,9 +254,9 @@ def test_files_are_replaced_whole_and_leave_no_temporaries(written, key):
 
 
 def test_the_published_schema_is_the_one_that_certificates_follow():
-    published = Path(__file__).parents[3] / "docs" / "formats" / "certificate.schema.json"
+    published = Path(__file__).parents[3] / "kora" / "evidence" / "certificate.schema.json"
     regenerate = (
-        'python -c "from kora.evidence.statement import statement_schema as s; print(s(), end=str())" > docs/formats/'
+        'python -c "from kora.evidence.statement import statement_schema as s; print(s(), end=str())" > kora/evidence/'
         "certificate.schema.json"
     )
     assert published.read_text() == statement_schema(), regenerate

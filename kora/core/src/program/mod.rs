@@ -9,7 +9,7 @@ mod columns;
 mod profile;
 
 pub use columns::ColumnTally;
-pub use profile::{ColumnPair, Profile, Rule, Side};
+pub use profile::{ColumnPair, Profile, Rule, Side, PROFILE_FORMAT};
 
 use crate::canon::{close_row, encode_cell, open_row};
 use crate::cell::Cell;

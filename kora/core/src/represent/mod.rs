@@ -122,7 +122,7 @@ impl Representation {
             ("enum_label", None) => Some(Self::EnumLabel),
             ("json_text", None) => Some(Self::JsonText),
             ("network_text", Some(kind @ ("inet" | "cidr" | "macaddr" | "macaddr8")))
-            | ("moment_text", Some(kind @ ("date" | "timestamp" | "instant"))) => {
+            | ("moment_text", Some(kind @ ("date" | "time" | "timestamp" | "instant"))) => {
                 Leaf::from_name(kind).map(Self::LeafText)
             }
             ("interval_iso", None) => Some(Self::LeafText(Leaf::Interval)),

@@ -1,5 +1,7 @@
 //! One column of one batch: its arrays are downcast once, then indexed row by row.
 use super::interval;
+use super::kinds::DuckKind;
+use super::nested::Nested;
 use super::types::{DuckType, Unit};
 use crate::cell::{Cell, Temporal, Ticks};
 use crate::error::{Error, Result};
@@ -69,6 +71,8 @@ enum Values {
     Uuid(FixedSizeBinaryArray),
     UuidText(Strings),
     Bits(Bits),
+    Whole(Strings),
+    Nested(Box<Nested>),
 }
 
 /// Whether a column of `kind` may arrive as `data`.
@@ -87,6 +91,7 @@ pub fn check(name: &str, kind: DuckType, data: &DataType) -> Result<()> {
             D::Decimal32(_, s) | D::Decimal64(_, s) | D::Decimal128(_, s) => i16::from(*s) == i16::from(scale),
             _ => false,
         },
+        DuckType::Bignum => text(data),
         DuckType::Varchar | DuckType::Json | DuckType::Enum => match data {
             D::Dictionary(_, values) => text(values),
             other => text(other),
@@ -139,7 +144,19 @@ fn arrow_unit(unit: Unit) -> TimeUnit {
 
 impl Column {
     /// Takes an array apart. The layout is checked again: a producer may not change it between batches.
-    pub fn new(name: &str, kind: DuckType, array: &ArrayRef) -> Result<Self> {
+    pub fn new(name: &str, kind: &DuckKind, array: &ArrayRef) -> Result<Self> {
+        match kind {
+            DuckKind::Scalar(kind) => Self::scalar(name, *kind, array),
+            nested => Ok(Self {
+                name: name.to_owned(),
+                nulls: None,
+                values: Values::Nested(Box::new(Nested::new(name, nested, array)?)),
+            }),
+        }
+    }
+
+    /// A column, or a part of one, whose values have no parts.
+    pub fn scalar(name: &str, kind: DuckType, array: &ArrayRef) -> Result<Self> {
         check(name, kind, array.data_type())?;
         let values = if *array.data_type() == DataType::Null {
             Values::Null
@@ -195,6 +212,7 @@ impl Values {
                 Some(intervals) => Self::Interval(intervals.clone()),
                 None => Self::IntervalText(Strings::new(array)?),
             },
+            DuckType::Bignum => Self::Whole(Strings::new(array)?),
             DuckType::Date => Self::Date(array.as_primitive::<Date32Type>().values().clone()),
             DuckType::Time => Self::TimeMicros(array.as_primitive::<Time64MicrosecondType>().values().clone()),
             DuckType::TimeNs => Self::TimeNanos(array.as_primitive::<Time64NanosecondType>().values().clone()),
@@ -280,6 +298,8 @@ impl Values {
             Self::Uuid(values) => Cell::Uuid(values.value(index).try_into().ok()?),
             Self::UuidText(values) => Cell::Uuid(uuid(values.get(index))?),
             Self::Bits(bits) => bits.cell(index),
+            Self::Whole(values) => whole_number(values.get(index))?,
+            Self::Nested(nested) => nested.cell(index),
         })
     }
 }
@@ -317,6 +337,14 @@ fn decoded<'a>(bytes: &'a [u8], make: impl FnOnce(&'a str) -> Cell<'a>) -> Cell<
         Ok(text) => make(text),
         Err(_) => Cell::BrokenText { bytes, charset: "utf8" },
     }
+}
+
+/// The text of an integer of any length; `None` for what is none.
+fn whole_number(text: &[u8]) -> Option<Cell<'_>> {
+    let text = std::str::from_utf8(text).ok()?;
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let plain = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
+    plain.then(|| text.parse().map_or(Cell::BigDecimal(text), Cell::Int))
 }
 
 /// DuckDB's infinities are the largest count and its negative.

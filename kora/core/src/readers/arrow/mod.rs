@@ -5,6 +5,8 @@
 //! export without a word, so a column of intervals may also arrive as its text (`CAST(c AS VARCHAR)`).
 mod column;
 mod interval;
+pub mod kinds;
+mod nested;
 pub mod types;
 
 use crate::cell::Cell;
@@ -15,13 +17,13 @@ use arrow_array::ffi_stream::RecordBatchStreamReader;
 use arrow_array::{RecordBatch, RecordBatchReader};
 use column::Column;
 pub use column::TIMETZ_MAX_OFFSET_SECONDS;
-use types::DuckType;
+use kinds::DuckKind;
 
 /// Rows of an Arrow stream. Holds one record batch at a time.
 pub struct ArrowRows {
     stream: Box<dyn RecordBatchReader + Send>,
     names: Vec<String>,
-    types: Vec<DuckType>,
+    types: Vec<DuckKind>,
     current: Option<Position>,
 }
 
@@ -65,11 +67,11 @@ impl ArrowRows {
         let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
         let mut parsed = Vec::with_capacity(types.len());
         for ((name, type_name), field) in names.iter().zip(types).zip(schema.fields()) {
-            let kind = DuckType::parse(type_name).ok_or_else(|| Error::Unsupported {
+            let kind = DuckKind::parse(type_name).ok_or_else(|| Error::Unsupported {
                 column: name.clone(),
                 type_name: type_name.clone(),
             })?;
-            column::check(name, kind, field.data_type())?;
+            nested::check(name, &kind, field.data_type())?;
             parsed.push(kind);
         }
         Ok(Self {
@@ -85,7 +87,7 @@ impl ArrowRows {
     /// # Errors
     /// `Unsupported` for the first that cannot; its column is named by its position.
     pub fn check_types(types: &[String]) -> Result<()> {
-        let unknown = |(_, name): &(usize, &String)| DuckType::parse(name).is_none();
+        let unknown = |(_, name): &(usize, &String)| DuckKind::parse(name).is_none();
         match types.iter().enumerate().find(unknown) {
             None => Ok(()),
             Some((position, type_name)) => Err(Error::Unsupported {
@@ -103,7 +105,7 @@ impl ArrowRows {
     fn open(&self, batch: &RecordBatch) -> Result<Position> {
         let columns = self.names.iter().zip(&self.types).zip(batch.columns());
         let columns = columns
-            .map(|((name, kind), array)| Column::new(name, *kind, array))
+            .map(|((name, kind), array)| Column::new(name, kind, array))
             .collect::<Result<_>>()?;
         Ok(Position {
             columns,

@@ -204,7 +204,9 @@ pub fn geometry(bytes: &[u8]) -> Result<Cell<'_>> {
             srid: u32::from_le_bytes(*srid),
             wkb,
         }),
-        _ => Err(protocol("a geometry that does not begin with an SRID and little-endian bytes")),
+        _ => Err(protocol(
+            "a geometry that does not begin with an SRID and little-endian bytes",
+        )),
     }
 }
 

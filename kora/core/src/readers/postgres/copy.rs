@@ -375,3 +375,6 @@ fn header_length(bytes: &[u8]) -> Result<Option<usize>> {
     let length = 19 + u32::from_be_bytes(extension) as usize;
     Ok((bytes.len() >= length).then_some(length))
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use crate::readers::arrow::types::{DuckType, Unit};
 use arrow_array::{make_array, ArrayRef, BooleanArray};
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer};
 use arrow_data::ArrayData;
-use arrow_schema::{ArrowError, DataType, Field, IntervalUnit, TimeUnit};
+use arrow_schema::{ArrowError, DataType, Field, TimeUnit};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -95,8 +95,16 @@ fn width(kind: DuckType) -> Option<usize> {
         | DuckType::TimeTz
         | DuckType::Timestamp(_)
         | DuckType::TimestampTz => 8,
-        DuckType::Huge { .. } | DuckType::Decimal { .. } | DuckType::Interval | DuckType::Uuid => 16,
-        DuckType::Varchar | DuckType::Blob | DuckType::Json | DuckType::Enum | DuckType::Bit => return None,
+        DuckType::Huge { .. } | DuckType::Decimal { .. } | DuckType::Uuid => 16,
+        DuckType::Varchar
+        | DuckType::Blob
+        | DuckType::Json
+        | DuckType::Enum
+        | DuckType::Bit
+        | DuckType::Bignum
+        | DuckType::Interval => {
+            return None;
+        }
     })
 }
 
@@ -117,7 +125,9 @@ fn data_type(kind: DuckType) -> DataType {
         DuckType::Double => DataType::Float64,
         // Both are at most 38.
         DuckType::Decimal { precision, scale } => DataType::Decimal128(precision, scale as i8),
-        DuckType::Varchar | DuckType::Json | DuckType::Enum => DataType::LargeUtf8,
+        DuckType::Varchar | DuckType::Json | DuckType::Enum | DuckType::Bignum | DuckType::Interval => {
+            DataType::LargeUtf8
+        }
         DuckType::Blob => DataType::LargeBinary,
         DuckType::Bit => DataType::LargeBinary,
         DuckType::Date => DataType::Date32,
@@ -129,7 +139,6 @@ fn data_type(kind: DuckType) -> DataType {
         DuckType::Timestamp(Unit::Microsecond) => DataType::Timestamp(TimeUnit::Microsecond, None),
         DuckType::Timestamp(Unit::Nanosecond) => DataType::Timestamp(TimeUnit::Nanosecond, None),
         DuckType::TimestampTz => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-        DuckType::Interval => DataType::Interval(IntervalUnit::MonthDayNano),
     }
 }
 

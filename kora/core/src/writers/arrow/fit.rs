@@ -33,8 +33,28 @@ pub fn append(kind: DuckType, cell: &Cell<'_>, column: &mut Buffers) -> Fit<usiz
         (DuckType::Blob, Cell::Bytes(bytes)) => Ok(column.value(bytes)),
         (DuckType::Uuid, Cell::Uuid(bytes)) => Ok(column.value(bytes)),
         (DuckType::Bit, Cell::Bit { bits, bytes }) => bit(*bits, bytes, column),
+        (DuckType::Bignum, _) => whole_text(cell, column),
         _ => temporal(kind, cell, column),
     }
+}
+
+/// Digits without a point, for DuckDB's own cast.
+fn whole_text(cell: &Cell<'_>, column: &mut Buffers) -> Fit<usize> {
+    if let Cell::Int(value) = cell {
+        return Ok(column.value(value.to_string().as_bytes()));
+    }
+    let number = Number::of(cell).ok_or_else(|| wrong_kind(DuckType::Bignum, cell))?;
+    let divisor = BigUint::from(10u8).pow(number.scale);
+    if &number.coefficient % &divisor != BigUint::ZERO {
+        return Err("digits behind the point, which BIGNUM lacks".to_owned());
+    }
+    let sign = if number.negative { "-" } else { "" };
+    Ok(column.value(format!("{sign}{}", number.coefficient / divisor).as_bytes()))
+}
+
+/// Why a value does not stand where the column holds something else.
+pub fn wrong_kind_of(cell: &Cell<'_>, holds: &str) -> String {
+    format!("{} where the column holds {holds}", cell.kind())
 }
 
 fn temporal(kind: DuckType, cell: &Cell<'_>, column: &mut Buffers) -> Fit<usize> {
@@ -321,11 +341,14 @@ fn moment(unit: Unit, ticks: Ticks, column: &mut Buffers) -> Fit<usize> {
     Ok(column.value(&count.to_le_bytes()))
 }
 
+/// A text that DuckDB's cast reads exactly: Arrow's own intervals count nanoseconds, which end at 292 years. A count of
+/// 2⁶³ has no literal, so the least one is written as two.
 fn interval(months: i32, days: i32, micros: i64, column: &mut Buffers) -> Fit<usize> {
-    let nanos = micros.checked_mul(1000).ok_or("more than 292 years of microseconds")?;
-    let mut bytes = [0u8; 16];
-    bytes[..4].copy_from_slice(&months.to_le_bytes());
-    bytes[4..8].copy_from_slice(&days.to_le_bytes());
-    bytes[8..].copy_from_slice(&nanos.to_le_bytes());
-    Ok(column.value(&bytes))
+    let least = i64::from(micros == i64::MIN);
+    let text = format!(
+        "{months} months {days} days {} microseconds {} microseconds",
+        micros + least,
+        -least
+    );
+    Ok(column.value(text.as_bytes()))
 }

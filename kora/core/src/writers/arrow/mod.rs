@@ -9,18 +9,19 @@
 //! bounds are enforced here.
 mod column;
 mod fit;
+mod nested;
 
 use crate::cell::Cell;
 use crate::error::{Error, Result};
-use crate::readers::arrow::types::DuckType;
+use crate::readers::arrow::kinds::DuckKind;
 pub use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::{RecordBatch, RecordBatchIterator};
 use arrow_schema::{Schema, SchemaRef};
-use column::Buffers;
+use nested::{nested_field, Store};
 use std::sync::Arc;
 
 /// Types whose values DuckDB casts from text while it inserts; a refused cast fails the statement.
-pub const CAST_ON_INSERT: &[&str] = &["JSON", "ENUM"];
+pub const CAST_ON_INSERT: &[&str] = &["JSON", "ENUM", "INTERVAL", "BIGNUM"];
 
 /// A value that its target column cannot hold exactly.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,9 +34,9 @@ pub struct Refusal {
 
 /// Collects rows of one record batch.
 pub struct ArrowEncoder {
-    types: Vec<DuckType>,
+    types: Vec<DuckKind>,
     schema: SchemaRef,
-    columns: Vec<Buffers>,
+    columns: Vec<Store>,
     rows: usize,
 }
 
@@ -53,7 +54,7 @@ impl ArrowEncoder {
             )));
         }
         let unsupported = |(name, kind): (&String, &String)| {
-            DuckType::parse(kind).ok_or_else(|| Error::Unsupported {
+            DuckKind::parse(kind).ok_or_else(|| Error::Unsupported {
                 column: name.clone(),
                 type_name: kind.clone(),
             })
@@ -62,9 +63,9 @@ impl ArrowEncoder {
         let fields: Vec<_> = names
             .iter()
             .zip(&types)
-            .map(|(name, kind)| column::field(name, *kind))
+            .map(|(name, kind)| nested_field(name, kind))
             .collect();
-        let columns = types.iter().map(|kind| Buffers::new(*kind)).collect();
+        let columns = types.iter().map(Store::new).collect();
         Ok(Self {
             types,
             schema: Arc::new(Schema::new(fields)),
@@ -81,10 +82,10 @@ impl ArrowEncoder {
         }
         let mut bytes = 0;
         for (index, cell) in cells.iter().enumerate() {
-            match fit::append(self.types[index], cell, &mut self.columns[index]) {
+            match self.columns[index].append(cell) {
                 Ok(added) => bytes += added,
                 Err(reason) => {
-                    self.columns[..index]
+                    self.columns[..=index]
                         .iter_mut()
                         .for_each(|column| column.truncate(self.rows));
                     return Err(Refusal { column: index, reason });
@@ -104,8 +105,8 @@ impl ArrowEncoder {
     pub fn finish(&mut self) -> Result<ArrowRowsBatch> {
         let mut arrays = Vec::with_capacity(self.columns.len());
         for (kind, buffers) in self.types.iter().zip(&mut self.columns) {
-            let full = std::mem::replace(buffers, Buffers::new(*kind));
-            arrays.push(full.into_array(*kind, self.rows)?);
+            let full = std::mem::replace(buffers, Store::new(kind));
+            arrays.push(full.into_array(self.rows)?);
         }
         let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(self.rows));
         let batch =

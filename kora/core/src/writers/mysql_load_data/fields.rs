@@ -1,6 +1,7 @@
 //! One field: a cell as the text or bytes that its column takes back exactly, or the reason why not.
 use super::target::TargetType;
-use crate::cell::{Cell, Ticks};
+use crate::canon::StructureReader;
+use crate::cell::{Cell, Structure, Ticks};
 use crate::number::{self, Digits};
 use crate::temporal;
 use std::io::Write;
@@ -61,6 +62,14 @@ pub fn encode(target: &TargetType, cell: &Cell<'_>, out: &mut Vec<u8>) -> Outcom
         },
         TargetType::Enum(labels) => label(cell, labels, out),
         TargetType::Set(labels) => set(cell, labels, out),
+        TargetType::Geometry => match cell {
+            // What the engines store: the reference system, then WKB.
+            Cell::Geometry { srid, wkb } => {
+                put(&srid.to_le_bytes(), out)?;
+                put(wkb, out)
+            }
+            _ => misfit(cell, "geometry"),
+        },
         TargetType::Uuid => match cell {
             Cell::Uuid(bytes) => {
                 let mut text = String::with_capacity(36);
@@ -276,6 +285,10 @@ fn label(cell: &Cell<'_>, labels: &[String], out: &mut Vec<u8>) -> Outcome {
 
 fn set(cell: &Cell<'_>, labels: &[String], out: &mut Vec<u8>) -> Outcome {
     match cell {
+        Cell::Structured {
+            structure: Structure::Set,
+            body,
+        } => set(&Cell::Text(&joined_labels(body)?), labels, out),
         Cell::Text(text) | Cell::Enum(text) => {
             let known = |part: &str| labels.iter().any(|label| label == part);
             match text.is_empty() || text.split(',').all(known) {
@@ -285,4 +298,17 @@ fn set(cell: &Cell<'_>, labels: &[String], out: &mut Vec<u8>) -> Outcome {
         }
         _ => misfit(cell, "set"),
     }
+}
+
+/// The labels of a structured SET with commas between them.
+fn joined_labels(body: &[u8]) -> Result<String, String> {
+    let (_, mut labels) = StructureReader::new(Structure::Set, body).map_err(|error| error.to_string())?;
+    let mut joined = String::new();
+    while let Some(label) = labels.name().map_err(|error| error.to_string())? {
+        if !joined.is_empty() {
+            joined.push(',');
+        }
+        joined.push_str(label);
+    }
+    Ok(joined)
 }

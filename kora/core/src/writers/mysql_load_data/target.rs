@@ -43,6 +43,8 @@ pub enum TargetType {
     Set(Vec<String>),
     /// `uuid`.
     Uuid,
+    /// `geometry` of any shape.
+    Geometry,
 }
 
 impl TargetType {
@@ -138,6 +140,7 @@ impl TargetType {
             "timestamp" => digits().map(Self::Timestamp),
             "json" => Ok(Self::Json),
             "uuid" => Ok(Self::Uuid),
+            "geometry" => Ok(Self::Geometry),
             _ => return None,
         })
     }

@@ -183,6 +183,16 @@ fn bit_strings_become_the_number_that_the_column_holds() {
 }
 
 #[test]
+fn a_geometry_is_its_reference_system_and_its_wkb() {
+    let cell = Cell::Geometry {
+        srid: 4326,
+        wkb: &[1, 1, 0, 0, 0],
+    };
+    assert_eq!(field("geometry", cell).unwrap(), b"\xe6\x10\\0\\0\x01\x01\\0\\0\\0");
+    assert!(field("geometry", Cell::Bytes(&[1])).is_err());
+}
+
+#[test]
 fn what_the_server_would_change_without_an_error_is_refused() {
     let cent = Cell::Decimal {
         negative: false,

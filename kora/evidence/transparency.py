@@ -1,0 +1,167 @@
+"""A site's transparency log: one folder to which certificates are appended, and from which nothing is ever taken.
+
+The layout, the arithmetic and the order of writing are the core's; `docs/formats/tlog.md` is the format. Here stand the
+keys, the lock between writers and the proof file that ships beside a certificate.
+
+    $SENSEI_HOME/keys/log.pem   0600  the log's own Ed25519 key, made by `kora log init`
+    LOG/checkpoint              the signed state of now
+    LOG/tile/…                  C2SP tlog-tiles
+    LOG/log.pub                 the log's public key: one line, name+hash+base64
+"""
+
+import fcntl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from kora import _core
+from kora.errors import Busy, FileProblem, InvalidRequest, MalformedInput
+from kora.evidence.canonical import FILE_SIZE_LIMIT_BYTES
+from kora.evidence.files import cannot_write, make_directory, read_bounded, write_atomically
+from kora.evidence.signing import KeyStore
+
+PUBLIC_KEY_NAME = "log.pub"
+PROOF_SUFFIX = ".tlog-proof"
+_CHECKPOINT_NAME = "checkpoint"
+_SMALL_FILE_LIMIT_BYTES = 128 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A file in the log. `index` counts from 0; `proof` is the file that ships beside it."""
+
+    file: Path
+    index: int
+    proof: Path
+    new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LogState:
+    """A log as its checkpoint says, or the place in it of one file."""
+
+    origin: str
+    size: int
+    root: str = ""
+    index: int | None = None
+
+
+def create_log(folder: Path, origin: str, keys: KeyStore) -> str:
+    """Begin an empty log; gives its public key's text.
+
+    Raises:
+        InvalidRequest: A log stands there already, or the name cannot be one.
+        FileProblem, Busy: The folder cannot be written.
+    """
+    signing = keys.log_key()
+    text = _core.log_key(origin, signing.public.raw)
+    make_directory(folder)
+    with _one_writer(folder):
+        _core.log_create(str(folder), origin, signing.private)
+        write_atomically(folder / PUBLIC_KEY_NAME, f"{text}\n".encode())
+    return text
+
+
+def append_files(folder: Path, files: Sequence[Path], keys: KeyStore) -> list[Logged]:
+    """Append files by their digests and write each one's proof beside it. A file that is there already stays once.
+
+    Raises:
+        NotAuthentic, MalformedInput: The log is damaged: nothing was appended.
+        Busy: Another process writes to it, or the disk is full: the log is the one of its last checkpoint.
+        FileProblem: A file cannot be read or a proof not written; then the entry may be in the log, and appending the
+            same file again writes its proof.
+    """
+    key, signing = read_log_key(folder / PUBLIC_KEY_NAME), keys.log_key()
+    entries = [_core.log_entry(read_bounded(file, FILE_SIZE_LIMIT_BYTES)) for file in files]
+    with _one_writer(folder):
+        known = {entry: _core.log_find(str(folder), key, entry) for entry in entries}
+        new = [entry for entry in dict.fromkeys(entries) if known[entry] is None]
+        first = _core.log_append(str(folder), key, signing.private, new)
+        places = {entry: place for entry, place in known.items() if place is not None}
+        places |= {entry: first + offset for offset, entry in enumerate(new)}
+        logged = []
+        for file, entry in zip(files, entries, strict=True):
+            proof = proof_path(file)
+            write_atomically(proof, _core.log_prove(str(folder), key, places[entry]))
+            logged.append(Logged(file, places[entry], proof, entry in new))
+    return logged
+
+
+def log_certificate(folder: Path | None, certificate: Path, keys: KeyStore) -> Logged | None:
+    """Append a certificate that was just written, where a log is configured; its proof then lies beside it.
+
+    Raises:
+        SenseiError: As `append_files`; the certificate stands, and `kora log append` can be tried again.
+    """
+    return append_files(folder, [certificate], keys)[0] if folder else None
+
+
+def prove_file(folder: Path, file: Path, output: Path) -> int:
+    """Write the proof that a file stands in the log, under its checkpoint of now; gives the entry's number.
+
+    Raises:
+        InvalidRequest: The file is not in the log.
+        NotAuthentic, MalformedInput, FileProblem: As reading the log does.
+    """
+    key = read_log_key(folder / PUBLIC_KEY_NAME)
+    index = _core.log_find(str(folder), key, _core.log_entry(read_bounded(file, FILE_SIZE_LIMIT_BYTES)))
+    if index is None:
+        raise InvalidRequest(f"{file} is not in the log {folder}", hint=f"kora log append {folder} {file}")
+    write_atomically(output, _core.log_prove(str(folder), key, index))
+    return index
+
+
+def check_log(folder: Path, key: str, retained: Path | None = None) -> LogState:
+    """Read a whole log against its checkpoint and, if one was kept, against an older checkpoint.
+
+    Raises:
+        NotAuthentic, MalformedInput: The first thing that does not fit.
+    """
+    older = read_bounded(retained, _SMALL_FILE_LIMIT_BYTES) if retained else None
+    size, root = _core.log_check(str(folder), key, older)
+    return LogState(key.split("+", maxsplit=1)[0], size, root)
+
+
+def check_proof(file: Path, data: bytes, key: str) -> LogState:
+    """Whether the proof beside a file shows that it stands in the log.
+
+    Raises:
+        FileProblem: There is no proof beside it.
+        NotAuthentic, MalformedInput: The proof does not hold.
+    """
+    path = proof_path(file)
+    if not path.is_file():
+        raise FileProblem(f"{path} is missing: it proves that {file.name} stands in the log", hint="ask its issuer")
+    origin, index, size = _core.check_log_proof(read_bounded(path, _SMALL_FILE_LIMIT_BYTES), str(path), data, key)
+    return LogState(origin, size, index=index)
+
+
+def proof_path(file: Path) -> Path:
+    """Where a file's proof lies: beside it, `.tlog-proof` behind its name."""
+    return file.with_name(file.name + PROOF_SUFFIX)
+
+
+def read_log_key(path: Path) -> str:
+    """A log's public key from its file. Raises `FileProblem`, `MalformedInput`."""
+    text = read_bounded(path, _SMALL_FILE_LIMIT_BYTES).decode("utf-8", "replace").strip()
+    if text.count("+") < 2 or "\n" in text:
+        raise MalformedInput(f"{path} is not the public key of a log", hint="name the log's log.pub")
+    return text
+
+
+@contextmanager
+def _one_writer(folder: Path) -> Iterator[None]:
+    """The kernel's lock on the folder: it dies with the process."""
+    if not folder.is_dir():
+        raise InvalidRequest(f"there is no log in {folder}", hint=f"kora log init {folder} --origin NAME")
+    try:
+        lock = (folder / ".lock").open("ab")
+    except OSError as error:
+        raise cannot_write(folder / ".lock", error) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Busy(f"another process writes to the log {folder}", hint="try again when it is done") from error
+        yield

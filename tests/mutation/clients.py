@@ -80,6 +80,41 @@ class DuckDbClient:
         shutil.copyfile(self._kept, self._path)
 
 
+class ParquetClient:
+    """A folder of Parquet files without an export's record; they are written from a DuckDB file, and read back."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self._folder, self._store = folder, DuckDbClient(folder.with_suffix(".duckdb"))
+        self._tables: list[str] = []
+        self.url = f"parquet:///{folder}"
+
+    def build(self, statements: Sequence[str]) -> None:
+        self._store.build(statements)
+        [(_, told)] = self._store.apply([("SELECT table_name FROM duckdb_tables()", ())])
+        self._tables = [str(name) for (name,) in told]
+        self.restore()
+
+    def apply(self, changes: Sequence[Change]) -> list[tuple[Stored, Stored]]:
+        before = self._read(changes)
+        self._store.apply(changes)
+        self._write()
+        return list(zip(before, self._read(changes), strict=True))
+
+    def restore(self) -> None:
+        self._store.restore()
+        self._write()
+
+    def _write(self) -> None:
+        self._store.apply([(f"COPY {name} TO '{self._folder}/{name}.parquet'", ()) for name in self._tables])
+
+    def _read(self, changes: Sequence[Change]) -> list[Stored]:
+        with duckdb.connect() as connection:
+            for name in self._tables:
+                connection.execute(f"CREATE VIEW {name} AS FROM '{self._folder}/{name}.parquet'")
+            return [connection.execute(probe).fetchall() for probe, _ in changes]
+
+
 class PostgresClient:
     """A database of the test's server through psycopg. Copies of the tables carry a name that no catalog shows."""
 
@@ -143,7 +178,9 @@ class MariadbClient:
         for probe, statements in changes:
             script += [probe, f"SELECT '{self._BOUND}'", *statements, probe, f"SELECT '{self._BOUND}'"]
         lines = iter(self._database.query(";\n".join([*script, "COMMIT"])))
-        read = [list[tuple[object, ...]](itertools.takewhile((self._BOUND,).__ne__, lines)) for _ in range(2 * len(changes))]
+        read = [
+            list[tuple[object, ...]](itertools.takewhile((self._BOUND,).__ne__, lines)) for _ in range(2 * len(changes))
+        ]
         return list(zip(read[::2], read[1::2], strict=True))
 
     def restore(self) -> None:
@@ -168,7 +205,7 @@ def exact_text(engine: str, column: str, kind: Kind) -> str:
         return f"hex(CAST({column} AS BINARY)), {column} + 0e0"
     if engine == "sqlite":
         return f"typeof({column}), {column}, hex({column})"
-    if engine == "duckdb":
+    if engine in ("duckdb", "parquet"):
         stored = f"CAST({column} AS VARCHAR)"
         return f"replace({stored}, '-nan', 'nan')" if kind.one_nan else stored
     return f"trim_scale({column})::text" if kind.by_value else f"{column}::text"

@@ -19,7 +19,7 @@ EVENTS = (
     *[("2020-01-01", "started", 1)] * 3, *[("2020-01-01", "stopped", 1)] * 2, ("2020-01-02", "failed", 2),
     ("2020-01-03", "mended", 3), ("2020-01-04", "", 4), ("2020-01-05", "failed again", 5),
 )  # fmt: skip
-TEXTUAL = {"duckdb": "VARCHAR", "mariadb": "VARCHAR(200)"}
+TEXTUAL = {"duckdb": "VARCHAR", "parquet": "VARCHAR", "mariadb": "VARCHAR(200)"}
 """A text type that may stand in a key."""
 
 
@@ -93,7 +93,7 @@ def _of_kind(engine: str, kind: Kind, draw: random.Random) -> Iterator[Mutation]
     def altered(title: str, number: int, column: str, value: str) -> Mutation:
         made: tuple[str, ...]
         made = (f"UPDATE {table} SET {column} = {value} WHERE id = {number}",)
-        if engine == "duckdb" and column == "v":
+        if engine in ("duckdb", "parquet") and column == "v":
             # It leaves a cell as it is where the new value equals it under =, as 1 month does 30 days.
             made = (f"DELETE FROM {table} WHERE id = {number}",
                     f"INSERT INTO {table} VALUES ({number}, {value}, 'note {number}')")  # fmt: skip

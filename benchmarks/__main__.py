@@ -8,7 +8,7 @@ import json
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks import data, mariadb, migrate, verify
@@ -134,7 +134,9 @@ class Suite:
         """MariaDB against PostgreSQL, then MariaDB into PostgreSQL."""
         with MariadbServer(mariadb.SETTINGS) as server:
             self._machine |= {"mariadb_settings": mariadb.SETTINGS}
-            source = server.create_database()
+            server.execute("CREATE USER bench@'%' IDENTIFIED BY 'bench'; GRANT ALL ON *.* TO bench@'%'")
+            # pgloader takes a password as the URL spells it: none that needs an escape.
+            source = replace(server.create_database(), user="bench", password="bench")
             mariadb.write(source, self._options.rows, self._folder)
             target = self._clone()
             # No tool takes 0 and 1 for false and true without being told, and reladiff cannot be told.

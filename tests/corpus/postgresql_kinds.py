@@ -3,7 +3,12 @@
 from tests.corpus.kinds import JSONS, UUIDS, Kind, blobs, decimals, doubles, integers, quoted, singles, texts
 
 _SPECIAL = quoted(("NaN", "Infinity", "-Infinity", "-0", "0", "2.5"))
-_MOMENTS = ("0001-01-01 00:00:00", "1969-12-31 23:59:59.999999", "2000-02-29 12:30:00.000001", "9999-12-31 23:59:59.999999")
+_MOMENTS = (
+    "0001-01-01 00:00:00",
+    "1969-12-31 23:59:59.999999",
+    "2000-02-29 12:30:00.000001",
+    "9999-12-31 23:59:59.999999",
+)
 
 
 def _texts(*values: str) -> tuple[str, ...]:

@@ -16,6 +16,8 @@ from kora.errors import InvalidRequest, UnsupportedType
 KeyValue: TypeAlias = bool | int | float | str | bytes | None
 OWN_PREFIX = "_sensei"
 """Schemas and tables of this name's beginning hold Sensei's own checkpoints: no catalog shows them."""
+MANY_STREAMS = 64
+"""Where nothing of the engine bounds the streams that are read at once."""
 KeyTuple: TypeAlias = tuple[KeyValue, ...]
 """One key, column by column, as the engine takes it back in a WHERE clause (text where the engine casts it)."""
 
@@ -91,6 +93,11 @@ class Database(Protocol):
     """
 
     dialect: Dialect
+
+    @property
+    def streams_at_once(self) -> int:
+        """How many streams of `rows` may be read at the same time; a further one may void the oldest."""
+        ...
 
     def catalog(self, selection: Selection = ...) -> Catalog:
         """What is there. Tables outside the selection are left out; what the login cannot read is marked."""

@@ -69,6 +69,12 @@ class Dialect:
     """What becomes of unquoted names; `insensitive`: two names that differ in case alone are one."""
     default_schema: str = ""
     identifier_quote: str = '"'
+    system_columns: tuple[str, ...] = ()
+    """Names that every table has by itself, and no column may take."""
+    reserved_prefix: str = ""
+    """What no table's or index's name may begin with, in any case."""
+    basic_plane_names: bool = False
+    """Names hold no character beyond U+FFFF, and no blank at their end."""
 
     def quote(self, name: str) -> str:
         """An identifier in the engine's quotes, exact case."""

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Half: TypeAlias = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
 """The first 16 bytes of a keyed digest, in hex."""
-Count = Annotated[int, Field(ge=0, lt=1 << 63)]
+Count = Annotated[int, Field(ge=0)]
 Name = Annotated[str, Field(min_length=1, max_length=300)]
 State: TypeAlias = Literal["answered", "error", "not_decidable", "not_comparable"]
 Comparison: TypeAlias = Literal[

@@ -6,15 +6,6 @@ from kora.comparison.behavior import Behavior, Recording
 from kora.evidence import report_words as words
 from kora.evidence.report_terminal import print_lines, print_pairs, stdout_console
 
-OUTCOMES = {
-    "equal": "the same answer",
-    "equal_but_kinds": "the same values, of other kinds",
-    "order_differs": "the same rows in another order",
-    "different": "another answer",
-    "not_decidable": "cannot be decided",
-    "not_comparable": "cannot be compared",
-    "not_run": "asked of one side only",
-}
 _HEADS = {
     "equal": ("✓ behaviour agrees on what was asked", "green bold"),
     "different": ("✗ behaviour differs", "red bold"),
@@ -40,11 +31,11 @@ def print_behavior(behavior: Behavior) -> None:
     console = stdout_console()
     head, style = _HEADS[behavior.outcome]
     console.print(Text(head, style=style))
-    counts = {OUTCOMES[name]: words.plural(count, "query", "queries") for name, count in behavior.counts.items()}
+    counts = {words.BEHAVIOR[name]: words.plural(count, "query", "queries") for name, count in behavior.counts.items()}
     print_pairs(console, counts or {"asked": "nothing"})
     for outcome in ("different", "order_differs", "not_comparable", "not_run", "not_decidable", "equal_but_kinds"):
         found = [query for query in behavior.queries if query.outcome == outcome]
-        print_lines(console, OUTCOMES[outcome].capitalize(), [f"{query.name}: {query.detail}" for query in found])
+        print_lines(console, words.BEHAVIOR[outcome].capitalize(), [f"{query.name}: {query.detail}" for query in found])
     broken = [f"{item.table}: {item.constraint}: {item.detail}" for item in behavior.constraints
               if item.outcome == "broken"]  # fmt: skip
     print_lines(console, "Constraints that do not hold", broken)

@@ -160,7 +160,7 @@ def _behavior(
     """What both sides do with the same questions, where somebody asked for it. It never changes the verdict."""
     if request is None:
         return "not_run"
-    left, right = Probed(source.database, source.catalog), Probed(target.database, target.catalog)
+    left, right = Probed(source.database, source.catalog), Probed(target.database, target.catalog, target.url)
     return probe_sides(left, right, mapping, request)
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     "--accept-loss", multiple=True, metavar="RULE", help="Approve the declared losses of a rule (repeatable)."
 )
 @click.option("--provable", is_flag=True, help="Certify row trees: `kora prove` can then show single rows.")
-@click.option("--behavior", is_flag=True, help="Also ask both sides their views and the engines' habits.")
+@click.option("--behavior", is_flag=True, help="Also ask both sides their views, habits and constraints.")
 @click.option("--workload", type=FILE, help="With --behavior: a file of SELECTs in the source's SQL, asked of both.")
 @click.option("--show-values", is_flag=True, help="Show differing values in report and terminal; else withheld.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout instead of the summary.")
@@ -85,7 +85,7 @@ def verify(
             accept_loss=accept_loss,
             show_values=show_values,
             provable=provable,
-            behavior=BehaviorRequest(workload) if behavior else None,
+            behavior=BehaviorRequest(workload, announce=_announce) if behavior else None,
             settings=settings,
             progress=progress.watch if progress else None,
             prompt=password_prompt(),
@@ -105,6 +105,10 @@ def verify(
 
             print_behavior(result.behavior)
     return int(decide_result(result).exit_code)
+
+
+def _announce(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def _progress_on_terminal() -> "TerminalProgress | None":

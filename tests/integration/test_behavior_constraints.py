@@ -93,6 +93,7 @@ class Careless:
 
     def __init__(self, path: Path) -> None:
         self._connection = _core.SqliteConnection(str(path), "rw")
+        self._connection.execute("PRAGMA foreign_keys = OFF")
 
     def attempt(self, sql: str) -> int:
         self._connection.execute("BEGIN")

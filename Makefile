@@ -74,8 +74,9 @@ format: $(VENV)/.ready ## Put spelling right: ruff, rustfmt
 bench: $(VENV)/.ready system ## Measure beside the peers; results in benchmarks/results/
 	$(BIN)/python -m benchmarks
 
-docs: $(VENV)/.ready ## Write docs/cli.md anew from the commands' own help
+docs: $(VENV)/.ready ## Write docs/cli.md and docs/adversarial.md anew from what they describe
 	$(BIN)/python -m tests.generate_cli_docs
+	$(BIN)/python -m tests.generate_adversarial_docs
 
 lock: $(VENV)/.ready ## Resolve the dependencies anew into requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --group dev --group bench pyproject.toml -o requirements.lock

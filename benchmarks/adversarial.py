@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,18 +39,39 @@ def main() -> None:
     options = _options()
     peers = _peers(options)
     versions = {name: _version(program) for name, (program, _) in peers.items()}
-    facts: dict[str, dict[str, object]] = {}
-    with PostgresServer({"max_connections": "100"}, hba=HBA) as server:
+    facts = _still_true(options.results, versions)
+    with PostgresServer({"max_connections": "100"}, hba=HBA) as server, ThreadPoolExecutor(len(peers)) as pool:
         for case in cases():
+            if case.name in facts:
+                continue
             left, right = make(case, server)
-            answers = {name: ask(program, case, left, right) for name, (program, ask) in peers.items()}
+            asked = {name: pool.submit(ask, program, case, left, right) for name, (program, ask) in peers.items()}
+            answers = {name: answer.result() for name, answer in asked.items()}
             facts[case.name] = {
                 "case": case.digest,
                 "answers": {name: _fact(answer) for name, answer in answers.items()},
             }
             print(f"{case.name:<46} {case.truth:<10} {[answer.says for answer in answers.values()]}", flush=True)
-    body = {"versions": versions, "cases": facts}
-    options.results.write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            _write(options.results, versions, facts)
+    _write(options.results, versions, facts)
+
+
+def _still_true(path: Path, versions: dict[str, str]) -> dict[str, dict[str, object]]:
+    """Answers of the same versions to cases that have not changed since: they need not be asked for again."""
+    if not path.exists():
+        return {}
+    recorded = json.loads(path.read_text(encoding="utf-8"))
+    if recorded["versions"] != versions:
+        return {}
+    known = {case.name: case.digest for case in cases()}
+    return {name: fact for name, fact in recorded["cases"].items() if known.get(name) == fact["case"]}
+
+
+def _write(path: Path, versions: dict[str, str], facts: dict[str, dict[str, object]]) -> None:
+    """In the order of the corpus."""
+    ordered = {case.name: facts[case.name] for case in cases() if case.name in facts}
+    body = {"versions": versions, "cases": ordered}
+    path.write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _options() -> argparse.Namespace:

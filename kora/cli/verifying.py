@@ -30,6 +30,17 @@ if TYPE_CHECKING:
     "--accept-loss", multiple=True, metavar="RULE", help="Approve the declared losses of a rule (repeatable)."
 )
 @click.option("--provable", is_flag=True, help="Certify row trees: `kora prove` can then show single rows.")
+@click.option(
+    "--live", is_flag=True, help="Both are written meanwhile: read what differs again before it is called different."
+)
+@click.option(
+    "--settle",
+    type=click.FloatRange(0, 3600),
+    default=2.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="With --live: wait so long before reading again.",
+)
 @click.option("--show-values", is_flag=True, help="Show differing values in report and terminal; else withheld.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout instead of the summary.")
 def verify(
@@ -43,6 +54,8 @@ def verify(
     out: Path | None,
     accept_loss: tuple[str, ...],
     provable: bool,
+    live: bool,
+    settle: float,
     show_values: bool,
     as_json: bool,
 ) -> int:
@@ -75,6 +88,7 @@ def verify(
             accept_loss=accept_loss,
             show_values=show_values,
             provable=provable,
+            settle_seconds=settle if live else None,
             settings=settings,
             progress=progress.watch if progress else None,
             prompt=password_prompt(),

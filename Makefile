@@ -13,7 +13,7 @@ CHECK_TARGET := $(shell uname -m)-unknown-linux-musl
 FUZZ_CASES ?= 100000
 DEMO_OUT ?= demo-out
 
-.PHONY: help setup system demo test test-slow test-rust lint format bench docs lock clean kora-check fuzz
+.PHONY: help setup system demo test test-slow test-rust lint format bench docs types lock clean kora-check fuzz
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -77,6 +77,9 @@ bench: $(VENV)/.ready system ## Measure beside the peers; results in benchmarks/
 docs: $(VENV)/.ready ## Write docs/cli.md and docs/adversarial.md anew from what they describe
 	$(BIN)/python -m tests.generate_cli_docs
 	$(BIN)/python -m tests.generate_adversarial_docs
+
+types: $(VENV)/.ready system ## Write docs/types.md anew: the corpus of kinds, migrated between all engines
+	$(BIN)/python -m tests.corpus.page
 
 lock: $(VENV)/.ready ## Resolve the dependencies anew into requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --group dev --group bench pyproject.toml -o requirements.lock

@@ -35,7 +35,7 @@ from kora.databases.address import Address, parse_address
 from kora.databases.base import Database, Selection
 from kora.databases.registry import open_database
 from kora.databases.secrets import Prompt, Role, resolve
-from kora.errors import EngineError, InvalidRequest, SenseiError, Stopped
+from kora.errors import ConnectionLost, EngineError, InvalidRequest, SenseiError, Stopped
 from kora.evidence.artifacts import Artifacts, write_artifacts
 from kora.evidence.files import write_atomically
 from kora.evidence.signing import KeyStore
@@ -49,6 +49,8 @@ PLAN_ONLY = "plan"
 
 _PROFILES_NAME = "verified-profiles.json"
 _RESUME = re.compile(r"`sensei resume(?: RUN)?`")
+_AGAIN = ", then try again"
+"""What a reader's hint ends with; a run goes on instead."""
 
 logger = logging.getLogger("appliance.pipeline")
 
@@ -183,6 +185,8 @@ def _naming(run: Run) -> Iterator[None]:
     try:
         yield
     except SenseiError as error:
+        if isinstance(error, ConnectionLost) and not _RESUME.search(error.hint):
+            error.hint = f"{error.hint.removesuffix(_AGAIN)}, then `sensei resume`"
         error.hint = _RESUME.sub(f"`sensei resume {run.id}`", error.hint)
         raise
     except KeyboardInterrupt as error:

@@ -8,16 +8,18 @@ import json
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks import data, mariadb, migrate, verify
+from benchmarks import data, mariadb, migrate, verify, wide
 from benchmarks.machine import SETTINGS, describe
+from benchmarks.mariadb import Case as MariadbCase
 from benchmarks.measure import Contestant, Sample, alternate, part, seconds, summary
 from tests.mariadb_server import MariadbServer
 from tests.servers import Database, PostgresServer
 
-COMPARISONS = ("equal", "different", "migrate", "mariadb")
+COMPARISONS = ("equal", "different", "migrate", "mariadb", "wide")
+WIDTHS = (40, 120)
 RESULTS = Path(__file__).resolve().parent / "results"
 HBA = "local all all trust\nhost all all 127.0.0.1/32 trust\n"
 MEMORY_LIMIT_BYTES = 600_000_000
@@ -134,23 +136,16 @@ class Suite:
         """MariaDB against PostgreSQL, then MariaDB into PostgreSQL."""
         with MariadbServer(mariadb.SETTINGS) as server:
             self._machine |= {"mariadb_settings": mariadb.SETTINGS}
-            source = server.create_database()
+            server.execute("CREATE USER bench@'%' IDENTIFIED BY 'bench'; GRANT ALL ON *.* TO bench@'%'")
+            # pgloader takes a password as the URL spells it: none that needs an escape.
+            source = replace(server.create_database(), user="bench", password="bench")
             mariadb.write(source, self._options.rows, self._folder)
             target = self._clone()
             # No tool takes 0 and 1 for false and true without being told, and reladiff cannot be told.
             target.execute(f"ALTER TABLE {data.TABLE} ALTER paid TYPE smallint USING paid::int")
             data.settle(target)
             case = mariadb.Case(source, target, self._server, self._options.rows, self._folder, self._options.peers)
-            samples, contestants = self._measure(
-                "verify MariaDB against PostgreSQL", mariadb.verifying(case, self._options.threads)
-            )
-            ours = seconds(samples, "kora")
-            ratios = [
-                Ratio("reladiff ÷ kora", seconds(samples, "reladiff") / ours, 2.5, at_least=True),
-                Ratio("kora ÷ bare egress", ours / seconds(samples, "bare egress"), 1.6, at_least=False),
-                _memory(samples, "kora"),
-            ]
-            self._report("verify-mariadb", contestants, samples, ratios)
+            self._verify_mariadb("verify-mariadb", "verify MariaDB against PostgreSQL", case)
             samples, contestants = self._measure("migrate MariaDB to PostgreSQL", mariadb.moving(case))
             load = part(samples, "sensei", "load")
             ratios = [
@@ -163,6 +158,28 @@ class Suite:
             ]  # fmt: skip
             self._report("migrate-mariadb", contestants, samples, ratios)
 
+    def wide(self) -> None:
+        """Tables of 40 and 120 columns, with as many cells as the small table has."""
+        with MariadbServer(mariadb.SETTINGS) as server:
+            self._machine |= {"mariadb_settings": mariadb.SETTINGS}
+            for columns in WIDTHS:
+                rows = self._options.rows * wide.CELLS_PER_ROW_OF_THE_SMALL_TABLE // columns
+                source, target = server.create_database(), self._server.create_database()
+                wide.write(source, target, rows, columns, self._folder)
+                case = mariadb.Case(source, target, self._server, rows, self._folder, self._options.peers)
+                title = f"verify MariaDB against PostgreSQL, {rows:,} rows of {columns} columns"
+                self._verify_mariadb(f"verify-mariadb-{columns}-columns", title, case)
+
+    def _verify_mariadb(self, name: str, title: str, case: MariadbCase) -> None:
+        samples, contestants = self._measure(title, mariadb.verifying(case, self._options.threads))
+        ours = seconds(samples, "kora")
+        ratios = [
+            Ratio("reladiff ÷ kora", seconds(samples, "reladiff") / ours, 2.5, at_least=True),
+            Ratio("kora ÷ bare egress", ours / seconds(samples, "bare egress"), 1.6, at_least=False),
+            _memory(samples, "kora"),
+        ]
+        self._report(name, contestants, samples, ratios, case.rows)
+
     def _clone(self) -> Database:
         return self._server.create_database(f"TEMPLATE {self._source.settings['dbname']}")
 
@@ -174,10 +191,12 @@ class Suite:
     def _better_peer(samples: Samples) -> float:
         return min(seconds(samples, "reladiff"), seconds(samples, "rowproof"))
 
-    def _report(self, name: str, contestants: list[Contestant], samples: Samples, ratios: list[Ratio]) -> None:
+    def _report(
+        self, name: str, contestants: list[Contestant], samples: Samples, ratios: list[Ratio], rows: int | None = None
+    ) -> None:
         measured = {
             "benchmark": name,
-            "rows": self._options.rows,
+            "rows": rows or self._options.rows,
             "seed": data.SEED,
             "memory": "summed RSS of the process tree, sampled every 20 ms",
             "machine": self._machine,

@@ -39,7 +39,7 @@ class PostgresConnection:
     def __new__(cls, settings: dict[str, str]) -> Self: ...
     def execute(self, sql: str) -> None: ...
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        """The rows of the last statement that has any. Booleans, integers, floats, bytea and one-dimensional arrays of
+        """The rows of the last statement that has any. Booleans, integers, floats, bytea and arrays of
         them and of texts come as such, every other value as its text."""
     @property
     def idle(self) -> bool:
@@ -49,7 +49,8 @@ class PostgresConnection:
 @final
 class MysqlConnection:
     """A reading session with MariaDB or MySQL. `settings`: host, port, socket (a path, instead of both), user,
-    password, database, ssl-mode, ssl-ca, ssl-cert, ssl-key: as MySQL's clients understand them; connect_timeout in seconds."""
+    password, database, ssl-mode, ssl-ca, ssl-cert, ssl-key: as MySQL's clients understand them; connect_timeout in
+    seconds."""
     def __new__(cls, settings: dict[str, str]) -> Self: ...
     def execute(self, sql: str) -> None: ...
     def query(self, sql: str) -> list[tuple[str | None, ...]]:

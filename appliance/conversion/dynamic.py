@@ -16,6 +16,8 @@ BIGINT = Type("integer", "bigint", minimum=-(2**63), maximum=2**63 - 1)
 DOUBLE = Type("float", "double", float_bits=64)
 TEXT = Type("text", "text")
 BYTES = Type("bytes", "blob")
+MIXED_WITH_BYTES = "rule:mixed_with_bytes"
+"""Author of a reading under which rows of another storage class than most are set aside."""
 LONGEST_DECIMAL = 38
 FRACTIONAL_SECONDS = "s,fraction"
 LONGEST_BIGINT = 18
@@ -177,10 +179,14 @@ def _zero_dates(declared: Type, survey: ColumnSurvey, text_format: str) -> Readi
 
 def _mixed(declared: Type, survey: ColumnSurvey) -> Reading:
     """Numbers beside text: kept as text, without loss where no text reads as a number."""
-    numbers = survey.count(*NUMBER_KINDS)
-    floating = survey.count("float")
     if survey.count("bytes"):
         return _bytes_among_others(declared, survey)
+    return _numbers_among_texts(declared, survey)
+
+
+def _numbers_among_texts(declared: Type, survey: ColumnSurvey) -> Reading:
+    numbers = survey.count(*NUMBER_KINDS)
+    floating = survey.count("float")
     exact = floating == 0 or survey.obey("real_decimal") >= floating
     if survey.numeric_text == 0 and exact:
         return Reading(
@@ -211,17 +217,18 @@ def _bytes_among_others(declared: Type, survey: ColumnSurvey) -> Reading:
     """Blobs beside other classes: the majority keeps its type, the rest is quarantined row by row."""
     blobs = survey.count("bytes")
     if blobs * 2 > survey.values:
-        logical, lost = BYTES, survey.values - blobs
+        kept, lost = _plain(BYTES, declared, survey, "bytes"), survey.values - blobs
+    elif survey.count(*NUMBER_KINDS):
+        kept, lost = _numbers_among_texts(declared, survey), blobs
     else:
-        logical, lost = TEXT, blobs
+        kept, lost = _plain(TEXT, declared, survey, "text"), blobs
     reason = f"{lost:,} rows hold another storage class than the rest and will be quarantined"
-    return Reading(
-        logical,
-        f"{_evidence(declared, survey)}; {reason}",
-        "rule:mixed_with_bytes",
-        target_representation=Rule(rule="text_number") if logical is TEXT and survey.count(*NUMBER_KINDS) else None,
+    return replace(
+        kept,
+        evidence=f"{kept.evidence}; {reason}",
+        author=MIXED_WITH_BYTES,
         loss_class="lossy_approved",
-        losses=(Loss(rule="quarantined", subject="", count=lost, reason=reason),),
+        losses=(*kept.losses, Loss(rule="quarantined", subject="", count=lost, reason=reason)),
     )
 
 

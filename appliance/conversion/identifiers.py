@@ -32,16 +32,18 @@ def fold(name: str, policy: IdentifierPolicy) -> str:
 
 
 class Namespace:
-    """Names already taken within one scope of the target (a schema, a table)."""
+    """Names already taken within one scope of the target: a schema, or the `columns` of a table."""
 
-    def __init__(self, dialect: Dialect, policy: IdentifierPolicy) -> None:
+    def __init__(self, dialect: Dialect, policy: IdentifierPolicy, *, columns: bool = False) -> None:
         self._dialect = dialect
         self.policy = policy
-        self._taken: set[str] = set()
+        self._columns = columns
+        self._taken: set[str] = set(dialect.system_columns) if columns else set()
 
     def take(self, source: str) -> str:
         """A free name for `source`; it is taken from now on."""
-        wanted = _shorten(fold(source, self.policy), source, self._dialect)
+        admitted = self._admitted(fold(source, self.policy), source)
+        wanted = _shorten(admitted, source, self._dialect)
         name, attempt = wanted, 0
         while self._canonical(name) in self._taken:
             salt = f"{source}#{attempt}" if attempt else source
@@ -49,6 +51,16 @@ class Namespace:
             attempt += 1
         self._taken.add(self._canonical(name))
         return name
+
+    def _admitted(self, name: str, source: str) -> str:
+        """The name without what the engine takes in none."""
+        made = name
+        if self._dialect.basic_plane_names:
+            made = re.sub("[^\0-\uffff]", "_", made).rstrip(" ") or "_"
+        prefix = self._dialect.reserved_prefix
+        if prefix and not self._columns and made.lower().startswith(prefix):
+            made = f"_{made}"
+        return name if made == name else _with_suffix(made, _short_hash(source), self._dialect)
 
     def _canonical(self, name: str) -> str:
         return name.lower() if self._dialect.folds_case == "insensitive" else name

@@ -4,6 +4,7 @@ The planner believes nothing that stands in a declaration; it believes these cou
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from kora.catalog import Catalog, Name
 from kora.errors import MalformedInput
 
+_DAY = re.compile(r"(?P<year>\d{4,})-(?P<month>\d\d)-(?P<day>\d\d).*?(?P<era> BC)?\Z")
 NUMBER_KINDS = frozenset({"integer", "decimal", "float"})
 
 
@@ -37,6 +39,8 @@ class ColumnSurvey:
     infinite_moments: int = 0
     outside_moments: int = 0
     """Before year 1 or after 9999, or a time outside a day."""
+    moments: tuple[tuple[int, int, int], tuple[int, int, int]] | None = None
+    """The first and last day among finite dates and moments: astronomical year (1 BC is 0), month, day."""
     nan: int = 0
     """Doubles that are no number."""
     negative_zero: int = 0
@@ -149,6 +153,7 @@ def _column(body: dict[str, Any], rows: int | None) -> ColumnSurvey:
         zero_dates=body.get("zero_dates", 0),
         infinite_moments=sum(entry.get("infinite", 0) for entry in moments),
         outside_moments=sum(entry.get("outside", 0) for entry in moments),
+        moments=_ends(body.get("moments") or {}),
         nan=floats.get("nan", 0),
         negative_zero=floats.get("negative_zero", 0),
         with_nul=text.get("with_nul", 0),
@@ -156,6 +161,18 @@ def _column(body: dict[str, Any], rows: int | None) -> ColumnSurvey:
         numeric_text=text.get("numeric", 0),
         special=_special(body),
     )
+
+
+def _ends(moments: dict[str, Any]) -> tuple[tuple[int, int, int], tuple[int, int, int]] | None:
+    """The days between which all dates and moments lie."""
+    texts = [str(entry[end]) for entry in moments.values() for end in ("min", "max") if entry.get(end)]
+    days = [_day(found) for found in map(_DAY.match, texts) if found]
+    return (min(days), max(days)) if days else None
+
+
+def _day(found: re.Match[str]) -> tuple[int, int, int]:
+    year = int(found["year"])
+    return (1 - year if found["era"] else year, int(found["month"]), int(found["day"]))
 
 
 def _is_long(times: dict[str, Any]) -> bool:

@@ -57,6 +57,8 @@ class Capabilities:
     """What a person should know about every plan for it."""
     row_bytes: int | None = None
     """What the columns of one row may hold together; None: no such limit."""
+    any_class: bool = False
+    """Whether a column takes values of any storage class, whatever its type says."""
     keyless_types: tuple[str, ...] = ()
     """Target types over which no primary key can stand."""
 

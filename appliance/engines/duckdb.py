@@ -226,7 +226,8 @@ def _decimal(logical: Type, survey: ColumnSurvey) -> Placement:
         return _as_number_text("NaN or infinity, which DuckDB's DECIMAL lacks", "special")
     if logical.precision is not None:
         scale = max(logical.scale or 0, 0)
-        precision = max(logical.precision, scale)
+        # With a negative scale that many zeros stand before the point, beside the digits that are counted.
+        precision = max(logical.precision - min(logical.scale or 0, 0), scale)
         if precision <= DECIMAL_DIGITS:
             return _same(f"DECIMAL({precision},{scale})")
     if not survey.values and logical.precision is None:

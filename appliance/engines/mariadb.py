@@ -38,6 +38,7 @@ class MariadbTarget:
         IDENTIFIER_CHARACTERS,
         folds_case="insensitive",
         identifier_quote="`",
+        basic_plane_names=True,
     )
     capabilities = Capabilities(
         keys_when="after_data",

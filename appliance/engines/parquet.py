@@ -6,6 +6,8 @@ there and enforced by nobody; whatever must be computed or checked (checks, defa
 a declared loss.
 """
 
+import re
+from dataclasses import replace
 from typing import Literal, TypeAlias, cast
 
 from pydantic import TypeAdapter, ValidationError
@@ -37,12 +39,15 @@ _SPELLED = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
 _AS_TEXT = frozenset({"bit", "interval", "timetz"})
 """Parquet has no bit strings, keeps intervals to milliseconds, and a time without the zone that it was written in."""
 
+_CHANGED = frozenset({"TIMESTAMP_S", "TIMESTAMP_MS", "BIGNUM"})
+"""Types of DuckDB that come back from a file as another one: the ordinary one of their kind is taken."""
+
 
 class ParquetTarget:
     """Folders of Parquet files, written by DuckDB."""
 
     name = "parquet"
-    dialect = Dialect("parquet", "duckdb", None, folds_case="insensitive")
+    dialect = Dialect("parquet", "duckdb", None, folds_case="insensitive", system_columns=("file_row_number",))
     capabilities = Capabilities(
         keys_when="in_create",
         foreign_keys_when="in_create",
@@ -80,8 +85,12 @@ class ParquetTarget:
             return refused(f"{survey.infinite_moments:,} values are infinity, which is no date or time in Parquet")
         if logical.kind == "enum":
             return Placement("VARCHAR", "VARCHAR", Rule(rule="enum_label"))
+        if logical.elements:
+            return _nested(logical, survey)
+        if logical.wire in _CHANGED:
+            logical = replace(logical, wire="")
         placement = _DUCKDB.place(logical, survey)
-        return _huge(logical, survey) if placement.target_type == "HUGEINT" else placement
+        return _huge(logical, survey) if placement.target_type in ("HUGEINT", "UHUGEINT") else placement
 
     def create_table(self, plan: Plan, table: TablePlan) -> Statement:
         """What is recorded about a table."""
@@ -136,6 +145,27 @@ def _json(table: Table) -> str:
 
 def _name_json(name: Name) -> str:
     return _NAME.dump_json(name).decode()
+
+
+def _nested(logical: Type, survey: ColumnSurvey) -> Placement:
+    """Values made of values, where the files give back all that they are made of; else their text."""
+    placement = _DUCKDB.place(logical, survey)
+    if placement.refused or placement.representation:
+        return placement
+    rule = text_rule(logical)
+    if _comes_back(logical):
+        plain = re.sub(r"\[\d+\]", "[]", placement.target_type)
+        return replace(placement, target_type=plain, wire_type=plain)
+    if rule is None:
+        return refused(f"{logical.declared} does not come back from a Parquet file")
+    return Placement("VARCHAR", "VARCHAR", rule, note=text_note(logical))
+
+
+def _comes_back(part: Type) -> bool:
+    if part.kind in (*_AS_TEXT, "enum", "union") or part.wire in _CHANGED:
+        return False
+    beyond = part.kind == "integer" and max(abs(part.minimum or 0), abs(part.maximum or 0)) >= 2**64
+    return not beyond and all(map(_comes_back, part.elements))
 
 
 def _huge(logical: Type, survey: ColumnSurvey) -> Placement:

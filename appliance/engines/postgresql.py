@@ -17,6 +17,9 @@ _INTEGERS = (
     ("bigint", "int8", -(2**63), 2**63 - 1),
 )
 _CLOCK_DIGITS = 6
+_FIRST_DAY = (-4713, 11, 24)
+_LAST_DAYS = {"date": (5_874_897, 12, 31), "timestamp": (294_276, 12, 31), "instant": (294_276, 12, 31)}
+"""Ends of the calendar; astronomical years. PostgreSQL manual, "Date/Time Types"."""
 _PLAIN = {
     "boolean": ("boolean", "bool"),
     "bytes": ("bytea", "bytea"),
@@ -56,6 +59,7 @@ class PostgresTarget:
         identifier_length_unit="bytes",
         folds_case="lower",
         default_schema="public",
+        system_columns=("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"),
     )
     capabilities = Capabilities(
         keys_when="after_data",
@@ -91,6 +95,9 @@ class PostgresTarget:
         if logical.kind == "time" and (logical.fraction_digits or 6) > _CLOCK_DIGITS:
             rule = Rule(rule="text_date", argument="%H:%M:%S%.f")
             return Placement("text", "text", rule, note="nanoseconds, which PostgreSQL's clock lacks, are kept as text")
+        if logical.kind in _LAST_DAYS and _beyond_the_calendar(logical, survey):
+            note = "days that PostgreSQL's calendar does not reach: all as exact text"
+            return Placement("text", "text", Rule(rule="moment_text", argument=logical.kind), note=note)
         if logical.kind in _PLAIN:
             return Placement(*_PLAIN[logical.kind])
         if logical.kind == "integer":
@@ -301,6 +308,13 @@ def _text(logical: Type, survey: ColumnSurvey) -> Placement:
     if logical.fixed:
         return Placement(f"character({length})", f"bpchar({length})")
     return Placement(f"character varying({length})", f"varchar({length})")
+
+
+def _beyond_the_calendar(logical: Type, survey: ColumnSurvey) -> bool:
+    if survey.moments is None:
+        return False
+    first, last = survey.moments
+    return first < _FIRST_DAY or last > _LAST_DAYS[logical.kind]
 
 
 def _moment(logical: Type, survey: ColumnSurvey) -> Placement:

@@ -31,7 +31,7 @@ class SqliteTarget:
     """SQLite 3.31 and later (generated columns)."""
 
     name = "sqlite"
-    dialect = Dialect("sqlite", "sqlite", None, folds_case="insensitive")
+    dialect = Dialect("sqlite", "sqlite", None, folds_case="insensitive", reserved_prefix="sqlite_")
     capabilities = Capabilities(
         keys_when="in_create",
         foreign_keys_when="in_create",
@@ -56,6 +56,7 @@ class SqliteTarget:
         nul_in_text=True,
         decimal_digits=None,
         encoding="sqlite",
+        any_class=True,
     )
 
     def place(self, logical: Type, survey: ColumnSurvey) -> Placement:

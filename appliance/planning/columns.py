@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from appliance.conversion.defaults import sequence_of_default, translate_default
+from appliance.conversion.dynamic import MIXED_WITH_BYTES
 from appliance.conversion.expressions import NotTranslated, Scope, translate_expression
 from appliance.conversion.reading import Reading
 from appliance.conversion.structures import is_kept_as_text
@@ -152,7 +153,7 @@ def _column(
     reading, placement, survey = placed
     subject = f"{table.name}.{column.name}"
     losses = [
-        *reading.losses,
+        *_reading_losses(context, reading),
         *_nul_losses(context, placement, survey),
         *_beyond(placement),
     ]
@@ -193,6 +194,12 @@ def _nullable(column: Column, reading: Reading, survey: ColumnSurvey) -> bool:
     """A policy that makes NULLs needs room for them; a file says nothing, so its columns are nullable."""
     makes_nulls = any(rule.rule in ("zero_date_is_null", "empty_is_null") for rule in reading.policies)
     return column.nullable or makes_nulls or survey.nulls > 0
+
+
+def _reading_losses(context: Context, reading: Reading) -> list[Loss]:
+    """What the reading gives up; rows of another storage class go where any class may stand."""
+    taken = context.engine.capabilities.any_class and reading.author == MIXED_WITH_BYTES
+    return [loss for loss in reading.losses if not (taken and loss.rule == "quarantined")]
 
 
 def _nul_losses(context: Context, placement: Placement, survey: ColumnSurvey) -> list[Loss]:

@@ -70,7 +70,7 @@ def name_everything(
         taken = take_all(namespaces[target_schema], dict.fromkeys(wanted.values()))
         relations.update({name: Name(target_schema, taken[wanted[name]]) for name in here})
     columns = {
-        table.name: take_all(Namespace(engine.dialect, policy), [column.name for column in table.columns])
+        table.name: take_all(Namespace(engine.dialect, policy, columns=True), [column.name for column in table.columns])
         for table in catalog.tables
     }
     enums = {}

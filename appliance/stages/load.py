@@ -25,7 +25,6 @@ _BATCH_SIZE_BYTES = 1 << 20
 each are waited for. A megabyte is some 10,000 rows, far above what a statement costs."""
 _ALONE_SIZE_BYTES = 8 * _BATCH_SIZE_BYTES
 """A batch is larger than its size only by its last row: this one has a row too large for two of them at once."""
-_ONE_CONNECTION_SOURCES = frozenset({"sqlite"})
 
 
 def run(migration: Migration) -> tuple[int, int]:
@@ -51,17 +50,13 @@ def run(migration: Migration) -> tuple[int, int]:
 
 def _workers(migration: Migration) -> int:
     """Tables at once: more than one only where both engines take several sessions."""
-    several = (
-        migration.source.dialect.engine not in _ONE_CONNECTION_SOURCES
-        and migration.target.address.engine == "postgresql"
-    )
+    streams = migration.source.streams_at_once if migration.target.address.engine == "postgresql" else 1
     wanted = max(migration.run.request.workers, 1)
-    if wanted > 1 and not several:
+    if wanted > streams:
         source, target = migration.source.dialect.engine, migration.target.address.engine
-        migration.journal.add_note(
-            f"--workers {wanted} was ignored: from {source} to {target} one table is loaded at a time"
-        )
-    return wanted if several else 1
+        at_once = "one table is loaded at a time" if streams == 1 else f"{streams} tables are loaded at a time"
+        migration.journal.add_note(f"--workers {wanted} was ignored: from {source} to {target} {at_once}")
+    return min(wanted, streams)
 
 
 def _load_alone(migration: Migration, table: TablePlan) -> tuple[int, int]:

@@ -16,6 +16,8 @@ from kora.errors import InvalidRequest, UnsupportedType
 KeyValue: TypeAlias = bool | int | float | str | bytes | None
 OWN_PREFIX = "_sensei"
 """Schemas and tables of this name's beginning hold Sensei's own checkpoints: no catalog shows them."""
+MANY_STREAMS = 64
+"""Where nothing of the engine bounds the streams that are read at once."""
 KeyTuple: TypeAlias = tuple[KeyValue, ...]
 """One key, column by column, as the engine takes it back in a WHERE clause (text where the engine casts it)."""
 
@@ -67,6 +69,12 @@ class Dialect:
     """What becomes of unquoted names; `insensitive`: two names that differ in case alone are one."""
     default_schema: str = ""
     identifier_quote: str = '"'
+    system_columns: tuple[str, ...] = ()
+    """Names that every table has by itself, and no column may take."""
+    reserved_prefix: str = ""
+    """What no table's or index's name may begin with, in any case."""
+    basic_plane_names: bool = False
+    """Names hold no character beyond U+FFFF, and no blank at their end."""
 
     def quote(self, name: str) -> str:
         """An identifier in the engine's quotes, exact case."""
@@ -85,6 +93,11 @@ class Database(Protocol):
     """
 
     dialect: Dialect
+
+    @property
+    def streams_at_once(self) -> int:
+        """How many streams of `rows` may be read at the same time; a further one may void the oldest."""
+        ...
 
     def catalog(self, selection: Selection = ...) -> Catalog:
         """What is there. Tables outside the selection are left out; what the login cannot read is marked."""

@@ -16,7 +16,7 @@ from kora import _core
 from kora._core import CsvFile, RowStream
 from kora.catalog import Catalog, Column, Name, NotModelled, Table, Type
 from kora.databases.address import Address
-from kora.databases.base import Dialect, KeyRange, KeyTuple, KeyValue, Selection, require_readable
+from kora.databases.base import MANY_STREAMS, Dialect, KeyRange, KeyTuple, KeyValue, Selection, require_readable
 from kora.databases.csvschema import read_schema
 from kora.databases.files import existing_file, file_identity
 from kora.databases.secrets import Secret
@@ -88,6 +88,11 @@ class CsvDatabase:
     """Implements `kora.databases.base.Database`."""
 
     dialect = DIALECT
+
+    @property
+    def streams_at_once(self) -> int:
+        """Each stream opens its file."""
+        return MANY_STREAMS
 
     def __init__(self, path: Path, files: list[_File], others: list[str], options: dict[str, str]) -> None:
         self._path = path

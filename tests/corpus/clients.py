@@ -157,6 +157,8 @@ class Postgres:
 def _postgres_shown(kind: str) -> str:
     if kind in ("real", "double precision"):
         return "v::float8"
+    if kind.endswith("[]"):
+        return "to_json(v)::text"
     return "v" if kind == "bytea" else "v::text"
 
 

@@ -3,7 +3,12 @@
 from tests.corpus.kinds import JSONS, UUIDS, Kind, blobs, decimals, doubles, integers, quoted, singles, texts
 
 _DATES = ("0001-01-01", "1582-10-10", "1969-12-31", "2000-02-29", "9999-12-31")
-_MOMENTS = ("0001-01-01 00:00:00", "1969-12-31 23:59:59.999999", "2000-02-29 12:30:00.000001", "9999-12-31 23:59:59.999999")
+_MOMENTS = (
+    "0001-01-01 00:00:00",
+    "1969-12-31 23:59:59.999999",
+    "2000-02-29 12:30:00.000001",
+    "9999-12-31 23:59:59.999999",
+)
 
 
 def _typed(kind: str, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -51,7 +56,8 @@ KINDS = (
     Kind("timetz", "TIMETZ", _texts("00:00:00+00", "12:30:00+02", "12:30:00.000001-15:59:59", "10:30:00+00"), "timetz"),
     Kind("timestamp", "TIMESTAMP", quoted(_MOMENTS), "timestamp"),
     Kind("timestamp_far", "TIMESTAMP", _texts("infinity", "-infinity", "0044-03-15 (BC) 12:00:00",
-                                              "290309-12-22 (BC) 00:00:00", "294247-01-10 04:00:54.775806"), "timestamp"),
+                                              "290309-12-22 (BC) 00:00:00", "294247-01-10 04:00:54.775806"),
+         "timestamp"),
     Kind("timestamp_s", "TIMESTAMP_S", _texts("0001-01-01 00:00:00", "1969-12-31 23:59:59", "9999-12-31 23:59:59"),
          "timestamp"),
     Kind("timestamp_ms", "TIMESTAMP_MS", _texts("0001-01-01 00:00:00", "1969-12-31 23:59:59.999"), "timestamp"),
@@ -74,5 +80,6 @@ KINDS = (
     Kind("struct_of_list", "STRUCT(l STRUCT(n BIGINT)[])", ("{'l': [{'n': 9007199254740993}, NULL]}", "{'l': []}"),
          "nested"),
     Kind("map", "MAP(VARCHAR, INTEGER)", ("MAP {'a': 1, '': NULL}", "MAP {}"), "map"),
-    Kind("union", "UNION(n INTEGER, t VARCHAR)", ("union_value(n := 1)", "union_value(t := '1')"), "union"),
+    Kind("union", "UNION(n INTEGER, t VARCHAR)", ("union_value(n := 1)", "union_value(t := '1')"), "union",
+         show="union_tag(v)::VARCHAR || ' ' || v::VARCHAR"),
 )  # fmt: skip

@@ -9,7 +9,8 @@ import json
 import math
 import re
 import struct
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -25,10 +26,17 @@ _MOMENT = re.compile(f"{_DATE}(?P<early> \\(BC\\))?[ T]{_CLOCK}{_ZONE}{_ERA}")
 _INFINITE = ("infinity", "-infinity")
 
 
-def meaning(family: str, shown: Shown) -> Hashable:
-    """A value's meaning within a family. NULL is itself in each."""
+def meaning(family: str, shown: Shown, rules: Collection[str] = ()) -> Hashable:
+    """A value's meaning within a family, under the representations that a plan names. NULL is itself in each."""
     if shown is None:
         return None
+    named = {rule.partition("(")[0] for rule in rules}
+    if "epoch" in named:
+        return _instant(f"{datetime.fromtimestamp(shown, UTC):%Y-%m-%d %H:%M:%S}" if isinstance(shown, int) else shown)
+    if isinstance(shown, float) and "real_decimal" in named:
+        return _number(repr(shown))
+    if "text_number" in named:
+        return _number(shown)
     return _FAMILIES[family](shown)
 
 
@@ -36,9 +44,14 @@ def _text(shown: Any) -> Hashable:
     return shown
 
 
+_NUMBER = re.compile(r"-?\d*\.?\d+(?:[eE][+-]?\d+)?|NaN|-?Infinity")
+
+
 def _number(shown: Any) -> Hashable:
     if isinstance(shown, float):
         return ("double", struct.pack(">d", shown))
+    if not isinstance(shown, int) and not (isinstance(shown, str) and _NUMBER.fullmatch(shown)):
+        return shown
     try:
         number = Decimal(shown)
     except (InvalidOperation, TypeError, ValueError):
@@ -152,11 +165,6 @@ def _network(shown: Any) -> Hashable:
     return (found.version, int(found.ip), found.network.prefixlen)
 
 
-def _json(shown: Any) -> Hashable:
-    """Exact text where text is kept; PostgreSQL's `jsonb` shows its own spelling of it, on both sides the same."""
-    return shown
-
-
 def _frozen(value: Any) -> Hashable:
     if isinstance(value, dict):
         return ("object", tuple((key, _frozen(item)) for key, item in value.items()))
@@ -171,12 +179,23 @@ def _parsed(text: str) -> Any:
 
 def _nested(shown: Any) -> Hashable:
     try:
-        return _frozen(_parsed(str(shown)))
+        return _frozen(_unfolded(_parsed(str(shown))))
     except ValueError:
         return shown
 
 
-_BOUNDED = re.compile(r"(?:\[(-?\d+):(-?\d+)\]=)?\{(.*)\}")
+def _unfolded(found: Any) -> Any:
+    """An array of arrays that came as its bounds and its elements in a row, if every bound begins at 1."""
+    if not isinstance(found, dict) or set(found) != {"bounds", "elements"}:
+        return found
+    elements = found["elements"]
+    for first, last in reversed(found["bounds"][1:]):
+        assert first == 1
+        elements = [elements[start : start + int(last)] for start in range(0, len(elements), int(last))]
+    return elements
+
+
+_BOUNDED = re.compile(r"(?:\[(-?\d+):(-?\d+)\]=)?\{([-\d,]*)\}")
 
 
 def _bounded(shown: Any) -> Hashable:
@@ -184,10 +203,7 @@ def _bounded(shown: Any) -> Hashable:
     own = _BOUNDED.fullmatch(str(shown))
     if own:
         return (int(own[1] or 1), tuple(Decimal(item) for item in own[3].split(",")))
-    try:
-        found = _parsed(str(shown))
-    except ValueError:
-        return shown
+    found = _parsed(str(shown))
     if isinstance(found, list):
         return (1, tuple(found))
     ((first, _),) = found["bounds"]
@@ -218,9 +234,27 @@ def _point(shown: Any) -> Hashable:
     return tuple(_float(str(part)) for part in parts)
 
 
+def _set(shown: Any) -> Hashable:
+    text = str(shown)
+    return tuple(json.loads(text)) if text.startswith("[") else tuple(label for label in text.split(",") if label)
+
+
+def _geometry(shown: Any) -> Hashable:
+    """Reference system and well-known bytes: as `SRID=4326;0101…`, or with a blank between them."""
+    return tuple(re.split("[ ;]", str(shown).removeprefix("SRID=").lower()))
+
+
+def _union(shown: Any) -> Hashable:
+    """A member's name and its value: as `name value`, or as JSON."""
+    text = str(shown)
+    found = [*_parsed(text).items()] if text.startswith("{") else [tuple(text.split(" ", maxsplit=1))]
+    return tuple((name, str(value)) for name, value in found)
+
+
 _FAMILIES: dict[str, Callable[[Any], Hashable]] = {
-    "text": _text, "bytes": _text, "raw": _text, "bit": _text, "json": _json, "geometry": _text, "union": _text,
-    "uuid": lambda shown: str(shown).lower(), "number": _number, "float": _float, "boolean": _boolean, "date": _date,
+    "text": _text, "bytes": _text, "raw": _text, "bit": _text, "json": _text, "geometry": _geometry,
+    "union": _union, "set": _set, "uuid": lambda shown: str(shown).lower(),
+    "number": _number, "float": _float, "boolean": _boolean, "date": _date,
     "time": _time, "timetz": _timetz, "timestamp": _timestamp, "instant": _instant, "interval": _interval,
     "network": _network, "nested": _nested, "map": _nested, "bounded": _bounded, "range": _range,
     "multirange": _multirange, "point": _point,

@@ -1,5 +1,6 @@
 """The engines' own clients: what writes into a target and reads back what was stored, without KORA."""
 
+import itertools
 import shutil
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -8,6 +9,7 @@ from typing import Protocol
 
 import duckdb
 
+from tests.mariadb_server import MariadbDatabase
 from tests.mutation.kinds import Kind
 from tests.servers import Database as Server
 
@@ -78,6 +80,41 @@ class DuckDbClient:
         shutil.copyfile(self._kept, self._path)
 
 
+class ParquetClient:
+    """A folder of Parquet files without an export's record; they are written from a DuckDB file, and read back."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self._folder, self._store = folder, DuckDbClient(folder.with_suffix(".duckdb"))
+        self._tables: list[str] = []
+        self.url = f"parquet:///{folder}"
+
+    def build(self, statements: Sequence[str]) -> None:
+        self._store.build(statements)
+        [(_, told)] = self._store.apply([("SELECT table_name FROM duckdb_tables()", ())])
+        self._tables = [str(name) for (name,) in told]
+        self.restore()
+
+    def apply(self, changes: Sequence[Change]) -> list[tuple[Stored, Stored]]:
+        before = self._read(changes)
+        self._store.apply(changes)
+        self._write()
+        return list(zip(before, self._read(changes), strict=True))
+
+    def restore(self) -> None:
+        self._store.restore()
+        self._write()
+
+    def _write(self) -> None:
+        self._store.apply([(f"COPY {name} TO '{self._folder}/{name}.parquet'", ()) for name in self._tables])
+
+    def _read(self, changes: Sequence[Change]) -> list[Stored]:
+        with duckdb.connect() as connection:
+            for name in self._tables:
+                connection.execute(f"CREATE VIEW {name} AS FROM '{self._folder}/{name}.parquet'")
+            return [connection.execute(probe).fetchall() for probe, _ in changes]
+
+
 class PostgresClient:
     """A database of the test's server through psycopg. Copies of the tables carry a name that no catalog shows."""
 
@@ -109,6 +146,49 @@ class PostgresClient:
                 connection.execute(f"DELETE FROM {name}; INSERT INTO {name} TABLE _sensei_kept_{name}".encode())
 
 
+class MariadbClient:
+    """A database of the test's server through `mariadb`. Copies of the tables stand in a database beside it.
+
+    Its session is as lenient as MariaDB gets, so that every odd value can be written.
+    """
+
+    _SESSION = (
+        "SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,PIPES_AS_CONCAT',"
+        " time_zone = '+00:00', autocommit = 0"
+    )
+    _BOUND = "behind probe"
+
+    def __init__(self, database: MariadbDatabase) -> None:
+        self._database, self._kept = database, f"{database.name}_kept"
+        self._tables: list[str] = []
+        self.url = database.url
+
+    def build(self, statements: Sequence[str]) -> None:
+        self._database.execute(self._SESSION, *statements, "COMMIT")
+        listed = self._database.query(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()"
+        )
+        self._tables = [str(name) for (name,) in listed]
+        copies = [(f"CREATE TABLE {self._kept}.{name} LIKE {name}",
+                   f"INSERT INTO {self._kept}.{name} SELECT * FROM {name}") for name in self._tables]  # fmt: skip
+        self._database.execute(self._SESSION, f"CREATE DATABASE {self._kept}", *itertools.chain(*copies), "COMMIT")
+
+    def apply(self, changes: Sequence[Change]) -> list[tuple[Stored, Stored]]:
+        script = [self._SESSION]
+        for probe, statements in changes:
+            script += [probe, f"SELECT '{self._BOUND}'", *statements, probe, f"SELECT '{self._BOUND}'"]
+        lines = iter(self._database.query(";\n".join([*script, "COMMIT"])))
+        read = [
+            list[tuple[object, ...]](itertools.takewhile((self._BOUND,).__ne__, lines)) for _ in range(2 * len(changes))
+        ]
+        return list(zip(read[::2], read[1::2], strict=True))
+
+    def restore(self) -> None:
+        back = [(f"DELETE FROM {name}", f"INSERT INTO {name} SELECT * FROM {self._kept}.{name}")
+                for name in self._tables]  # fmt: skip
+        self._database.execute(self._SESSION, *itertools.chain(*back), "COMMIT")
+
+
 def _made(run: Callable[[str], Stored], change: Change) -> tuple[Stored, Stored]:
     probe, statements = change
     before = run(probe)
@@ -117,20 +197,15 @@ def _made(run: Callable[[str], Stored], change: Change) -> tuple[Stored, Stored]
     return before, run(probe)
 
 
-def client(engine: str, folder: Path, name: str, server: Server) -> Client:
-    """A fresh database of an engine."""
-    if engine == "sqlite":
-        return SqliteClient(folder / f"{name}.db")
-    if engine == "duckdb":
-        return DuckDbClient(folder / f"{name}.duckdb")
-    return PostgresClient(server)
-
-
 def exact_text(engine: str, column: str, kind: Kind) -> str:
     """SQL for what is stored in a column, kept apart as finely as the client can tell values apart."""
+    if kind.probe:
+        return kind.probe
+    if engine == "mariadb":
+        return f"hex(CAST({column} AS BINARY)), {column} + 0e0"
     if engine == "sqlite":
         return f"typeof({column}), {column}, hex({column})"
-    if engine == "duckdb":
+    if engine in ("duckdb", "parquet"):
         stored = f"CAST({column} AS VARCHAR)"
         return f"replace({stored}, '-nan', 'nan')" if kind.one_nan else stored
     return f"trim_scale({column})::text" if kind.by_value else f"{column}::text"

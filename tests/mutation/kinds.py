@@ -26,6 +26,10 @@ class Kind:
     """Decimals are told apart without their display scale: 1.0 and 1.00 are one number."""
     one_nan: bool = False
     """NaNs are not told apart: a row's canonical form knows one only."""
+    on_target_as: tuple[str, str | None] | None = None
+    """The representation of the target's values; `representation` is the source's."""
+    probe: str = ""
+    """What shows the stored value `v` in the target, where the engine's usual way cannot."""
 
     @property
     def on_target(self) -> tuple[str, ...]:
@@ -309,12 +313,3 @@ FROM_POSTGRESQL_TO_DUCKDB = (
     Kind("bytes", "bytea", ("'\\x00ff'", "''"), "BLOB", ("'\\x00\\xFF'::BLOB", "''::BLOB"),
          close=(("'\\x00\\xFF'::BLOB", "'\\x00\\xFE'::BLOB"), ("''::BLOB", "NULL"))),
 )  # fmt: skip
-
-PAIRS: dict[tuple[str, str], tuple[Kind, ...]] = {
-    ("sqlite", "sqlite"): SQLITE,
-    ("duckdb", "duckdb"): DUCKDB,
-    ("postgresql", "postgresql"): POSTGRESQL,
-    ("sqlite", "duckdb"): FROM_SQLITE_TO_DUCKDB,
-    ("sqlite", "postgresql"): FROM_SQLITE_TO_POSTGRESQL,
-    ("postgresql", "duckdb"): FROM_POSTGRESQL_TO_DUCKDB,
-}

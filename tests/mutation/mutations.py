@@ -19,6 +19,8 @@ EVENTS = (
     *[("2020-01-01", "started", 1)] * 3, *[("2020-01-01", "stopped", 1)] * 2, ("2020-01-02", "failed", 2),
     ("2020-01-03", "mended", 3), ("2020-01-04", "", 4), ("2020-01-05", "failed again", 5),
 )  # fmt: skip
+TEXTUAL = {"duckdb": "VARCHAR", "parquet": "VARCHAR", "mariadb": "VARCHAR(200)"}
+"""A text type that may stand in a key."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def text(value: object) -> str:
 
 def statements(engine: str, kinds: tuple[Kind, ...], side: str) -> list[str]:
     """What makes one side's database."""
-    textual = "VARCHAR" if engine == "duckdb" else "TEXT"
+    textual = TEXTUAL.get(engine, "TEXT")
     made = []
     for kind in kinds:
         declared = kind.source_type if side == "source" else kind.target_type or kind.source_type
@@ -63,13 +65,25 @@ def statements(engine: str, kinds: tuple[Kind, ...], side: str) -> list[str]:
     return made
 
 
-def mutations(engine: str, kinds: tuple[Kind, ...], seed: int) -> dict[str, list[Mutation]]:
-    """All mutations by table, in the order in which they are applied."""
+def mutations(
+    engine: str, kinds: tuple[Kind, ...], seed: int, per_table: int | None = None
+) -> dict[str, list[Mutation]]:
+    """All mutations by table, in the order in which they are applied; at most so many per table, drawn by the seed."""
     draw = random.Random(seed)
     made = {kind.name: list(_of_kind(engine, kind, draw)) for kind in kinds}
     made["places"] = list(_of_places(draw))
-    made["events"] = list(_of_events("ctid" if engine == "postgresql" else "rowid"))
-    return made
+    made["events"] = list(_of_events(_one_event(engine)))
+    if per_table is None:
+        return made
+    return {table: draw.sample(listed, min(per_table, len(listed))) for table, listed in made.items()}
+
+
+def _one_event(engine: str) -> str:
+    """A condition that one row with the line `%s` fulfils, at the end of a statement."""
+    if engine == "mariadb":
+        return "line = '%s' LIMIT 1"
+    row_id = "ctid" if engine == "postgresql" else "rowid"
+    return f"{row_id} = (SELECT {row_id} FROM events WHERE line = '%s' LIMIT 1)"
 
 
 def _of_kind(engine: str, kind: Kind, draw: random.Random) -> Iterator[Mutation]:
@@ -79,7 +93,7 @@ def _of_kind(engine: str, kind: Kind, draw: random.Random) -> Iterator[Mutation]
     def altered(title: str, number: int, column: str, value: str) -> Mutation:
         made: tuple[str, ...]
         made = (f"UPDATE {table} SET {column} = {value} WHERE id = {number}",)
-        if engine == "duckdb" and column == "v":
+        if engine in ("duckdb", "parquet") and column == "v":
             # It leaves a cell as it is where the new value equals it under =, as 1 month does 30 days.
             made = (f"DELETE FROM {table} WHERE id = {number}",
                     f"INSERT INTO {table} VALUES ({number}, {value}, 'note {number}')")  # fmt: skip
@@ -154,11 +168,10 @@ def _place(country: str, number: int) -> str:
     return f"country={country}, number={number}"
 
 
-def _of_events(row_id: str) -> Iterator[Mutation]:
+def _of_events(one: str) -> Iterator[Mutation]:
     probe = "SELECT day, line, level FROM events ORDER BY day, line, level"
     missing, extra = ("missing_in_target", None), ("extra_in_target", None)
     nothing, line = frozenset[str](), frozenset({"line"})
-    one = f"{row_id} = (SELECT {row_id} FROM events WHERE line = '%s' LIMIT 1)"
     for word in ("started", "failed", ""):
         yield Mutation(
             "events", f"row {word!r} duplicated", probe,

@@ -17,7 +17,7 @@ from kora import _core
 from kora._core import RowStream
 from kora.catalog import Catalog, Column, Name, Table
 from kora.databases.address import Address
-from kora.databases.base import Dialect, KeyRange, KeyTuple, KeyValue, Selection, require_readable
+from kora.databases.base import MANY_STREAMS, Dialect, KeyRange, KeyTuple, KeyValue, Selection, require_readable
 from kora.databases.duckdb.catalog import read_catalog
 from kora.databases.duckdb.errors import translated
 from kora.databases.duckdb.large import Source, Span, literal, memory_bytes, read_spans
@@ -89,6 +89,11 @@ class DuckDbDatabase:
     """Implements `kora.databases.base.Database`."""
 
     dialect = DIALECT
+
+    @property
+    def streams_at_once(self) -> int:
+        """Each stream has a cursor of its own."""
+        return MANY_STREAMS
 
     def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
         self._path = path

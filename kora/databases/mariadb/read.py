@@ -49,6 +49,11 @@ class MariadbDatabase:
 
     dialect = DIALECT
 
+    @property
+    def streams_at_once(self) -> int:
+        """As many as sessions see the snapshot: one, without the right to lock all tables for a moment."""
+        return len(self._sessions.readers)
+
     def __init__(self, address: Address, sessions: Sessions) -> None:
         self._place = str(address)
         self._sessions = sessions

@@ -19,7 +19,9 @@ from kora.errors import AccessDenied, EngineError, InvalidRequest, SenseiError
 READERS = 4
 """Sessions that read, where they can be synchronised."""
 _SOCKET = Path("/run/mysqld/mysqld.sock")
-_LOCK_PATIENCE_SECONDS = 10
+LOCK_PATIENCE_SECONDS = 10
+READ_PATIENCE_SECONDS = 60
+"""How long a table that another session has locked is waited for; servers wait a day unless told otherwise."""
 _A_YEAR_SECONDS = 31536000
 _OLDEST = {"MariaDB": (10, 3), "MySQL": (8, 0)}
 PINS: dict[str, str] = {
@@ -137,7 +139,8 @@ def pin(session: MysqlConnection, server: Server) -> None:
     """Sets a session up for reading; a setting that a version does not have is left out."""
     session.execute("SET NAMES utf8mb4")
     session.execute("SET character_set_results = NULL")
-    for name, value in {**PINS, **_OWN_PINS[server.product]}.items():
+    patience = {"lock_wait_timeout": str(READ_PATIENCE_SECONDS)}
+    for name, value in {**PINS, **_OWN_PINS[server.product], **patience}.items():
         try:
             session.execute(f"SET SESSION {name} = {value}")
         except EngineError as problem:
@@ -182,7 +185,7 @@ def _begin(server: Server, settings: dict[str, str], opened: list[MysqlConnectio
 
 def _lock_everything(gate: MysqlConnection) -> bool:
     try:
-        gate.execute(f"SET SESSION lock_wait_timeout = {_LOCK_PATIENCE_SECONDS}")
+        gate.execute(f"SET SESSION lock_wait_timeout = {LOCK_PATIENCE_SECONDS}")
         gate.execute("FLUSH TABLES WITH READ LOCK")
     except EngineError:  # no RELOAD privilege, or a statement that runs for long
         return False
@@ -202,7 +205,7 @@ def _hold_tables(sessions: Sessions, settings: dict[str, str]) -> None:
     locks = MysqlConnection(settings)
     pin(locks, sessions.server)
     try:
-        locks.execute(f"SET SESSION lock_wait_timeout = {_LOCK_PATIENCE_SECONDS}")
+        locks.execute(f"SET SESSION lock_wait_timeout = {LOCK_PATIENCE_SECONDS}")
         locks.execute("LOCK TABLES " + ", ".join(f"{quoted(name)} READ" for name in outside))
     except EngineError:
         locks.close()

@@ -24,9 +24,10 @@ from kora.catalog import (
     Table,
 )
 from kora.databases.base import Selection
+from kora.databases.mariadb.errors import by_number
 from kora.databases.mariadb.session import quoted
 from kora.databases.mariadb.types import RawType, column_type
-from kora.errors import SenseiError
+from kora.errors import AccessDenied, Busy, EngineError, Stopped
 
 Row = tuple[str | None, ...]
 Query = Callable[[str], list[Row]]
@@ -106,13 +107,18 @@ def _with_counter(column: Column, counter: str | None) -> Column:
 
 
 def _why_unreadable(query: Query, table: str, columns: tuple[Column, ...], engine: str | None) -> str | None:
-    """Asks for no row of every column: a missing right, a crashed table or an engine that is gone show at once."""
+    """Asks for no row of every column: a missing right, a crashed table or an engine that is gone show at once.
+
+    A lock that another session holds passes, and a lost line says nothing about a table: both are raised.
+    """
     if engine is None:
         return "its storage engine cannot open it"
     listed = ", ".join(quoted(column.name) for column in columns) or "1"
     try:
         query(f"SELECT {listed} FROM {quoted(table)} LIMIT 0")
-    except SenseiError as problem:
+    except (EngineError, AccessDenied) as problem:
+        if isinstance(problem, EngineError) and isinstance(by_number(problem.sqlstate, ""), Busy | Stopped):
+            raise
         return f"this login may not read it: {problem.message}"
     return None
 

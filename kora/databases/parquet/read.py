@@ -16,7 +16,7 @@ from kora import _core
 from kora._core import RowStream
 from kora.catalog import Catalog, Column, Key, Name, NotModelled, Table, Type
 from kora.databases.address import Address
-from kora.databases.base import Dialect, Selection, require_readable
+from kora.databases.base import MANY_STREAMS, Dialect, Selection, require_readable
 from kora.databases.duckdb.errors import translated
 from kora.databases.duckdb.large import Span
 from kora.databases.duckdb.read import DuckDbDatabase, connect_in_memory
@@ -66,6 +66,11 @@ class ParquetDatabase(DuckDbDatabase):
     """Implements `kora.databases.base.Database`."""
 
     dialect = DIALECT
+
+    @property
+    def streams_at_once(self) -> int:
+        """Each stream has a cursor of its own."""
+        return MANY_STREAMS
 
     def __init__(self, root: Path, found: Found, manifest: Manifest, connection: duckdb.DuckDBPyConnection) -> None:
         super().__init__(root, connection)

@@ -12,7 +12,7 @@ from kora import _core
 from kora._core import PostgresConnection, RowStream
 from kora.catalog import Catalog, Table
 from kora.databases.address import Address
-from kora.databases.base import Dialect, KeyRange, KeyTuple, KeyValue, Selection, require_readable
+from kora.databases.base import MANY_STREAMS, Dialect, KeyRange, KeyTuple, KeyValue, Selection, require_readable
 from kora.databases.keys import check_keys, range_condition, row_of
 from kora.databases.postgresql.catalog import read_catalog
 from kora.databases.postgresql.errors import by_state, translated
@@ -54,6 +54,11 @@ class PostgresDatabase:
     """Implements `kora.databases.base.Database`."""
 
     dialect = DIALECT
+
+    @property
+    def streams_at_once(self) -> int:
+        """Each stream has a session of its own."""
+        return MANY_STREAMS
 
     def __init__(
         self,

@@ -47,6 +47,11 @@ class SqliteDatabase:
 
     dialect = DIALECT
 
+    @property
+    def streams_at_once(self) -> int:
+        """One: all rows come through one connection."""
+        return 1
+
     def __init__(self, path: Path, connection: SqliteConnection) -> None:
         self._path = path
         self._connection = connection

@@ -294,7 +294,7 @@ fn denied(message: impl Into<String>) -> Error {
 mod tests {
     use super::*;
 
-    const GREETING: &[u8] = b"\x0a5.5.5-10.11.6-MariaDB\0\x01\0\0\0abcdefgh\0\xfe\xf7\x2d\x02\0\xff\x81\x15\
+    const GREETING: &[u8] = b"\x0a5.5.5-10.11.6-MariaDB\0\x01\0\0\0abcdefgh\0\xfe\xff\x2d\x02\0\xff\x81\x15\
         \0\0\0\0\0\0\0\0\0\0ijklmnopqrst\0mysql_native_password\0";
 
     #[test]

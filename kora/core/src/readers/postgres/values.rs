@@ -157,9 +157,11 @@ mod tests {
             parsed(1009, r#"{a,"b,\"c\\",NULL,"NULL",""}"#),
             Value::Array(vec![text("a"), text(r#"b,"c\"#), Value::Null, text("NULL"), text("")])
         );
+        let numbers = Value::Array(vec![Value::Int(1), Value::Int(-2)]);
+        assert_eq!(parsed(1005, "[0:1]={1,-2}"), numbers);
         assert_eq!(
-            parsed(1005, "{1,-2}"),
-            Value::Array(vec![Value::Int(1), Value::Int(-2)])
+            parsed(1007, "{{1,-2},{1,-2}}"),
+            Value::Array(vec![numbers.clone(), numbers])
         );
     }
 
@@ -171,7 +173,8 @@ mod tests {
             (17, "\\x0"),
             (1009, "a"),
             (1009, "{\"a}"),
-            (1007, "{{1},{2}}"),
+            (1007, "{1}2}"),
+            (1007, "{1,"),
         ] {
             assert!(Value::parse(oid, Some(text.into())).is_err(), "{text}");
         }

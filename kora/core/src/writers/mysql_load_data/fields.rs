@@ -20,6 +20,11 @@ type Outcome = Result<(), String>;
 pub fn encode(target: &TargetType, cell: &Cell<'_>, out: &mut Vec<u8>) -> Outcome {
     match target {
         TargetType::Integer(low, high) => integer(cell, *low, *high, out),
+        TargetType::Year => match cell {
+            // As text, `0` is the year 2000.
+            Cell::Int(0) => put(b"0000", out),
+            _ => integer(cell, 1901, 2155, out),
+        },
         TargetType::Decimal(whole, fraction) => decimal(cell, *whole, *fraction, out),
         TargetType::Float => single(cell, out),
         TargetType::Double => match cell {

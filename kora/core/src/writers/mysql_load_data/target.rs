@@ -4,8 +4,10 @@ use crate::error::{Error, Result};
 /// A column type of MariaDB or MySQL with its modifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetType {
-    /// Whole numbers between two bounds, `year` included.
+    /// Whole numbers between two bounds.
     Integer(i128, i128),
+    /// `year`: 1901 to 2155, and 0000.
+    Year,
     /// `decimal(p,s)`: most digits in front of the point and behind it.
     Decimal(usize, usize),
     /// `float`.
@@ -116,7 +118,7 @@ impl TargetType {
             },
             "float" => Ok(Self::Float),
             "double" => Ok(Self::Double),
-            "year" => Ok(Self::Integer(1901, 2155)),
+            "year" => Ok(Self::Year),
             "char" => characters(true),
             "varchar" => characters(false),
             "tinytext" => Ok(text(255)),

@@ -33,9 +33,9 @@ fn read_back(lines: &[u8]) -> Vec<Vec<Option<Vec<u8>>>> {
                     other => *other,
                 }),
             },
-            b'\t' => row.push(std::mem::replace(&mut field, Some(Vec::new()))),
+            b'\t' => row.push(field.replace(Vec::new())),
             b'\n' => {
-                row.push(std::mem::replace(&mut field, Some(Vec::new())));
+                row.push(field.replace(Vec::new()));
                 rows.push(std::mem::take(&mut row));
             }
             other => field.as_mut().unwrap().push(*other),

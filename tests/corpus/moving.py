@@ -1,0 +1,55 @@
+"""The corpus in databases: one source of each engine, and a fresh target for each migration."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.corpus import duckdb_kinds, mariadb_kinds, postgresql_kinds, sqlite_kinds
+from tests.corpus.clients import Client, DuckDb, Mariadb, Parquet, Postgres, Sqlite
+from tests.corpus.kinds import Kind
+from tests.corpus.outcomes import Moved
+from tests.e2e.migrating import migrate
+from tests.mariadb_server import MariadbServer
+from tests.servers import PostgresServer
+
+KINDS: dict[str, Sequence[Kind]] = {
+    "sqlite": sqlite_kinds.KINDS,
+    "duckdb": duckdb_kinds.KINDS,
+    "postgresql": postgresql_kinds.KINDS,
+    "mariadb": mariadb_kinds.KINDS,
+}
+TARGETS = ("sqlite", "duckdb", "postgresql", "mariadb", "parquet")
+PAIRS = tuple((source, target) for source in KINDS for target in TARGETS)
+
+
+class Workplace:
+    """Makes databases of every engine, and keeps each source once it was built."""
+
+    def __init__(self, folder: Path, postgres: PostgresServer, mariadb: MariadbServer) -> None:
+        self._folder, self._postgres, self._mariadb = folder, postgres, mariadb
+        self._sources: dict[str, Client] = {}
+
+    def source(self, engine: str) -> Client:
+        """The corpus of an engine."""
+        if engine not in self._sources:
+            client = self._fresh(engine, f"corpus-{engine}")
+            client.build(KINDS[engine])
+            self._sources[engine] = client
+        return self._sources[engine]
+
+    def move(self, source: str, target: str) -> Moved:
+        """Migrates a corpus, as a user would."""
+        there, here = self.source(source), self._fresh(target, f"{source}-to-{target}")
+        return Moved(source, target, there, here, migrate(there.url, here.url))
+
+    def _fresh(self, engine: str, name: str) -> Client:
+        match engine:
+            case "sqlite":
+                return Sqlite(self._folder / f"{name}.db")
+            case "duckdb":
+                return DuckDb(self._folder / f"{name}.duckdb")
+            case "parquet":
+                return Parquet(self._folder / name)
+            case "postgresql":
+                return Postgres(self._postgres.create_database())
+            case _:
+                return Mariadb(self._mariadb.create_database())

@@ -6,9 +6,9 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
@@ -23,6 +23,7 @@ from kora.catalog import Catalog, NotModelled, Table
 from kora.comparison.behavior import Behavior
 from kora.comparison.compare import Options, Pair, compare_table
 from kora.comparison.declared import Declared, read_declared
+from kora.comparison.live import Live, compare_until_quiet
 from kora.comparison.mapping import Loss, Mapping, Side, TableMapping
 from kora.comparison.matching import match_catalogs, shared_key, split_unreadable, unmatched_columns
 from kora.comparison.orphans import find_orphans
@@ -44,7 +45,7 @@ from kora.comparison.structure import checks_by_number, structure_losses
 from kora.databases.address import parse_address
 from kora.databases.base import Database, Selection
 from kora.databases.registry import open_database
-from kora.databases.secrets import Prompt, resolve
+from kora.databases.secrets import Prompt, remembered, resolve
 from kora.errors import InvalidRequest
 from kora.evidence.artifacts import Artifacts, write_artifacts
 from kora.evidence.signing import KeyStore
@@ -53,6 +54,7 @@ from kora.evidence.verdict import decide_result
 from kora.settings import Settings
 
 Observer = Callable[[str, Side, _core.Progress], None]
+_Databases = tuple[Database, Database]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class VerifyOptions:
     provable: bool = False
     observe: Observer | None = None
     behavior: BehaviorRequest | None = None
+    live: Live | None = None
     timings: tuple[Timing, ...] = field(default=())
 
 
@@ -113,7 +116,8 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
     witness = SourceWitness(declared.source_log, options.migration_key) if declared.source_log else None
     profiles = {pair.pair: pair.profile() for pair in mapping.tables}
     results = [
-        _table_result(source, target, pair, compare_options, declared, witness, profiles) for pair in mapping.tables
+        _table_result(source, target, pair, compare_options, declared, witness, profiles, options.live)
+        for pair in mapping.tables
     ]
     results += strangers
     quarantined, unfounded = _believed(_approve_quarantined(declared, options), results)
@@ -142,7 +146,12 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         quarantined=quarantined,
         recounts=_recounts(results, declared),
         behavior=behavior,
-        not_checked=(*_not_checked(source, target, mapping, declared, behavior), *unfounded, *disobeyed),
+        not_checked=(
+            *_not_checked(source, target, mapping, declared, behavior),
+            *unfounded,
+            *disobeyed,
+            *_moving(options),
+        ),
         logged=logged,
         seconds=seconds,
         timings=(*options.timings, Timing(stage="verify", seconds=seconds, rows=rows)),
@@ -218,6 +227,7 @@ def _table_result(
     declared: Declared,
     witness: SourceWitness | None,
     profiles: dict[str, str],
+    live: Live | None = None,
 ) -> TableResult:
     """Compares one pair; a table that is absent or unreadable gets the outcome that says so.
 
@@ -245,7 +255,7 @@ def _table_result(
     profiles[mapping.pair] = complete.profile()
     tally = witness.tally(source_table, [column.source for column in complete.columns]) if witness else None
     pair = Pair(source.database, target.database, source_table, target_table, complete, tally)
-    result = compare_table(pair, options)
+    result = compare_until_quiet(pair, options, live) if live else compare_table(pair, options)
     dropped = [
         name for name in unmatched_columns(source_table, mapping) if (mapping.source, name) not in declared.dropped
     ]
@@ -411,6 +421,14 @@ def _not_checked(
     return tuple(entries)
 
 
+def _moving(options: VerifyOptions) -> tuple[NotChecked, ...]:
+    """What a certificate of databases that are written meanwhile does not say."""
+    if options.live is None:
+        return ()
+    detail = "written meanwhile: a table may stand at a later position than the one named; all of them never at one"
+    return (NotChecked(what="position", name="of each table", detail=detail),)
+
+
 def _from_catalog(item: NotModelled, side: str) -> NotChecked:
     return NotChecked.model_validate(
         {"what": item.what, "name": item.name, "detail": item.detail, "count": item.count, "side": side}
@@ -431,6 +449,7 @@ def verify_databases(
     show_values: bool,
     provable: bool = False,
     behavior: BehaviorRequest | None = None,
+    settle_seconds: float | None = None,
     settings: Settings,
     progress: Observer | None,
     prompt: Prompt | None = None,
@@ -449,6 +468,8 @@ def verify_databases(
         out: Folder for certificate, report and public key; `verifications/RUN` in the settings' home if None.
         accept_loss: Rules whose losses the operator accepts here and now.
         show_values: Whether findings hold values.
+        settle_seconds: For databases that are written meanwhile: how long to wait before a row that differs is read
+            again; None where nobody writes.
         provable: Whether each table's rows are put under a Merkle tree, so that single ones can be proven later.
         behavior: What to ask both sides besides their data; nothing if None.
         settings: Where keys, state and spilled digests live, and how many findings are listed.
@@ -462,6 +483,7 @@ def verify_databases(
     declared = read_declared(mapping_file, plan_file, quarantine_file)
     run_id = f"verify-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{token_hex(3)}"
     keys = KeyStore(settings.home_directory)
+    prompt = remembered(prompt) if prompt and settle_seconds is not None else prompt
     with ExitStack() as stack:
         left, right = _open_both(stack, source, target, prompt)
         if tables or exclude:
@@ -476,6 +498,7 @@ def verify_databases(
             provable=provable,
             behavior=behavior,
             observe=progress,
+            live=None if settle_seconds is None else Live(_reopener(source, target, prompt), settle_seconds),
         )
         if meanwhile:
             _do_beside(stack, meanwhile)
@@ -496,6 +519,18 @@ def _do_beside(stack: ExitStack, work: Callable[[], None]) -> None:
     beside = Thread(target=work, name="meanwhile", daemon=True)
     stack.callback(beside.join)
     beside.start()
+
+
+def _reopener(source: str, target: str, prompt: Prompt | None) -> Callable[[], AbstractContextManager[_Databases]]:
+    """Opens both databases anew, at later positions."""
+
+    @contextmanager
+    def reopened() -> Iterator[_Databases]:
+        with ExitStack() as stack:
+            left, right = _open_both(stack, source, target, prompt)
+            yield left.database, right.database
+
+    return reopened
 
 
 def _open_both(stack: ExitStack, source: str, target: str, prompt: Prompt | None) -> tuple[OpenSide, OpenSide]:

@@ -6,20 +6,24 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from secrets import token_hex
 from threading import Lock, Thread
 from types import ModuleType
+from typing import Literal
 
 from kora import _core
+from kora.behavior.live import BehaviorRequest, Probed, probe_sides, unasked
 from kora.catalog import Catalog, NotModelled, Table
+from kora.comparison.behavior import Behavior
 from kora.comparison.compare import Options, Pair, compare_table
 from kora.comparison.declared import Declared, read_declared
+from kora.comparison.live import Live, compare_until_quiet
 from kora.comparison.mapping import Loss, Mapping, Side, TableMapping
 from kora.comparison.matching import match_catalogs, shared_key, split_unreadable, unmatched_columns
 from kora.comparison.orphans import find_orphans
@@ -41,7 +45,7 @@ from kora.comparison.structure import checks_by_number, structure_losses
 from kora.databases.address import parse_address
 from kora.databases.base import Database, Selection
 from kora.databases.registry import open_database
-from kora.databases.secrets import Prompt, resolve
+from kora.databases.secrets import Prompt, remembered, resolve
 from kora.errors import InvalidRequest
 from kora.evidence.artifacts import Artifacts, write_artifacts
 from kora.evidence.signing import KeyStore
@@ -50,6 +54,7 @@ from kora.evidence.verdict import decide_result
 from kora.settings import Settings
 
 Observer = Callable[[str, Side, _core.Progress], None]
+_Databases = tuple[Database, Database]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,7 @@ class OpenSide:
 @dataclass(frozen=True, slots=True)
 class VerifyOptions:
     """How to verify. `accept_loss` approves whole rules; `provable` asks for row trees, for which the target is read
-    once more; `observe` receives the counters of each pass.
+    once more; `observe` receives the counters of each pass; `behavior` asks for queries and habits too.
     """
 
     migration_key: _core.DigestKey
@@ -76,6 +81,8 @@ class VerifyOptions:
     spill_directory: Path | None = None
     provable: bool = False
     observe: Observer | None = None
+    behavior: BehaviorRequest | None = None
+    live: Live | None = None
     timings: tuple[Timing, ...] = field(default=())
 
 
@@ -109,7 +116,8 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
     witness = SourceWitness(declared.source_log, options.migration_key) if declared.source_log else None
     profiles = {pair.pair: pair.profile() for pair in mapping.tables}
     results = [
-        _table_result(source, target, pair, compare_options, declared, witness, profiles) for pair in mapping.tables
+        _table_result(source, target, pair, compare_options, declared, witness, profiles, options.live)
+        for pair in mapping.tables
     ]
     results += strangers
     quarantined, unfounded = _believed(_approve_quarantined(declared, options), results)
@@ -125,6 +133,7 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         frozenset(loss.subject for loss in declared.losses),
     )
     ledger = _ledger(_with_orphans(structure, orphans), results, declared, options)
+    behavior = _behavior(source, target, mapping, options.behavior)
     seconds = time.monotonic() - clock
     rows = sum((result.source_rows or 0) + (result.target_rows or 0) for result in results)
     result = VerificationResult(
@@ -136,7 +145,13 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         losses=ledger,
         quarantined=quarantined,
         recounts=_recounts(results, declared),
-        not_checked=(*_not_checked(source, target, mapping, declared), *unfounded, *disobeyed),
+        behavior=behavior,
+        not_checked=(
+            *_not_checked(source, target, mapping, declared, behavior),
+            *unfounded,
+            *disobeyed,
+            *_moving(options),
+        ),
         logged=logged,
         seconds=seconds,
         timings=(*options.timings, Timing(stage="verify", seconds=seconds, rows=rows)),
@@ -146,6 +161,16 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         ended=_now(),
     )
     return Verified(result.model_copy(update={"verdict": decide_result(result).verdict}), profiles)
+
+
+def _behavior(
+    source: OpenSide, target: OpenSide, mapping: Mapping, request: BehaviorRequest | None
+) -> Literal["not_run"] | Behavior:
+    """What both sides do with the same questions, where somebody asked for it. It never changes the verdict."""
+    if request is None:
+        return "not_run"
+    left, right = Probed(source.database, source.catalog), Probed(target.database, target.catalog, target.url)
+    return probe_sides(left, right, mapping, request)
 
 
 def _now() -> str:
@@ -202,6 +227,7 @@ def _table_result(
     declared: Declared,
     witness: SourceWitness | None,
     profiles: dict[str, str],
+    live: Live | None = None,
 ) -> TableResult:
     """Compares one pair; a table that is absent or unreadable gets the outcome that says so.
 
@@ -229,7 +255,7 @@ def _table_result(
     profiles[mapping.pair] = complete.profile()
     tally = witness.tally(source_table, [column.source for column in complete.columns]) if witness else None
     pair = Pair(source.database, target.database, source_table, target_table, complete, tally)
-    result = compare_table(pair, options)
+    result = compare_until_quiet(pair, options, live) if live else compare_table(pair, options)
     dropped = [
         name for name in unmatched_columns(source_table, mapping) if (mapping.source, name) not in declared.dropped
     ]
@@ -364,7 +390,9 @@ def _recounts(results: Sequence[TableResult], declared: Declared) -> tuple[Recou
     return tuple(differing)
 
 
-def _not_checked(source: OpenSide, target: OpenSide, mapping: Mapping, declared: Declared) -> tuple[NotChecked, ...]:
+def _not_checked(
+    source: OpenSide, target: OpenSide, mapping: Mapping, declared: Declared, behavior: Literal["not_run"] | Behavior
+) -> tuple[NotChecked, ...]:
     """What exists and was not looked at, both sides."""
     entries = []
     for side, opened in (("source", source), ("target", target)):
@@ -389,14 +417,16 @@ def _not_checked(source: OpenSide, target: OpenSide, mapping: Mapping, declared:
         for name, count in checks_by_number(source.catalog, target.catalog, _present(mapping, source, target)).items()
     ]
     entries += [NotChecked(what=what, name=name, detail=detail) for what, name, detail in declared.not_checked]
-    entries.append(
-        NotChecked(
-            what="behaviour",
-            name="collation order, length limits, constraints, queries and routines",
-            detail="the stored data and the declared structure were compared; nothing was executed on either side",
-        )
-    )
+    entries += unasked(behavior)
     return tuple(entries)
+
+
+def _moving(options: VerifyOptions) -> tuple[NotChecked, ...]:
+    """What a certificate of databases that are written meanwhile does not say."""
+    if options.live is None:
+        return ()
+    detail = "written meanwhile: a table may stand at a later position than the one named; all of them never at one"
+    return (NotChecked(what="position", name="of each table", detail=detail),)
 
 
 def _from_catalog(item: NotModelled, side: str) -> NotChecked:
@@ -418,6 +448,8 @@ def verify_databases(
     accept_loss: tuple[str, ...],
     show_values: bool,
     provable: bool = False,
+    behavior: BehaviorRequest | None = None,
+    settle_seconds: float | None = None,
     settings: Settings,
     progress: Observer | None,
     prompt: Prompt | None = None,
@@ -436,7 +468,10 @@ def verify_databases(
         out: Folder for certificate, report and public key; `verifications/RUN` in the settings' home if None.
         accept_loss: Rules whose losses the operator accepts here and now.
         show_values: Whether findings hold values.
+        settle_seconds: For databases that are written meanwhile: how long to wait before a row that differs is read
+            again; None where nobody writes.
         provable: Whether each table's rows are put under a Merkle tree, so that single ones can be proven later.
+        behavior: What to ask both sides besides their data; nothing if None.
         settings: Where keys, state and spilled digests live, and how many findings are listed.
         progress: Called for each pass with its counters.
         prompt: Asks a person for a password; None where nobody is there.
@@ -448,6 +483,7 @@ def verify_databases(
     declared = read_declared(mapping_file, plan_file, quarantine_file)
     run_id = f"verify-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{token_hex(3)}"
     keys = KeyStore(settings.home_directory)
+    prompt = remembered(prompt) if prompt and settle_seconds is not None else prompt
     with ExitStack() as stack:
         left, right = _open_both(stack, source, target, prompt)
         if tables or exclude:
@@ -460,7 +496,9 @@ def verify_databases(
             findings_limit=settings.findings_per_table,
             spill_directory=settings.make_spill_directory(),
             provable=provable,
+            behavior=behavior,
             observe=progress,
+            live=None if settle_seconds is None else Live(_reopener(source, target, prompt), settle_seconds),
         )
         if meanwhile:
             _do_beside(stack, meanwhile)
@@ -481,6 +519,18 @@ def _do_beside(stack: ExitStack, work: Callable[[], None]) -> None:
     beside = Thread(target=work, name="meanwhile", daemon=True)
     stack.callback(beside.join)
     beside.start()
+
+
+def _reopener(source: str, target: str, prompt: Prompt | None) -> Callable[[], AbstractContextManager[_Databases]]:
+    """Opens both databases anew, at later positions."""
+
+    @contextmanager
+    def reopened() -> Iterator[_Databases]:
+        with ExitStack() as stack:
+            left, right = _open_both(stack, source, target, prompt)
+            yield left.database, right.database
+
+    return reopened
 
 
 def _open_both(stack: ExitStack, source: str, target: str, prompt: Prompt | None) -> tuple[OpenSide, OpenSide]:

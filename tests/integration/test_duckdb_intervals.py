@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 
 from kora._core import DigestKey, collect_rows
-from kora.comparison.fingerprint_scan import own_mapping
+from kora.comparison.recipes import own_mapping
 from kora.databases.registry import open_database
 
 

@@ -134,4 +134,6 @@ def test_an_encoding_or_type_that_does_not_exist_is_refused_before_reading():
     with pytest.raises(errors.InvalidRequest, match="postgres_copy, arrow, sqlite"):
         loader([[1]], "parquet", ["BIGINT"])
     with pytest.raises(errors.UnsupportedType):
-        loader([[1]], "arrow", ["MAP(INTEGER, INTEGER)"])
+        loader([[1]], "arrow", ["MAP(INTEGER)"])
+    with pytest.raises(errors.UnsupportedType):
+        loader([[1]], "arrow", ["NO SUCH TYPE"])

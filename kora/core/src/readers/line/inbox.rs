@@ -136,7 +136,11 @@ impl Inbox {
             (self.start, self.end) = (0, self.end - self.start);
         }
         if self.end == self.buffer.len() {
-            self.buffer.resize(self.buffer.len() * 2, 0);
+            // A large buffer grows by an eighth: doubled, it would hold twice the row.
+            let held = self.buffer.len();
+            let more = if held < LARGE_BUFFER_BYTES { held } else { held / 8 };
+            self.buffer.reserve_exact(more);
+            self.buffer.resize(held + more, 0);
         }
         loop {
             match self.transport.read(&mut self.buffer[self.end..]) {

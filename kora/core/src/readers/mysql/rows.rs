@@ -66,6 +66,7 @@ impl RowsReader {
                 Some(0) => {
                     let flow = self.decoder.row(body, sink)?;
                     wire.consume(&packet);
+                    wire.release();
                     if flow == Flow::Pause {
                         return Ok(true);
                     }

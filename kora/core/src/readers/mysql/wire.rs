@@ -106,6 +106,12 @@ impl Wire {
         self.sequence = packet.sequence;
     }
 
+    /// Gives back what a large payload made the buffer grow by, once it is consumed.
+    #[inline]
+    pub fn release(&mut self) {
+        self.inbox.release();
+    }
+
     /// Peeks and consumes; the payload lies there until the next call.
     pub fn receive(&mut self) -> Result<Packet> {
         let packet = self.peek()?;

@@ -483,15 +483,22 @@ def verify_databases(
         if meanwhile:
             _do_beside(stack, meanwhile)
         verified = verify_sides(left, right, declared, options)
+    return verified.result, _certify(verified, out, plan_file, keys, settings)
+
+
+def _certify(
+    verified: Verified, out: Path | None, plan_file: Path | None, keys: KeyStore, settings: Settings
+) -> Artifacts:
+    """Writes certificate and report, and logs the certificate where this site keeps a log."""
     artifacts = write_artifacts(
         verified.result,
-        out or settings.home_directory / "verifications" / run_id,
+        out or settings.home_directory / "verifications" / verified.result.run_id,
         keys.signing_key(),
         plan_bytes=plan_file.read_bytes() if plan_file else None,
         profiles=verified.profiles,
     )
     log_certificate(settings.transparency_log, artifacts.certificate, keys)
-    return verified.result, artifacts
+    return artifacts
 
 
 def _do_beside(stack: ExitStack, work: Callable[[], None]) -> None:

@@ -41,6 +41,8 @@ class PostgresConnection:
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """The rows of the last statement that has any. Booleans, integers, floats, bytea and arrays of
         them and of texts come as such, every other value as its text."""
+    def column_types(self, sql: str) -> list[int]:
+        """The types of the columns of the last statement that has any, as OIDs of pg_type, also without rows."""
     @property
     def idle(self) -> bool:
         """Whether no stream of rows holds it."""
@@ -259,6 +261,26 @@ def collect_rows(
 
 def decode_cells(cells: bytes) -> list[tuple[str, str | None]]:
     """Kind and exact text of concatenated KCF-1 cells (bytes in hex)."""
+
+@final
+class AnswerDigest:
+    """What a query answered: docs/formats/kbh.md."""
+    @property
+    def row_count(self) -> int: ...
+    @property
+    def kinds(self) -> list[list[str]]:
+        """Per column the kinds of its values, NULL left out, sorted."""
+    @property
+    def exact(self) -> tuple[bytes, bytes]:
+        """The rows as a set and the ordered columns as a sequence, 32 bytes each."""
+    @property
+    def plain(self) -> tuple[bytes, bytes]:
+        """The same of the plain reading."""
+
+def digest_answer(
+    stream: RowStream, key: DigestKey, order: Sequence[int] = ..., *, progress: Progress | None = None
+) -> AnswerDigest:
+    """`order`: positions of the columns that ORDER BY names. Raises `LimitExceeded` beyond 4,096 columns."""
 
 def set_digest(digests: Sequence[bytes]) -> bytes:
     """Σ mod 2²⁵⁶ of 32-byte digests, little-endian."""

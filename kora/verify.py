@@ -15,9 +15,12 @@ from pathlib import Path
 from secrets import token_hex
 from threading import Lock, Thread
 from types import ModuleType
+from typing import Literal
 
 from kora import _core
+from kora.behavior.live import BehaviorRequest, Probed, probe_sides, unasked
 from kora.catalog import Catalog, NotModelled, Table
+from kora.comparison.behavior import Behavior
 from kora.comparison.compare import Options, Pair, compare_table
 from kora.comparison.declared import Declared, read_declared
 from kora.comparison.live import Live, compare_until_quiet
@@ -66,7 +69,7 @@ class OpenSide:
 @dataclass(frozen=True, slots=True)
 class VerifyOptions:
     """How to verify. `accept_loss` approves whole rules; `provable` asks for row trees, for which the target is read
-    once more; `observe` receives the counters of each pass.
+    once more; `observe` receives the counters of each pass; `behavior` asks for queries and habits too.
     """
 
     migration_key: _core.DigestKey
@@ -78,6 +81,7 @@ class VerifyOptions:
     spill_directory: Path | None = None
     provable: bool = False
     observe: Observer | None = None
+    behavior: BehaviorRequest | None = None
     live: Live | None = None
     timings: tuple[Timing, ...] = field(default=())
 
@@ -129,6 +133,7 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         frozenset(loss.subject for loss in declared.losses),
     )
     ledger = _ledger(_with_orphans(structure, orphans), results, declared, options)
+    behavior = _behavior(source, target, mapping, options.behavior)
     seconds = time.monotonic() - clock
     rows = sum((result.source_rows or 0) + (result.target_rows or 0) for result in results)
     result = VerificationResult(
@@ -140,7 +145,13 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         losses=ledger,
         quarantined=quarantined,
         recounts=_recounts(results, declared),
-        not_checked=(*_not_checked(source, target, mapping, declared), *unfounded, *disobeyed, *_moving(options)),
+        behavior=behavior,
+        not_checked=(
+            *_not_checked(source, target, mapping, declared, behavior),
+            *unfounded,
+            *disobeyed,
+            *_moving(options),
+        ),
         logged=logged,
         seconds=seconds,
         timings=(*options.timings, Timing(stage="verify", seconds=seconds, rows=rows)),
@@ -150,6 +161,16 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         ended=_now(),
     )
     return Verified(result.model_copy(update={"verdict": decide_result(result).verdict}), profiles)
+
+
+def _behavior(
+    source: OpenSide, target: OpenSide, mapping: Mapping, request: BehaviorRequest | None
+) -> Literal["not_run"] | Behavior:
+    """What both sides do with the same questions, where somebody asked for it. It never changes the verdict."""
+    if request is None:
+        return "not_run"
+    left, right = Probed(source.database, source.catalog), Probed(target.database, target.catalog, target.url)
+    return probe_sides(left, right, mapping, request)
 
 
 def _now() -> str:
@@ -369,7 +390,9 @@ def _recounts(results: Sequence[TableResult], declared: Declared) -> tuple[Recou
     return tuple(differing)
 
 
-def _not_checked(source: OpenSide, target: OpenSide, mapping: Mapping, declared: Declared) -> tuple[NotChecked, ...]:
+def _not_checked(
+    source: OpenSide, target: OpenSide, mapping: Mapping, declared: Declared, behavior: Literal["not_run"] | Behavior
+) -> tuple[NotChecked, ...]:
     """What exists and was not looked at, both sides."""
     entries = []
     for side, opened in (("source", source), ("target", target)):
@@ -394,13 +417,7 @@ def _not_checked(source: OpenSide, target: OpenSide, mapping: Mapping, declared:
         for name, count in checks_by_number(source.catalog, target.catalog, _present(mapping, source, target)).items()
     ]
     entries += [NotChecked(what=what, name=name, detail=detail) for what, name, detail in declared.not_checked]
-    entries.append(
-        NotChecked(
-            what="behaviour",
-            name="collation order, length limits, constraints, queries and routines",
-            detail="the stored data and the declared structure were compared; nothing was executed on either side",
-        )
-    )
+    entries += unasked(behavior)
     return tuple(entries)
 
 
@@ -431,6 +448,7 @@ def verify_databases(
     accept_loss: tuple[str, ...],
     show_values: bool,
     provable: bool = False,
+    behavior: BehaviorRequest | None = None,
     settle_seconds: float | None = None,
     settings: Settings,
     progress: Observer | None,
@@ -453,6 +471,7 @@ def verify_databases(
         settle_seconds: For databases that are written meanwhile: how long to wait before a row that differs is read
             again; None where nobody writes.
         provable: Whether each table's rows are put under a Merkle tree, so that single ones can be proven later.
+        behavior: What to ask both sides besides their data; nothing if None.
         settings: Where keys, state and spilled digests live, and how many findings are listed.
         progress: Called for each pass with its counters.
         prompt: Asks a person for a password; None where nobody is there.
@@ -477,6 +496,7 @@ def verify_databases(
             findings_limit=settings.findings_per_table,
             spill_directory=settings.make_spill_directory(),
             provable=provable,
+            behavior=behavior,
             observe=progress,
             live=None if settle_seconds is None else Live(_reopener(source, target, prompt), settle_seconds),
         )

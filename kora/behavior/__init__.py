@@ -1,1 +1,4 @@
-"""Behaviour: the same inputs on both sides. To be built; until then every result lists it under not_checked."""
+"""What a comparison of rows cannot see: the same questions asked of both sides, and digests of what they answer.
+
+Nothing here writes to the databases that are compared. What cannot be decided is called `not_decidable`, with why.
+"""

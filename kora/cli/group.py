@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from kora.cli import certificates, expecting, fingerprints, proofs, transparency, verifying
+from kora.cli import behaving, certificates, expecting, fingerprints, proofs, transparency, verifying
 from kora.cli.entry import run_group
 
 
@@ -45,6 +45,7 @@ COMMANDS: tuple[click.Command, ...] = (
     fingerprints.fingerprint,
     fingerprints.compare,
     fingerprints.locate,
+    behaving.behave,
     expecting.expect,
     proofs.prove,
     proofs.check_proof,

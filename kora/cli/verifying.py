@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     "--accept-loss", multiple=True, metavar="RULE", help="Approve the declared losses of a rule (repeatable)."
 )
 @click.option("--provable", is_flag=True, help="Certify row trees: `kora prove` can then show single rows.")
+@click.option("--behavior", is_flag=True, help="Also ask both sides their views, habits and constraints.")
+@click.option("--workload", type=FILE, help="With --behavior: a file of SELECTs in the source's SQL, asked of both.")
 @click.option(
     "--live", is_flag=True, help="Both are written meanwhile: read what differs again before it is called different."
 )
@@ -54,12 +56,17 @@ def verify(
     out: Path | None,
     accept_loss: tuple[str, ...],
     provable: bool,
+    behavior: bool,
+    workload: Path | None,
     live: bool,
     settle: float,
     show_values: bool,
     as_json: bool,
 ) -> int:
     """Compare SOURCE with TARGET and certify the result.
+
+    --behavior changes neither verdict nor exit code, which speak of data and declared structure: it is reported
+    beside them.
 
     Both are URLs: sqlite:///f.db, duckdb:///f.duckdb, postgresql://user@host/db, csv:///folder-or-zip,
     parquet:///folder. Without a map, names match exactly, else by unique case-fold.
@@ -70,7 +77,10 @@ def verify(
     """
     if mapping_file and plan_file:
         raise click.UsageError("--map and --plan exclude each other: a plan contains its map")
+    if workload and not behavior:
+        raise click.UsageError("--workload belongs to --behavior")
     settings = entry_settings()
+    from kora.behavior.live import BehaviorRequest
     from kora.evidence.verdict import decide_result
     from kora.verify import verify_databases
 
@@ -88,6 +98,7 @@ def verify(
             accept_loss=accept_loss,
             show_values=show_values,
             provable=provable,
+            behavior=BehaviorRequest(workload, announce=_announce) if behavior else None,
             settle_seconds=settle if live else None,
             settings=settings,
             progress=progress.watch if progress else None,
@@ -103,7 +114,15 @@ def verify(
         report.print_json(report.result_json(result, artifacts))
     else:
         report.print_result(result, artifacts)
+        if result.behavior != "not_run":
+            from kora.evidence.report_behavior import print_behavior
+
+            print_behavior(result.behavior)
     return int(decide_result(result).exit_code)
+
+
+def _announce(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def _progress_on_terminal() -> "TerminalProgress | None":

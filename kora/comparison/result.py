@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from kora.comparison.behavior import Behavior
 from kora.comparison.mapping import Loss, Outcome, Side
 
 Verdict: TypeAlias = Literal["equivalent", "equivalent_with_declared_loss", "different", "not_proven"]
@@ -208,7 +209,7 @@ class VerificationResult(_Frozen):
     quarantined: tuple[Quarantined, ...] = ()
     recounts: tuple[Recount, ...] = ()
     logged: LoggedSource | None = None
-    behavior: Literal["not_run"] = "not_run"
+    behavior: Literal["not_run"] | Behavior = "not_run"
     not_checked: tuple[NotChecked, ...] = ()
     seconds: float = 0.0
     timings: tuple[Timing, ...] = ()

@@ -7,7 +7,7 @@ passes the suite in `tests/contracts/test_databases.py`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from kora._core import RowStream
 from kora.catalog import Catalog, Name, Table, Type
@@ -135,6 +135,21 @@ class Database(Protocol):
 
     def close(self) -> None:
         """Ends the snapshot. Safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class AnswersQueries(Protocol):
+    """A database with an SQL of its own: all but files of rows."""
+
+    dialect: Dialect
+
+    def query_rows(self, sql: str) -> RowStream:
+        """The rows of one SELECT in the engine's SQL, within the snapshot, each column as the engine types it.
+
+        Raises `EngineError` where the engine refuses it, then or while it is read; `UnsupportedType` for a column of a
+        type that nothing here decodes. Nothing can be written: every session is opened for reading.
+        """
         ...
 
 

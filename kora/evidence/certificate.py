@@ -22,13 +22,13 @@ from kora.evidence.envelope import Envelope, add_signatures, authenticate, read_
 from kora.evidence.files import read_bounded, read_line_bounded, replace_by
 from kora.evidence.signing import PublicKey, SigningKey
 from kora.evidence.statement import (
-    CLAIMS,
     PREDICATE_TYPE,
     STATEMENT_TYPE,
     Digest,
     Predicate,
     Statement,
     Subject,
+    claim_of,
     predicate_of,
 )
 from kora.exit_codes import ExitCode
@@ -211,5 +211,7 @@ def _validated(model: type[Model], payload: JsonValue, what: str) -> Model:
 
 
 def _refuse_contradiction(predicate: Predicate, what: str) -> None:
-    if predicate.exit_code not in _EXIT_CODES[predicate.verdict] or predicate.claim != CLAIMS[predicate.verdict]:
+    if predicate.exit_code not in _EXIT_CODES[predicate.verdict] or predicate.claim != claim_of(
+        predicate.verdict, predicate.behavior
+    ):
         raise MalformedInput(f"{what} contradicts itself: its claim or exit code does not belong to its verdict")

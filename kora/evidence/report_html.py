@@ -50,6 +50,8 @@ def render_html(
         readings=[(table, reading) for table in result.tables for reading in table.readings],
         not_compared_columns=[(table, column) for table in result.tables for column in table.not_comparable_columns],
         not_checked=words.not_checked(result.not_checked),
+        behavior=None if result.behavior == "not_run" else result.behavior,
+        behavior_words=words.BEHAVIOR,
         longest=max((timing.seconds for timing in result.timings), default=0.0),
         signer_key_id=signer_key_id,
         certificate_name=certificate_name,

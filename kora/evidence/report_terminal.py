@@ -85,7 +85,7 @@ def result_json(result: VerificationResult, artifacts: Artifacts | None) -> dict
         "tables": [table.model_dump(mode="json", include=fields) for table in result.tables],
         "losses": [loss.model_dump(mode="json") for loss in result.losses if loss.count],
         "orphans": [item.model_dump(mode="json") for item in result.orphans],
-        "behavior": result.behavior,
+        "behavior": result.behavior if result.behavior == "not_run" else result.behavior.model_dump(mode="json"),
         "not_checked": [item.model_dump(mode="json") for item in result.not_checked],
         "seconds": round(result.seconds, 3),
     }

@@ -37,6 +37,18 @@ class Summary:
     next_step: str
 
 
+BEHAVIOR = {
+    "equal": "the same answer",
+    "equal_but_kinds": "the same values, of other kinds",
+    "order_differs": "the same rows in another order",
+    "different": "another answer",
+    "not_decidable": "cannot be decided",
+    "not_comparable": "cannot be compared",
+    "not_run": "asked of one side only",
+}
+"""What became of a query that both sides were asked."""
+
+
 def summarize(result: VerificationResult, decision: Decision) -> Summary:
     """The three sentences of a verdict."""
     if decision.verdict == "different":

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from kora import _core
+from kora.comparison.behavior import Behavior
 from kora.comparison.mapping import Outcome, Side
 from kora.comparison.result import (
     LoggedSource,
@@ -38,6 +39,7 @@ CLAIMS: dict[Verdict, str] = {
     "different": "the stored data differ under KCF-1; behaviour was not run",
     "not_proven": "nothing is concluded: part of the data could not be compared; behaviour was not run",
 }
+BEHAVIOR_NOT_RUN, BEHAVIOR_RUN = "behaviour was not run", "behaviour was asked and is told apart"
 Count = Annotated[int, Field(ge=0)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
@@ -135,7 +137,7 @@ class Predicate(_Frozen):
     quarantined: tuple[CertifiedQuarantine, ...]
     recounts: tuple[Recount, ...]
     logged_source: LoggedSource | None = None
-    behavior: Literal["not_run"]
+    behavior: Literal["not_run"] | Behavior
     migration_key_id: str
     run_id: str
     challenge: str | None
@@ -176,7 +178,7 @@ def predicate_of(result: VerificationResult, *, signature_threshold: int, challe
         format=PREDICATE_FORMAT,
         verdict=decision.verdict,
         exit_code=int(decision.exit_code),
-        claim=CLAIMS[decision.verdict],
+        claim=claim_of(decision.verdict, result.behavior),
         canonical_rows=CANONICAL_ROWS,
         source=CertifiedDatabase(role="source", url=result.source.url, identity=result.source.identity),
         target=CertifiedDatabase(role="target", url=result.target.url, identity=result.target.identity),
@@ -206,6 +208,12 @@ def predicate_of(result: VerificationResult, *, signature_threshold: int, challe
         ),
         tool=this_tool(),
     )
+
+
+def claim_of(verdict: Verdict, behavior: Literal["not_run"] | Behavior) -> str:
+    """What a verdict claims, word for word. Behaviour never changes it: it stands in a section of its own."""
+    claim = CLAIMS[verdict]
+    return claim if behavior == "not_run" else claim.replace(BEHAVIOR_NOT_RUN, BEHAVIOR_RUN)
 
 
 def this_tool() -> Tool:

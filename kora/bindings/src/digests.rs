@@ -92,7 +92,7 @@ impl Watch {
 }
 
 /// Pushes all rows into `each`, which says how many bytes a row had and whether to go on.
-fn scan(
+pub(crate) fn scan(
     mut reader: Box<dyn RowReader>,
     watch: &mut Watch,
     mut each: impl FnMut(&[Cell<'_>]) -> Result<(usize, Flow)>,

@@ -1,4 +1,5 @@
 //! The only crate that knows Python: thin conversion, the GIL released around every long call, and the error mapping.
+pub mod answers;
 pub mod arrow;
 pub mod carried;
 pub mod csv;
@@ -31,6 +32,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     csv::register(module)?;
     arrow::register(module)?;
     digests::register(module)?;
+    answers::register(module)?;
     carried::register(module)?;
     survey::register(module)?;
     tally::register(module)?;

@@ -50,6 +50,12 @@ impl PostgresConnection {
         answer.rows.into_iter().map(row).collect()
     }
 
+    /// The types of the columns that a SELECT gives, by their OIDs, also where it gives no row.
+    fn column_types(&self, py: Python<'_>, sql: &str) -> PyResult<Vec<u32>> {
+        let answer = py.detach(|| self.held()?.query(sql)).into_python()?;
+        Ok(answer.types)
+    }
+
     /// Whether no stream of rows holds it: a `CopyReader` owns a second reference until it is dropped.
     #[getter]
     fn idle(&self) -> bool {

@@ -33,6 +33,8 @@ pub enum Purpose {
     ProofKey,
     /// K_leaf: what the key of each row's commitment derives from.
     ProofLeaf,
+    /// Digests of what a query answered.
+    Answer,
     /// The public name of a key; and with a profile, of a comparison.
     Name,
 }
@@ -48,6 +50,7 @@ impl Purpose {
             Self::Sketch => b"kora-1 carried sketch",
             Self::ProofKey => b"kora-1 proof key",
             Self::ProofLeaf => b"kora-1 proof leaf",
+            Self::Answer => b"kora-1 answer",
             Self::Name => b"kora-1 name",
         }
     }
@@ -117,6 +120,7 @@ mod tests {
             Purpose::Sketch,
             Purpose::ProofKey,
             Purpose::ProofLeaf,
+            Purpose::Answer,
             Purpose::Name,
         ];
         let mut derived: Vec<Digest> = purposes

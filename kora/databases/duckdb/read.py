@@ -21,11 +21,11 @@ from kora.databases.base import MANY_STREAMS, Dialect, KeyRange, KeyTuple, KeyVa
 from kora.databases.duckdb.catalog import read_catalog
 from kora.databases.duckdb.errors import translated
 from kora.databases.duckdb.large import Source, Span, literal, memory_bytes, read_spans
-from kora.databases.duckdb.types import carried_type
+from kora.databases.duckdb.types import carried_type, column_type
 from kora.databases.files import existing_file, file_identity
 from kora.databases.keys import check_keys, row_of, spelled_out_range
 from kora.databases.secrets import Secret
-from kora.errors import EngineError, SenseiError
+from kora.errors import EngineError, SenseiError, UnsupportedType
 
 DIALECT = Dialect(
     engine="duckdb", sqlglot="duckdb", identifier_length=None, folds_case="insensitive", default_schema="main"
@@ -151,6 +151,21 @@ class DuckDbDatabase:
                 for place, kind in enumerate(relation.types, 1)
             ]
             return relation.project(", ".join(plain)).fetchall()
+
+    def query_rows(self, sql: str) -> RowStream:
+        """The rows of a SELECT; what Arrow cannot carry is cast, as in a table."""
+        with translated(str(self._path)):
+            relation = self._connection.cursor().sql(sql)
+            if relation is None:
+                raise EngineError(f"duckdb: {self._path}: the query gave no rows to read")
+            types = [column_type(str(kind)) for kind in relation.types]
+            for kind in types:
+                if kind.kind in ("unsupported", "union"):
+                    raise UnsupportedType(f"a column of type {kind.declared} cannot be decoded in an answer")
+            if any(kind.elements or kind.wire in ("INTERVAL", "BIGNUM") for kind in types):
+                casts = (f"CAST(#{place} AS {carried_type(kind)})" for place, kind in enumerate(types, 1))
+                relation = relation.project(", ".join(casts))
+            return _core.arrow_rows(relation, [kind.wire for kind in types])
 
     def identity(self) -> dict[str, str]:
         """The file's digest and the session's settings. A WAL beside it is part of the database."""

@@ -17,8 +17,10 @@ from kora.databases.keys import check_keys, range_condition, row_of
 from kora.databases.postgresql.catalog import read_catalog
 from kora.databases.postgresql.errors import by_state, translated
 from kora.databases.postgresql.session import PINS, export_snapshot, first_session, join_snapshot, reading_session
+from kora.databases.postgresql.tables import read_types
+from kora.databases.postgresql.types import TypeTable
 from kora.databases.secrets import Secret
-from kora.errors import EngineError, InvalidRequest, SenseiError
+from kora.errors import EngineError, InvalidRequest, SenseiError, UnsupportedType
 
 DIALECT = Dialect(
     engine="postgresql",
@@ -74,6 +76,8 @@ class PostgresDatabase:
         self._lock = Lock()
         self._sessions: list[PostgresConnection] = []
         self._closed = False
+        self._types: TypeTable | None = None
+        self._asking: PostgresConnection | None = None
 
     def catalog(self, selection: Selection = Selection()) -> Catalog:  # noqa: B008  frozen
         """What the database holds."""
@@ -116,6 +120,18 @@ class PostgresDatabase:
         """A small query; values that are no plain scalars come as their text. A failing one leaves the snapshot."""
         return [tuple(_scalar(value) for value in row) for row in self._query(sql)]
 
+    def query_rows(self, sql: str) -> RowStream:
+        """The rows of a SELECT, in a session of its own whose search path is the login's."""
+        if self._types is None:
+            self._types = read_types(self._query)
+        with translated(self._place), self._lock:
+            session = self._asking_session()
+            oids = session.column_types(f"SELECT * FROM ({sql}\n) AS kora_answer LIMIT 0")
+            types = [self._types.column_type(oid, -1, str(oid), None) for oid in oids]
+            if any(kind.kind == "unsupported" for kind in types):
+                raise UnsupportedType("an answer has a column of a type that cannot be decoded")
+            return _core.postgres_rows(session, sql, [kind.wire for kind in types])
+
     def identity(self) -> dict[str, str]:
         """The cluster's identifier, the WAL position and the snapshot, with the session's pinned settings."""
         row = self._query(
@@ -136,7 +152,7 @@ class PostgresDatabase:
         if self._closed:
             return
         self._closed = True
-        for session in self._sessions:
+        for session in (*self._sessions, *([self._asking] if self._asking else [])):
             session.close()
         self._control.close()
 
@@ -156,6 +172,17 @@ class PostgresDatabase:
                 return _core.postgres_rows(self._idle_session(), sql, types)
         except EngineError as problem:
             raise by_state(problem.sqlstate, f"{self._place}: {table.name}: {problem.message}") from problem
+
+    def _asking_session(self) -> PostgresConnection:
+        """The session for others' queries, opened anew after one failed. Called under the lock."""
+        if self._asking is not None:
+            if self._asking.idle and _alive(self._asking):
+                return self._asking
+            self._asking.close()
+        self._asking = reading_session(self._settings)
+        join_snapshot(self._asking, self._snapshot, self._version)
+        self._asking.execute("RESET search_path")
+        return self._asking
 
     def _idle_session(self) -> PostgresConnection:
         """A session that no stream holds, within the snapshot; opened if there is none. Called under the lock."""

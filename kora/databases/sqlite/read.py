@@ -106,6 +106,10 @@ class SqliteDatabase:
         """A small query; the connection is read-only."""
         return list(self._connection.query(sql))
 
+    def query_rows(self, sql: str) -> RowStream:
+        """The rows of a SELECT."""
+        return _core.sqlite_rows(self._connection, sql)
+
     def identity(self) -> dict[str, str]:
         """The file's digest and SQLite's own counters. The digest is of the main file: a WAL stands beside it."""
         facts = {"engine": "sqlite", "version": self._connection.sqlite_version, **file_identity(self._path)}

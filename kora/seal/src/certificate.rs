@@ -20,27 +20,22 @@ pub const FINGERPRINT_TYPE: &str = "application/vnd.sensei.fingerprint+json";
 /// What is said of data that hold no verdict.
 const NO_VERDICT_EXIT_CODE: u8 = 3;
 
-/// Verdict, the exit codes that may go with it, and its claim, word for word.
+/// How a claim ends that was made without asking about behaviour, and one that was made beside it.
+const BEHAVIOR: (&str, &str) = ("; behaviour was not run", "; behaviour was asked and is told apart");
+
+/// Verdict, the exit codes that may go with it, and the beginning of its claim, word for word.
 const VERDICTS: [(&str, &[i128], &str); 4] = [
-    (
-        "equivalent",
-        &[0],
-        "the stored data are equal under KCF-1; behaviour was not run",
-    ),
+    ("equivalent", &[0], "the stored data are equal under KCF-1"),
     (
         "equivalent_with_declared_loss",
         &[0, 5],
-        "the stored data are equal under KCF-1 but for the declared losses; behaviour was not run",
+        "the stored data are equal under KCF-1 but for the declared losses",
     ),
-    (
-        "different",
-        &[1],
-        "the stored data differ under KCF-1; behaviour was not run",
-    ),
+    ("different", &[1], "the stored data differ under KCF-1"),
     (
         "not_proven",
         &[3],
-        "nothing is concluded: part of the data could not be compared; behaviour was not run",
+        "nothing is concluded: part of the data could not be compared",
     ),
 ];
 
@@ -171,10 +166,14 @@ fn read_statement(statement: &Value<'_>, signed: usize, key_ids: Vec<String>, wh
 fn read_verdict(predicate: &Value<'_>, what: &str) -> Result<(String, u8)> {
     let text = |name: &str| predicate.get(name).and_then(Value::as_text).unwrap_or_default();
     let exit_code = predicate.get("exit_code").and_then(Value::as_integer);
+    let end = match text("behavior") {
+        b"not_run" => BEHAVIOR.0,
+        _ => BEHAVIOR.1,
+    };
     let known = VERDICTS.iter().find(|(verdict, codes, claim)| {
         text("verdict") == verdict.as_bytes()
             && exit_code.is_some_and(|code| codes.contains(&code))
-            && text("claim") == claim.as_bytes()
+            && text("claim").strip_suffix(end.as_bytes()) == Some(claim.as_bytes())
     });
     match (known, exit_code) {
         (Some((verdict, _, _)), Some(code)) => Ok(((*verdict).to_owned(), code as u8)),

@@ -1,0 +1,132 @@
+"""Asks one database the queries of a workload, and keeps digests of what it answers."""
+
+import re
+from collections.abc import Callable
+
+from kora import _core
+from kora.behavior.decidable import Promise, promise_of, view_promises
+from kora.behavior.translate import Spellings, translate
+from kora.behavior.workload import Query, Workload
+from kora.catalog import Catalog
+from kora.comparison.behavior import Answer, Reading
+from kora.databases.base import AnswersQueries, Database
+from kora.errors import EngineError, InvalidRequest, LimitExceeded, UnsupportedType
+
+Watch = Callable[[str], None]
+_CLASSES: tuple[tuple[str, str], ...] = (
+    ("division by zero", r"22012|1365|division by zero|divide by zero"),
+    ("out of range", r"22003|1264|1690|overflow|out of range"),
+    ("unknown name", r"42P01|42703|42883|42704|3F000|1146|1054|1305|1630|no such|does not exist|not found"),
+    ("bad value", r"22P02|22007|22008|22023|1292|1366|1411|conversion error|could not convert|malformed"),
+    ("wrong types", r"42804|42846|42809|42725|binder error"),
+    ("ungrouped column", r"42803|1055|1140|must appear in the GROUP BY"),
+    ("more than one row", r"21000|1242|more than one row"),
+    ("not permitted", r"42501|25006|1142|1143|1227|1370|1792|permission|read-only|readonly"),
+    ("not understood", r"42601|1064|1149|syntax error|parser error|unrecognized token|incomplete input"),
+)
+"""Words for an engine's refusal, so that two engines' refusals compare. SQLSTATE or number first, else its message."""
+
+
+def require_queries(database: Database, place: str) -> AnswersQueries:
+    """The database, where it has an SQL of its own. Raises `InvalidRequest` for files of rows."""
+    if not isinstance(database, AnswersQueries):
+        raise InvalidRequest(
+            f"{place} answers no queries: it is files of rows",
+            hint="behaviour compares SQLite, DuckDB, PostgreSQL and MariaDB databases",
+        )
+    return database
+
+
+def ask(
+    database: AnswersQueries,
+    catalog: Catalog,
+    workload: Workload,
+    key: _core.DigestKey,
+    spellings: Spellings | None = None,
+    watch: Watch | None = None,
+) -> tuple[Answer, ...]:
+    """The answers to all queries of a workload, in its order; a refusal is an answer too.
+
+    Args:
+        database: Open for reading.
+        catalog: What it holds.
+        workload: Queries in its own SQL, or in another's.
+        key: What answers are digested under.
+        spellings: Set where the workload was written for another database: queries are then translated.
+        watch: Told each query's name before it is asked.
+    """
+    views = view_promises(catalog, database.dialect.sqlglot)
+    answers = []
+    for query in workload.queries:
+        if watch:
+            watch(query.name)
+        promise = _promise(query, catalog, views)
+        try:
+            sql = query.text if spellings is None or query.tree is None else translate(
+                query.tree, workload.dialect, database.dialect.sqlglot, spellings
+            )  # fmt: skip
+        except ValueError as problem:
+            answers.append(_without(query, "not_comparable", str(problem)[:300], promise))
+            continue
+        answers.append(_answer(database, query, sql, promise, key))
+    return tuple(answers)
+
+
+def _promise(query: Query, catalog: Catalog, views: dict[str, Promise]) -> Promise:
+    if query.view is not None:
+        return views[query.view.name.name.casefold()]
+    return promise_of(query.tree, catalog, views) if query.tree is not None else Promise()
+
+
+def _answer(database: AnswersQueries, query: Query, sql: str, promise: Promise, key: _core.DigestKey) -> Answer:
+    """One answer. A query of which nothing can be said is not asked at all: so no clock, chance or lock is touched."""
+    if promise.reason:
+        return _without(query, "not_decidable", promise.reason, promise)
+    try:
+        stream = database.query_rows(_bare(sql))
+        places = promise.order or ()
+        width = stream.column_count
+        known = [place for place in places if place < width]
+        whole = promise.ties or len(known) < len(places)
+        digest = _core.digest_answer(stream, key, range(width) if whole else known)
+    except UnsupportedType as problem:
+        return _without(query, "not_comparable", problem.message, promise)
+    except LimitExceeded as problem:
+        return _without(query, "not_comparable", problem.message, promise)
+    except EngineError as problem:
+        return _without(query, "error", error_class(problem), promise)
+    ordered = promise.order is not None
+    return Answer(
+        name=query.name, text=query.digest, fragile=promise.fragile, row_count=digest.row_count,
+        columns=tuple("|".join(kinds) for kinds in digest.kinds),
+        exact=_reading(digest.exact, ordered), plain=_reading(digest.plain, ordered), ties=ordered and whole,
+    )  # fmt: skip
+
+
+def _reading(digests: tuple[bytes, bytes], ordered: bool) -> Reading:
+    rows, order = digests
+    return Reading(rows=rows[:16].hex(), order=order[:16].hex() if ordered else None)
+
+
+def _without(query: Query, state: str, reason: str, promise: Promise) -> Answer:
+    return Answer.model_validate(
+        {"name": query.name, "text": query.digest, "state": state, "reason": reason[:300], "fragile": promise.fragile}
+    )
+
+
+def _bare(sql: str) -> str:
+    """A statement without white space or a semicolon behind it."""
+    return sql.strip().rstrip(";").rstrip()
+
+
+def error_class(problem: EngineError) -> str:
+    """A word for a refusal that means the same on each engine; `refused` where none fits."""
+    for word, pattern in _CLASSES:
+        codes = [part for part in pattern.split("|") if re.fullmatch(r"[0-9A-Z]{4,5}", part)]
+        if problem.sqlstate in codes:
+            return word
+    for word, pattern in _CLASSES:
+        words = "|".join(part for part in pattern.split("|") if not re.fullmatch(r"[0-9A-Z]{4,5}", part))
+        if re.search(words, problem.message, re.IGNORECASE):
+            return word
+    return "refused"

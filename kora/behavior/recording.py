@@ -1,0 +1,109 @@
+"""From a URL to a signed file of answers, and from two such files to what they say about each other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from kora import _core
+from kora.behavior.answers import Watch, ask, require_queries
+from kora.behavior.translate import own_spellings
+from kora.behavior.workload import DIALECTS, read_workload, views_of
+from kora.comparison.behavior import Behavior, Recording, compare_answers, verdict_of
+from kora.databases.secrets import Prompt
+from kora.errors import InvalidRequest
+from kora.evidence.carried import new_run_name, open_side
+from kora.evidence.kbh import read_recording, write_recording
+from kora.evidence.signing import KeyStore, PublicKey, make_migration_key, read_migration_key
+from kora.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRequest:
+    """What a person asks of a recording: a file of queries, or None for all views.
+
+    `dialect` is the engine in whose SQL the file is written, None for the database's own. The key is chosen as a
+    fingerprint's is: from `key_file`, drawn into `new_key_file`, or kept here under `run_id`.
+    """
+
+    workload: Path | None = None
+    dialect: str | None = None
+    key_file: Path | None = None
+    new_key_file: Path | None = None
+    run_id: str | None = None
+
+
+def record(
+    url: str,
+    output: Path,
+    request: RecordRequest,
+    *,
+    settings: Settings,
+    watch: Watch | None = None,
+    prompt: Prompt | None = None,
+) -> Recording:
+    """Asks a database a workload and writes the signed file.
+
+    Raises:
+        InvalidRequest: The workload holds what is no SELECT, or the database answers no queries.
+        SenseiError: As opening, reading, signing and writing do; an old file at `output` is then untouched.
+    """
+    store = KeyStore(settings.home_directory)
+    signing_key = store.signing_key()
+    key, run = _key(request, store)
+    with open_side(url, "source", prompt) as (database, shown):
+        asked = require_queries(database, shown)
+        catalog = database.catalog()
+        own = asked.dialect.sqlglot
+        written_in = DIALECTS[request.dialect] if request.dialect else own
+        workload = read_workload(request.workload, written_in) if request.workload else views_of(catalog, asked.dialect)
+        spellings = own_spellings(catalog) if workload.dialect != own else None
+        recording = Recording(
+            url=shown,
+            engine=asked.dialect.engine,
+            identity=database.identity(),
+            workload=workload.sha256,
+            answers=ask(asked, catalog, workload, key, spellings, watch),
+            key_id=key.key_id,
+            run_id=run,
+            claimed_time=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        )
+    write_recording(output, recording, [signing_key])
+    return recording
+
+
+def _key(request: RecordRequest, store: KeyStore) -> tuple[_core.DigestKey, str]:
+    if sum(item is not None for item in (request.key_file, request.new_key_file, request.run_id)) > 1:
+        raise InvalidRequest("--key-file, --new-key-file and --run exclude each other")
+    if request.new_key_file and not make_migration_key(request.new_key_file):
+        raise InvalidRequest(
+            f"{request.new_key_file} is there already", hint=f"use it: --key-file {request.new_key_file}"
+        )
+    file = request.key_file or request.new_key_file
+    run = request.run_id or new_run_name()
+    return _core.DigestKey(read_migration_key(file) if file else store.migration_key(run)), run
+
+
+def compare_recordings(first: Path, second: Path, keys: Sequence[PublicKey], settings: Settings) -> Behavior:
+    """What two files say about each other: the first is the source's.
+
+    Raises:
+        InvalidRequest: They were made under different keys, or one of a workload and one of views.
+        NotAuthentic, MalformedInput, LimitExceeded, FileProblem: As reading a file does.
+    """
+    known = [*keys, KeyStore(settings.home_directory).signing_key().public]
+    left, right = read_recording(first, known), read_recording(second, known)
+    if left.key_id != right.key_id:
+        raise InvalidRequest(
+            f"{first} was recorded under the key {left.key_id} and {second} under {right.key_id}:"
+            " such digests say nothing of each other",
+            hint=f"record the second one under the first one's key: kora behave record {right.url}"
+            f" --key-file K -o {second.name}",
+        )
+    if (left.workload is None) != (right.workload is None):
+        raise InvalidRequest(
+            f"{first} and {second} did not ask the same: one asked views, one a workload",
+            hint="record both with --views, or both with --workload",
+        )
+    queries = compare_answers(left.answers, right.answers)
+    return Behavior(outcome=verdict_of(queries), workload=left.workload, queries=queries)

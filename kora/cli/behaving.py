@@ -1,0 +1,101 @@
+"""`kora behave record`, `kora behave compare`: the same questions asked of two databases, on two days if need be."""
+
+from pathlib import Path
+
+import click
+
+from kora.cli.entry import FILE, entry_settings, password_prompt
+from kora.exit_codes import ExitCode
+
+_AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout instead of the summary.")
+_EXITS = {"equal": ExitCode.EQUIVALENT, "different": ExitCode.DIFFERENT, "undecided": ExitCode.NOT_PROVEN}
+
+
+@click.group()
+def behave() -> None:
+    """Record what a database answers to queries, and compare two recordings.
+
+    \b
+    Example:
+      kora behave record sqlite:///old.db --workload w.sql --new-key-file K -o a.kbh
+    """
+
+
+@behave.command()
+@click.argument("url")
+@click.option("-o", "--output", type=FILE, required=True, help="The .kbh file to write, signed.")
+@click.option("--workload", type=FILE, help="A file of SELECT statements, each ended by a semicolon.")
+@click.option("--views", is_flag=True, help="Ask all views instead.")
+@click.option(
+    "--dialect",
+    type=click.Choice(["sqlite", "duckdb", "postgresql", "mariadb"]),
+    help="Whose SQL the workload is written in, if not the database's own; it is then translated.",
+)
+@click.option("--key-file", type=FILE, help="The key that both recordings have; mode 0600.")
+@click.option("--new-key-file", type=FILE, help="Draw a key into this new file, and use it.")
+@click.option("--run", "run_id", metavar="RUN", help="Use the key kept here under this name, or draw and keep one.")
+@_AS_JSON
+def record(
+    url: str,
+    output: Path,
+    workload: Path | None,
+    views: bool,
+    dialect: str | None,
+    key_file: Path | None,
+    new_key_file: Path | None,
+    run_id: str | None,
+    as_json: bool,
+) -> int:
+    """Ask a database the queries of a workload, or its views, and keep digests of what it answers.
+
+    Only SELECTs are asked, in one snapshot opened for reading. No row is in the file. Queries pair by a comment
+    `-- name: …` before them, else by their number; views by their names. What cannot be decided is named.
+
+    \b
+    Example:
+      kora behave record postgresql://me@db/new --workload w.sql --dialect sqlite --key-file K -o b.kbh
+    """
+    if views == (workload is not None):
+        raise click.UsageError("say what to ask: either --workload FILE or --views")
+    settings = entry_settings()
+    from kora.behavior.recording import RecordRequest
+    from kora.behavior.recording import record as record_answers
+    from kora.evidence import report_behavior, report_terminal
+
+    request = RecordRequest(workload, dialect, key_file, new_key_file, run_id)
+    made = record_answers(url, output, request, settings=settings, prompt=password_prompt())
+    if as_json:
+        report_terminal.print_json(made.model_dump(mode="json"))
+    else:
+        report_behavior.print_recording(made, str(output))
+    return int(ExitCode.EQUIVALENT)
+
+
+@behave.command("compare")
+@click.argument("first", type=FILE)
+@click.argument("second", type=FILE)
+@click.option(
+    "--key", "keys", type=FILE, multiple=True, help="A signer's .pub file (repeatable); this machine's own is known."
+)
+@_AS_JSON
+def compare_answers(first: Path, second: Path, keys: tuple[Path, ...], as_json: bool) -> int:
+    """Compare the recording FIRST (the source's) with SECOND.
+
+    Exits with 0 where all that could be decided agrees, 1 where an answer differs, 3 where a query was not asked of
+    both or cannot be compared. Files under another key, or altered, are refused (exit 2).
+
+    \b
+    Example:
+      kora behave compare a.kbh b.kbh --key old-machine.pub
+    """
+    settings = entry_settings()
+    from kora.behavior.recording import compare_recordings
+    from kora.evidence import report_behavior, report_terminal
+    from kora.evidence.signing import read_public_key
+
+    behavior = compare_recordings(first, second, [read_public_key(key) for key in keys], settings)
+    if as_json:
+        report_terminal.print_json({"counts": behavior.counts, **behavior.model_dump(mode="json")})
+    else:
+        report_behavior.print_behavior(behavior)
+    return int(_EXITS[behavior.outcome])

@@ -1,0 +1,44 @@
+"""Behaviour for a terminal: how many queries agree, and each one that does not."""
+
+from rich.text import Text
+
+from kora.comparison.behavior import Behavior, Recording
+from kora.evidence import report_words as words
+from kora.evidence.report_terminal import print_lines, print_pairs, stdout_console
+
+_HEADS = {
+    "equal": ("✓ behaviour agrees on what was asked", "green bold"),
+    "different": ("✗ behaviour differs", "red bold"),
+    "undecided": ("? behaviour: nothing can be concluded", "yellow bold"),
+}
+
+
+def print_recording(recording: Recording, path: str) -> None:
+    """What `kora behave record` made."""
+    console = stdout_console()
+    console.print(Text(f"✓ {words.plural(len(recording.answers), 'answer')} recorded", style="green bold"))
+    print_pairs(console, {"File": path, "Key": recording.key_id})
+    undecidable = [f"{answer.name}: {answer.reason}" for answer in recording.answers if answer.state == "not_decidable"]
+    refused = [f"{answer.name}: {answer.reason}" for answer in recording.answers if answer.state == "error"]
+    others = [f"{answer.name}: {answer.reason}" for answer in recording.answers if answer.state == "not_comparable"]
+    print_lines(console, "Not decidable, not asked", undecidable)
+    print_lines(console, "Refused by the engine", refused)
+    print_lines(console, "Not comparable", others)
+
+
+def print_behavior(behavior: Behavior) -> None:
+    """What two sides' answers say about each other."""
+    console = stdout_console()
+    head, style = _HEADS[behavior.outcome]
+    console.print(Text(head, style=style))
+    counts = {words.BEHAVIOR[name]: words.plural(count, "query", "queries") for name, count in behavior.counts.items()}
+    print_pairs(console, counts or {"asked": "nothing"})
+    for outcome in ("different", "order_differs", "not_comparable", "not_run", "not_decidable", "equal_but_kinds"):
+        found = [query for query in behavior.queries if query.outcome == outcome]
+        print_lines(console, words.BEHAVIOR[outcome].capitalize(), [f"{query.name}: {query.detail}" for query in found])
+    broken = [f"{item.table}: {item.constraint}: {item.detail}" for item in behavior.constraints
+              if item.outcome == "broken"]  # fmt: skip
+    print_lines(console, "Constraints that do not hold", broken)
+    habits = [f"{probe.meaning}: {probe.source} / {probe.target}" for probe in behavior.probes if probe.differs]
+    print_lines(console, "Habits of the two engines that differ (source / target)", habits)
+    print_lines(console, "Not run", list(behavior.not_run))

@@ -1,0 +1,134 @@
+"""`kora verify --behavior`: queries, views and habits beside the verdict, in certificate, report and `--json`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kora import _core, cli
+from kora.evidence.certificate import load
+from kora.evidence.signing import read_public_key
+from tests.integration.test_behavior import TABLES, WORKLOAD, duckdb_url, sqlite_url
+from tests.mariadb_server import MariadbDatabase
+from tests.servers import Database
+
+COPY = (
+    'CREATE TABLE "visit" ("id" INTEGER NOT NULL PRIMARY KEY, "town" VARCHAR(40), "fee" DECIMAL(8,2),'
+    ' "weight" DOUBLE PRECISION)',
+    *TABLES[1:],
+)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SENSEI_HOME", str(tmp_path / "home"))
+    (tmp_path / "w.sql").write_text(WORKLOAD)
+    return tmp_path
+
+
+def verify(capsys: pytest.CaptureFixture[str], home: Path, source: str, target: str, *more: str) -> tuple[int, Any]:
+    arguments = ["verify", source, target, "--out", str(home / "out"), "--json", *more]
+    code = cli.run(arguments)
+    captured = capsys.readouterr()
+    assert captured.out, captured.err
+    return code, json.loads(captured.out)
+
+
+def outcomes(told: Any) -> dict[str, str]:
+    return {query["name"]: query["outcome"] for query in told["behavior"]["queries"]}
+
+
+def test_behaviour_is_not_run_unless_it_is_asked_for(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    url = sqlite_url(home / "a.db")
+    _, told = verify(capsys, home, url, sqlite_url(home / "b.db"))
+    assert told["behavior"] == "not_run"
+    assert any(item["what"] == "behaviour" and "queries" in item["name"] for item in told["not_checked"])
+
+
+def test_it_stands_in_json_certificate_and_report_and_no_more_under_not_checked(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, target = sqlite_url(home / "a.db"), sqlite_url(home / "b.db")
+    code, told = verify(capsys, home, source, target, "--behavior", "--workload", str(home / "w.sql"))
+    assert code == 0
+    assert told["verdict"] == "equivalent"
+    assert told["behavior"]["outcome"] == "equal"
+    assert outcomes(told)["by-town"] == "equal"
+    names = {item["name"] for item in told["not_checked"] if item["what"] == "behaviour"}
+    assert {"view:lately", "any", "length limits"} <= names
+    assert not any("queries" in name for name in names)
+    certificate = home / "out" / "certificate.json"
+    assert cli.run(["check", str(certificate), "--key", str(home / "out" / "signer.pub")]) == 0
+    shown = capsys.readouterr()
+    assert "behaviour" in shown.out
+    public = read_public_key(home / "out" / "signer.pub")
+    assert _core.check_certificate(load(certificate), "it", [public.raw]) == ("equivalent", 0)
+    report = next((home / "out").glob("*.html")).read_text()
+    assert "the same answer" in report
+
+
+def test_another_behaviour_of_equal_data_is_told_and_leaves_the_verdict(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    view = "CREATE VIEW towns AS SELECT town, count(*) + 1 AS visits FROM visit GROUP BY town"
+    target = sqlite_url(home / "b.db", *TABLES[:2], view, TABLES[3])
+    code, told = verify(capsys, home, sqlite_url(home / "a.db"), target, "--behavior")
+    plain_code, plain = verify(capsys, home, sqlite_url(home / "c.db"), target)
+    assert (code, told["verdict"]) == (plain_code, plain["verdict"])
+    assert told["behavior"]["outcome"] == "different"
+    assert outcomes(told) == {"view:lately": "not_decidable", "view:towns": "different"}
+    cli.run(["verify", f"sqlite:///{home / 'a.db'}", target, "--out", str(home / "out"), "--behavior"])
+    assert "behaviour differs" in capsys.readouterr().out
+    assert "another answer" in next((home / "out").glob("*.html")).read_text()
+
+
+def test_sqlite_and_duckdb_differ_in_the_habits_they_are_known_for(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, told = verify(capsys, home, sqlite_url(home / "a.db"), duckdb_url(home / "b.duckdb"), "--behavior",
+                     "--workload", str(home / "w.sql"))  # fmt: skip
+    habits = {probe["name"]: (probe["source"], probe["target"]) for probe in told["behavior"]["probes"]}
+    assert habits["integer division"] == ("3", "3.5")
+    assert habits["NULL order"] == ("NULL", "1")
+    assert habits["a month later"] == ("2024-03-02", "2024-02-29")
+    assert habits["overflow"] == ("9223372036854776000", "refuses (out of range)")
+    assert set(outcomes(told).values()) <= {"equal", "equal_but_kinds", "not_decidable"}
+
+
+def test_sqlite_against_postgresql_and_mariadb(
+    home: Path, capsys: pytest.CaptureFixture[str], postgres_database: Database, mariadb_database: MariadbDatabase
+) -> None:
+    postgres_database.execute(*COPY)
+    mariadb_database.execute(*TABLES)
+    source = sqlite_url(home / "a.db")
+    asked = ("--behavior", "--workload", str(home / "w.sql"))
+    _, told = verify(capsys, home, source, postgres_database.url, *asked)
+    assert set(outcomes(told).values()) <= {"equal", "equal_but_kinds", "not_decidable"}, told["behavior"]["queries"]
+    habits = {probe["name"]: (probe["source"], probe["target"]) for probe in told["behavior"]["probes"]}
+    assert habits["division by zero"] == ("NULL", "refuses (division by zero)")
+    assert habits["collation order"] == ("1", "1")
+    assert habits["text as a number"] == ("0", "1")
+    _, told = verify(capsys, home, source, mariadb_database.url, *asked)
+    assert outcomes(told)["by-town"] == "order_differs"
+    habits = {probe["name"]: (probe["source"], probe["target"]) for probe in told["behavior"]["probes"]}
+    assert habits["case equality"] == ("0", "1")
+    assert habits["collation order"] == ("1", "0")
+    assert habits["text length"] == ("1", "2")
+    assert habits["rounding"] == ("3", "3")
+    assert not any("not known" in text or "not understood" in text for pair in habits.values() for text in pair)
+
+
+def test_a_csv_source_is_said_not_to_answer(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "csv").mkdir()
+    (home / "csv" / "t.csv").write_text("a,b\n1,x\n")
+    target = sqlite_url(home / "b.db", "CREATE TABLE t (a TEXT, b TEXT)", "INSERT INTO t VALUES ('1', 'x')")
+    _, told = verify(capsys, home, f"csv:///{home / 'csv'}", target, "--behavior")
+    assert told["behavior"]["outcome"] == "undecided"
+    assert any("files of rows" in item["detail"] for item in told["not_checked"])
+
+
+def test_a_workload_needs_behavior(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    url = sqlite_url(home / "a.db")
+    assert cli.run(["verify", url, url, "--workload", str(home / "w.sql")]) == 2
+    assert "--behavior" in capsys.readouterr().err

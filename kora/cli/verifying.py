@@ -9,6 +9,8 @@ import click
 from kora.cli.entry import FILE, entry_settings, password_prompt
 
 if TYPE_CHECKING:
+    from kora.comparison.result import VerificationResult
+    from kora.evidence.artifacts import Artifacts
     from kora.evidence.report_terminal import TerminalProgress
 
 
@@ -108,17 +110,21 @@ def verify(
     finally:
         if progress:
             progress.close()
+    _print(result, artifacts, as_json=as_json)
+    return int(decide_result(result).exit_code)
+
+
+def _print(result: "VerificationResult", artifacts: "Artifacts", *, as_json: bool) -> None:
     from kora.evidence import report_terminal as report
 
     if as_json:
         report.print_json(report.result_json(result, artifacts))
-    else:
-        report.print_result(result, artifacts)
-        if result.behavior != "not_run":
-            from kora.evidence.report_behavior import print_behavior
+        return
+    report.print_result(result, artifacts)
+    if result.behavior != "not_run":
+        from kora.evidence.report_behavior import print_behavior
 
-            print_behavior(result.behavior)
-    return int(decide_result(result).exit_code)
+        print_behavior(result.behavior)
 
 
 def _announce(text: str) -> None:

@@ -5,7 +5,6 @@
 
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -27,6 +26,7 @@ from kora.comparison.mapping import Loss, Mapping, Side, TableMapping
 from kora.comparison.matching import match_catalogs, shared_key, split_unreadable, unmatched_columns
 from kora.comparison.narrowing import narrowed
 from kora.comparison.orphans import find_orphans
+from kora.comparison.quarantine import believed
 from kora.comparison.result import (
     ColumnDifference,
     DatabaseFacts,
@@ -124,7 +124,7 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         for pair in mapping.tables
     ]
     results += strangers
-    quarantined, unfounded = _believed(_approve_quarantined(declared, options), results)
+    quarantined, unfounded = believed(_approve_quarantined(declared, options), results)
     results = [_cut(result, options.findings_limit) for result in results]
     logged, disobeyed = (
         witness.judge(source.database, source.catalog, sha256=declared.source_log_sha256) if witness else (None, [])
@@ -345,42 +345,11 @@ def _approve_quarantined(declared: Declared, options: VerifyOptions) -> tuple[Qu
     return tuple(item.model_copy(update={"approved_by": options.approver}) for item in declared.quarantined)
 
 
-def _believed(
-    quarantined: Sequence[Quarantined], results: Sequence[TableResult]
-) -> tuple[tuple[Quarantined, ...], tuple[NotChecked, ...]]:
-    """Entries whose row is missing indeed, matched by key; for each of the others, a reason to prove nothing.
-
-    So a quarantined row that the target has all the same cannot cover for another that was lost. Rows of a table
-    without a key have only their number, which the verdict compares; so has a table with more differences than were
-    listed, which differs in any case, since more are listed than rows were quarantined.
-    """
-    missing = {result.source: _missing_keys(result) for result in results if not result.findings_omitted}
-    kept, unfounded = [], []
-    for entry in quarantined:
-        keys = missing.get(entry.table)
-        if keys is None or not entry.key or keys[entry.key] >= entry.count:
-            kept.append(entry)
-            if keys is not None:
-                keys[entry.key] -= entry.count
-            continue
-        unfounded.append(
-            NotChecked(
-                what="row in quarantine", name=f"{entry.table}: {entry.key}", count=entry.count, side="target",
-                detail="no row of that key is missing in the target", blocking=True,
-            )
-        )  # fmt: skip
-    return tuple(kept), tuple(unfounded)
-
-
 def _cut(result: TableResult, limit: int) -> TableResult:
     """The result with at most `limit` findings: where rows were quarantined, more were listed to be matched."""
     cut = result.findings[limit:]
     update = {"findings": result.findings[:limit], "findings_omitted": result.findings_omitted + len(cut)}
     return result.model_copy(update=update) if cut else result
-
-
-def _missing_keys(result: TableResult) -> Counter[str]:
-    return Counter(finding.key for finding in result.findings if finding.outcome == "missing_in_target")
 
 
 def _recounts(results: Sequence[TableResult], declared: Declared) -> tuple[Recount, ...]:

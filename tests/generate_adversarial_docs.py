@@ -1,6 +1,7 @@
 """Writes `docs/adversarial.md` from the corpus, the peers' recorded answers, and KORA's tested verdicts."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from tests.adversarial.corpus import Case, cases
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "adversarial.md"
 FACTS_FILE = ROOT / "benchmarks" / "results" / "adversarial.json"
+KINDS = ("right", "wrong", "no rule", "no answer")
 PEERS = ("reladiff", "data-diff", "rowproof")
 _HEAD = """# Who says what: the adversarial corpus
 
@@ -23,7 +25,9 @@ got two URLs, the table, its key and all columns; where a peer has an option for
 failed, or found no such column; the reasons are below. A peer that compares short tables row by row and long
 ones by checksum may be right of the one and wrong of the other: such cases stand here twice. Some differences
 are ones that a peer declares to round or fold by design (scale, precision, float digits): they are marked all
-the same, since the stored data differ.
+the same, since the stored data differ. `no rule` means that the same data count as such under a rule that
+KORA has a name for and the peer has none. A peer may also say `same` because it left out a column that it
+could not pair, as in "a renamed column": that is counted as right here.
 """
 
 
@@ -45,14 +49,13 @@ def page() -> str:
 
 
 def _summary(recorded: dict[str, Any]) -> str:
-    lines = ["| of " + str(len(cases())) + " cases | right | wrong | no answer |", "|---|---|---|---|"]
+    lines = ["| of " + str(len(cases())) + " cases | right | wrong | no rule | no answer |"]
+    lines.append("|---|---|---|---|---|")
     decided = sum(1 for case in cases() if case.verdict != "not_proven")
-    lines.append(f"| KORA | {decided} | 0 | {len(cases()) - decided} |")
+    lines.append(f"| KORA | {decided} | 0 | 0 | {len(cases()) - decided} |")
     for peer in PEERS:
-        says = [(case.truth, recorded["cases"][case.name]["answers"][peer]["says"]) for case in cases()]
-        refused = sum(1 for _, said in says if said == "refused")
-        right = sum(1 for truth, said in says if truth == said)
-        lines.append(f"| {peer} | {right} | {len(says) - right - refused} | {refused} |")
+        kinds = Counter(_kind(case, recorded["cases"][case.name]["answers"][peer]["says"], peer) for case in cases())
+        lines.append(f"| {peer} | " + " | ".join(str(kinds[kind]) for kind in KINDS) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -78,9 +81,20 @@ def _rules(entry: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _word(case: Case, says: str, peer: str) -> str:
     given = f" (`{' '.join(case.options[peer])}`)" if peer in case.options else ""
-    if says == "refused":
+    kind = _kind(case, says, peer)
+    if kind == "no answer":
         return f"no answer{given}"
-    return f"{says}{given}" if says == case.truth else f"{says}, **wrong**{given}"
+    return f"{says}{given}" if kind == "right" else f"{says}, {'**wrong**' if kind == 'wrong' else kind}{given}"
+
+
+def _kind(case: Case, says: str, peer: str) -> str:
+    """What an answer is worth: one of `KINDS`."""
+    if says == "refused":
+        return "no answer"
+    if says == case.truth:
+        return "right"
+    ruled = any(_rules(entry) for entry in case.rules)
+    return "no rule" if ruled and peer not in case.options else "wrong"
 
 
 def _refusals(recorded: dict[str, Any]) -> str:
@@ -94,7 +108,7 @@ def _refusals(recorded: dict[str, Any]) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;")
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
@@ -20,6 +20,7 @@ from kora.catalog import Table
 from kora.comparison.findings import Located, describe, pair_rows
 from kora.comparison.mapping import Loss, Side, TableMapping
 from kora.comparison.result import NotComparableColumn, Reading, RowTree, TableResult
+from kora.comparison.tolerance import ROWS_LOOKED_AT, forgive, tolerances
 from kora.databases.base import Database, KeyTuple
 from kora.errors import EngineError, ProtocolViolation, SenseiError, Stopped
 
@@ -70,13 +71,18 @@ def compare_table(pair: Pair, options: Options) -> TableResult:
         first differing rows. Columns that no kind covers are named; the others are compared all the same.
     """
     started = time.monotonic()
+    near = tolerances(pair.mapping)
     digests = _both(lambda side, progress: _digest(pair, side, options, progress), pair, options)
     source, target = digests
     located = Located()
+    forgiven: tuple[Loss, ...] = ()
     difference = _core.compare_digests(source, target)
     if not difference.equal:
-        located = _locate_by_sketch(pair, options, difference) or _locate_by_spill(pair, options)
+        located = _locate_by_sketch(pair, options, difference) or _locate_by_spill(
+            pair, replace(options, findings_limit=max(options.findings_limit, ROWS_LOOKED_AT)) if near else options
+        )
         located = options.settle(located) if options.settle else located
+        located, forgiven = forgive(pair.mapping, near, located) if near else (located, ())
     findings = describe(pair, located, show_values=options.show_values, limit=options.findings_limit)
     total = located.mismatch + located.missing_in_target + located.extra_in_target
     return TableResult(
@@ -92,7 +98,7 @@ def compare_table(pair: Pair, options: Options) -> TableResult:
         not_comparable_columns=tuple(
             NotComparableColumn(column=column, reason=reason) for column, reason in pair.mapping.not_comparable.items()
         ),
-        losses=_losses(pair, source.tallies, target.tallies),
+        losses=(*_losses(pair, source.tallies, target.tallies), *forgiven),
         readings=_readings(pair, source.tallies, "source") + _readings(pair, target.tallies, "target"),
         root=target.root.hex() if target.root else None,
         tree=_row_tree(pair, options, target.row_count) if options.provable else None,

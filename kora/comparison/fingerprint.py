@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from kora.comparison.mapping import Side
+from kora.comparison.mapping import SECOND_PASS, Side
 from kora.comparison.result import VerificationResult
 
 FINGERPRINT_FORMAT: Literal["kora-fingerprint-1"] = "kora-fingerprint-1"
@@ -106,7 +106,8 @@ def side_of(result: VerificationResult, side: Side) -> Fingerprint:
         if name is None:
             continue
         rows = table.source_rows if side == "source" else table.target_rows
-        root = table.root if side == "target" or table.outcome == "match" else None
+        exact = table.outcome == "match" and not any(loss.rule in SECOND_PASS for loss in table.losses)
+        root = table.root if side == "target" or exact else None
         left_out = {column.column: column.reason for column in table.not_comparable_columns}
         tables.append(FingerprintTable(name=name, row_count=rows, root=root, not_comparable=left_out))
     return Fingerprint(

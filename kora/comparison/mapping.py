@@ -21,8 +21,10 @@ REPRESENTATIONS = (
 )  # fmt: skip
 POLICIES = (
     "rtrim_char", "nfc", "empty_is_null", "casefold", "zero_date_is_null", "round", "json_value", "f32",
-    "negative_zero", "as_text",
+    "negative_zero", "as_text", "float_tolerance",
 )  # fmt: skip
+SECOND_PASS = frozenset({"float_tolerance"})
+"""Policies that look at rows that differ, with their real values: no part of a profile, and of no digest."""
 
 
 class _Strict(BaseModel):
@@ -80,7 +82,8 @@ class TableMapping(_Strict):
 
 
 def _column_pair(column: ColumnMapping) -> dict[str, object]:
-    body: dict[str, object] = {"pair": column.source, "policies": [_rule(rule) for rule in column.policies]}
+    digested = [_rule(rule) for rule in column.policies if rule.rule not in SECOND_PASS]
+    body: dict[str, object] = {"pair": column.source, "policies": digested}
     if column.source_representation:
         body["source"] = _rule(column.source_representation)
     if column.target_representation:

@@ -74,8 +74,9 @@ format: $(VENV)/.ready ## Put spelling right: ruff, rustfmt
 bench: $(VENV)/.ready system ## Measure beside the peers; results in benchmarks/results/
 	$(BIN)/python -m benchmarks
 
-docs: $(VENV)/.ready ## Write docs/cli.md anew from the commands' own help
+docs: $(VENV)/.ready ## Write docs/cli.md and docs/adversarial.md anew from what they describe
 	$(BIN)/python -m tests.generate_cli_docs
+	$(BIN)/python -m tests.generate_adversarial_docs
 
 types: $(VENV)/.ready system ## Write docs/types.md anew: the corpus of kinds, migrated between all engines
 	$(BIN)/python -m tests.corpus.page

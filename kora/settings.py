@@ -39,6 +39,8 @@ class Settings(EnvironmentSettings):
     """Where sorted digests go when they outgrow memory; None: a temporary folder inside `home`."""
     transparency_log: Path | None = None
     """The folder of a log (`kora log init`) to which each new certificate is appended; None: to none."""
+    expectations_python: Path | None = None
+    """A Python that has great-expectations, for `kora expect run`; None: the one that runs KORA."""
     log_file: Path | None = None
     """Structured logs go here, one JSON object a line; None: none are written."""
     log_level: str = "INFO"

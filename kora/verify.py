@@ -5,10 +5,9 @@
 
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
@@ -23,9 +22,11 @@ from kora.catalog import Catalog, NotModelled, Table
 from kora.comparison.behavior import Behavior
 from kora.comparison.compare import Options, Pair, compare_table
 from kora.comparison.declared import Declared, read_declared
+from kora.comparison.live import Live, compare_until_quiet
 from kora.comparison.mapping import Loss, Mapping, Side, TableMapping
 from kora.comparison.matching import match_catalogs, shared_key, split_unreadable, unmatched_columns
 from kora.comparison.orphans import find_orphans
+from kora.comparison.quarantine import believed
 from kora.comparison.result import (
     ColumnDifference,
     DatabaseFacts,
@@ -44,7 +45,7 @@ from kora.comparison.structure import checks_by_number, structure_losses
 from kora.databases.address import parse_address
 from kora.databases.base import Database, Selection
 from kora.databases.registry import open_database
-from kora.databases.secrets import Prompt, resolve
+from kora.databases.secrets import Prompt, remembered, resolve
 from kora.errors import InvalidRequest
 from kora.evidence.artifacts import Artifacts, write_artifacts
 from kora.evidence.signing import KeyStore
@@ -53,6 +54,7 @@ from kora.evidence.verdict import decide_result
 from kora.settings import Settings
 
 Observer = Callable[[str, Side, _core.Progress], None]
+_Databases = tuple[Database, Database]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class VerifyOptions:
     provable: bool = False
     observe: Observer | None = None
     behavior: BehaviorRequest | None = None
+    live: Live | None = None
     timings: tuple[Timing, ...] = field(default=())
 
 
@@ -113,10 +116,11 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
     witness = SourceWitness(declared.source_log, options.migration_key) if declared.source_log else None
     profiles = {pair.pair: pair.profile() for pair in mapping.tables}
     results = [
-        _table_result(source, target, pair, compare_options, declared, witness, profiles) for pair in mapping.tables
+        _table_result(source, target, pair, compare_options, declared, witness, profiles, options.live)
+        for pair in mapping.tables
     ]
     results += strangers
-    quarantined, unfounded = _believed(_approve_quarantined(declared, options), results)
+    quarantined, unfounded = believed(_approve_quarantined(declared, options), results)
     results = [_cut(result, options.findings_limit) for result in results]
     logged, disobeyed = (
         witness.judge(source.database, source.catalog, sha256=declared.source_log_sha256) if witness else (None, [])
@@ -142,7 +146,12 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         quarantined=quarantined,
         recounts=_recounts(results, declared),
         behavior=behavior,
-        not_checked=(*_not_checked(source, target, mapping, declared, behavior), *unfounded, *disobeyed),
+        not_checked=(
+            *_not_checked(source, target, mapping, declared, behavior),
+            *unfounded,
+            *disobeyed,
+            *_moving(options),
+        ),
         logged=logged,
         seconds=seconds,
         timings=(*options.timings, Timing(stage="verify", seconds=seconds, rows=rows)),
@@ -218,6 +227,7 @@ def _table_result(
     declared: Declared,
     witness: SourceWitness | None,
     profiles: dict[str, str],
+    live: Live | None = None,
 ) -> TableResult:
     """Compares one pair; a table that is absent or unreadable gets the outcome that says so.
 
@@ -245,7 +255,7 @@ def _table_result(
     profiles[mapping.pair] = complete.profile()
     tally = witness.tally(source_table, [column.source for column in complete.columns]) if witness else None
     pair = Pair(source.database, target.database, source_table, target_table, complete, tally)
-    result = compare_table(pair, options)
+    result = compare_until_quiet(pair, options, live) if live else compare_table(pair, options)
     dropped = [
         name for name in unmatched_columns(source_table, mapping) if (mapping.source, name) not in declared.dropped
     ]
@@ -329,42 +339,11 @@ def _approve_quarantined(declared: Declared, options: VerifyOptions) -> tuple[Qu
     return tuple(item.model_copy(update={"approved_by": options.approver}) for item in declared.quarantined)
 
 
-def _believed(
-    quarantined: Sequence[Quarantined], results: Sequence[TableResult]
-) -> tuple[tuple[Quarantined, ...], tuple[NotChecked, ...]]:
-    """Entries whose row is missing indeed, matched by key; for each of the others, a reason to prove nothing.
-
-    So a quarantined row that the target has all the same cannot cover for another that was lost. Rows of a table
-    without a key have only their number, which the verdict compares; so has a table with more differences than were
-    listed, which differs in any case, since more are listed than rows were quarantined.
-    """
-    missing = {result.source: _missing_keys(result) for result in results if not result.findings_omitted}
-    kept, unfounded = [], []
-    for entry in quarantined:
-        keys = missing.get(entry.table)
-        if keys is None or not entry.key or keys[entry.key] >= entry.count:
-            kept.append(entry)
-            if keys is not None:
-                keys[entry.key] -= entry.count
-            continue
-        unfounded.append(
-            NotChecked(
-                what="row in quarantine", name=f"{entry.table}: {entry.key}", count=entry.count, side="target",
-                detail="no row of that key is missing in the target", blocking=True,
-            )
-        )  # fmt: skip
-    return tuple(kept), tuple(unfounded)
-
-
 def _cut(result: TableResult, limit: int) -> TableResult:
     """The result with at most `limit` findings: where rows were quarantined, more were listed to be matched."""
     cut = result.findings[limit:]
     update = {"findings": result.findings[:limit], "findings_omitted": result.findings_omitted + len(cut)}
     return result.model_copy(update=update) if cut else result
-
-
-def _missing_keys(result: TableResult) -> Counter[str]:
-    return Counter(finding.key for finding in result.findings if finding.outcome == "missing_in_target")
 
 
 def _recounts(results: Sequence[TableResult], declared: Declared) -> tuple[Recount, ...]:
@@ -411,6 +390,14 @@ def _not_checked(
     return tuple(entries)
 
 
+def _moving(options: VerifyOptions) -> tuple[NotChecked, ...]:
+    """What a certificate of databases that are written meanwhile does not say."""
+    if options.live is None:
+        return ()
+    detail = "written meanwhile: a table may stand at a later position than the one named; all of them never at one"
+    return (NotChecked(what="position", name="of each table", detail=detail),)
+
+
 def _from_catalog(item: NotModelled, side: str) -> NotChecked:
     return NotChecked.model_validate(
         {"what": item.what, "name": item.name, "detail": item.detail, "count": item.count, "side": side}
@@ -431,6 +418,7 @@ def verify_databases(
     show_values: bool,
     provable: bool = False,
     behavior: BehaviorRequest | None = None,
+    settle_seconds: float | None = None,
     settings: Settings,
     progress: Observer | None,
     prompt: Prompt | None = None,
@@ -449,6 +437,8 @@ def verify_databases(
         out: Folder for certificate, report and public key; `verifications/RUN` in the settings' home if None.
         accept_loss: Rules whose losses the operator accepts here and now.
         show_values: Whether findings hold values.
+        settle_seconds: For databases that are written meanwhile: how long to wait before a row that differs is read
+            again; None where nobody writes.
         provable: Whether each table's rows are put under a Merkle tree, so that single ones can be proven later.
         behavior: What to ask both sides besides their data; nothing if None.
         settings: Where keys, state and spilled digests live, and how many findings are listed.
@@ -462,6 +452,7 @@ def verify_databases(
     declared = read_declared(mapping_file, plan_file, quarantine_file)
     run_id = f"verify-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{token_hex(3)}"
     keys = KeyStore(settings.home_directory)
+    prompt = remembered(prompt) if prompt and settle_seconds is not None else prompt
     with ExitStack() as stack:
         left, right = _open_both(stack, source, target, prompt)
         if tables or exclude:
@@ -476,19 +467,26 @@ def verify_databases(
             provable=provable,
             behavior=behavior,
             observe=progress,
+            live=None if settle_seconds is None else Live(_reopener(source, target, prompt), settle_seconds),
         )
         if meanwhile:
             _do_beside(stack, meanwhile)
         verified = verify_sides(left, right, declared, options)
+    folder = out or settings.home_directory / "verifications" / run_id
+    return verified.result, _certify(verified, folder, plan_file, keys, settings)
+
+
+def _certify(verified: Verified, folder: Path, plan_file: Path | None, keys: KeyStore, settings: Settings) -> Artifacts:
+    """Writes certificate and report, and logs the certificate."""
     artifacts = write_artifacts(
         verified.result,
-        out or settings.home_directory / "verifications" / run_id,
+        folder,
         keys.signing_key(),
         plan_bytes=plan_file.read_bytes() if plan_file else None,
         profiles=verified.profiles,
     )
     log_certificate(settings.transparency_log, artifacts.certificate, keys)
-    return verified.result, artifacts
+    return artifacts
 
 
 def _do_beside(stack: ExitStack, work: Callable[[], None]) -> None:
@@ -496,6 +494,18 @@ def _do_beside(stack: ExitStack, work: Callable[[], None]) -> None:
     beside = Thread(target=work, name="meanwhile", daemon=True)
     stack.callback(beside.join)
     beside.start()
+
+
+def _reopener(source: str, target: str, prompt: Prompt | None) -> Callable[[], AbstractContextManager[_Databases]]:
+    """Opens both databases anew, at later positions."""
+
+    @contextmanager
+    def reopened() -> Iterator[_Databases]:
+        with ExitStack() as stack:
+            left, right = _open_both(stack, source, target, prompt)
+            yield left.database, right.database
+
+    return reopened
 
 
 def _open_both(stack: ExitStack, source: str, target: str, prompt: Prompt | None) -> tuple[OpenSide, OpenSide]:

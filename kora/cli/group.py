@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from kora.cli import behaving, certificates, fingerprints, proofs, transparency, verifying
+from kora.cli import behaving, certificates, expecting, fingerprints, proofs, transparency, verifying
 from kora.cli.entry import run_group
 
 
@@ -46,6 +46,7 @@ COMMANDS: tuple[click.Command, ...] = (
     fingerprints.compare,
     fingerprints.locate,
     behaving.behave,
+    expecting.expect,
     proofs.prove,
     proofs.check_proof,
     transparency.log,

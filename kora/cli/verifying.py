@@ -9,6 +9,8 @@ import click
 from kora.cli.entry import FILE, entry_settings, password_prompt
 
 if TYPE_CHECKING:
+    from kora.comparison.result import VerificationResult
+    from kora.evidence.artifacts import Artifacts
     from kora.evidence.report_terminal import TerminalProgress
 
 
@@ -32,6 +34,17 @@ if TYPE_CHECKING:
 @click.option("--provable", is_flag=True, help="Certify row trees: `kora prove` can then show single rows.")
 @click.option("--behavior", is_flag=True, help="Also ask both sides their views, habits and constraints.")
 @click.option("--workload", type=FILE, help="With --behavior: a file of SELECTs in the source's SQL, asked of both.")
+@click.option(
+    "--live", is_flag=True, help="Both are written meanwhile: read what differs again before it is called different."
+)
+@click.option(
+    "--settle",
+    type=click.FloatRange(0, 3600),
+    default=2.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="With --live: wait so long before reading again.",
+)
 @click.option("--show-values", is_flag=True, help="Show differing values in report and terminal; else withheld.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout instead of the summary.")
 def verify(
@@ -47,6 +60,8 @@ def verify(
     provable: bool,
     behavior: bool,
     workload: Path | None,
+    live: bool,
+    settle: float,
     show_values: bool,
     as_json: bool,
 ) -> int:
@@ -86,6 +101,7 @@ def verify(
             show_values=show_values,
             provable=provable,
             behavior=BehaviorRequest(workload, announce=_announce) if behavior else None,
+            settle_seconds=settle if live else None,
             settings=settings,
             progress=progress.watch if progress else None,
             prompt=password_prompt(),
@@ -94,6 +110,12 @@ def verify(
     finally:
         if progress:
             progress.close()
+    _print(result, artifacts, as_json=as_json)
+    return int(decide_result(result).exit_code)
+
+
+def _print(result: "VerificationResult", artifacts: "Artifacts", *, as_json: bool) -> None:
+    """The result for a program or a person."""
     from kora.evidence import report_terminal as report
 
     if as_json:
@@ -104,7 +126,6 @@ def verify(
             from kora.evidence.report_behavior import print_behavior
 
             print_behavior(result.behavior)
-    return int(decide_result(result).exit_code)
 
 
 def _announce(text: str) -> None:

@@ -58,6 +58,8 @@ class Options:
     spill_directory: Path | None = None
     provable: bool = False
     observe: Callable[[str, Side, _core.Progress], None] | None = None
+    settle: Callable[[Located], Located] | None = None
+    """Where a database is written meanwhile: takes what differs, reads it again later, and returns what stands."""
 
 
 def compare_table(pair: Pair, options: Options) -> TableResult:
@@ -74,6 +76,7 @@ def compare_table(pair: Pair, options: Options) -> TableResult:
     difference = _core.compare_digests(source, target)
     if not difference.equal:
         located = _locate_by_sketch(pair, options, difference) or _locate_by_spill(pair, options)
+        located = options.settle(located) if options.settle else located
     findings = describe(pair, located, show_values=options.show_values, limit=options.findings_limit)
     total = located.mismatch + located.missing_in_target + located.extra_in_target
     return TableResult(
@@ -85,6 +88,7 @@ def compare_table(pair: Pair, options: Options) -> TableResult:
         mismatch=located.mismatch,
         missing_in_target=located.missing_in_target,
         extra_in_target=located.extra_in_target,
+        in_flight=located.in_flight,
         not_comparable_columns=tuple(
             NotComparableColumn(column=column, reason=reason) for column, reason in pair.mapping.not_comparable.items()
         ),
@@ -252,17 +256,21 @@ def _locate_by_spill(pair: Pair, options: Options) -> Located:
             options,
         )
         joined = _core.compare_spills(source, target, options.findings_limit)
-    tags = [tag for _, tag, _, _ in joined.samples]
-    rows_source, rows_target = _both(
+    rows_source, rows_target = read_again(pair, options, [tag for _, tag, _, _ in joined.samples])
+    only_source, only_target = pair_rows(rows_source, rows_target, options.findings_limit)
+    listed = Located.from_rows(only_source, only_target, keyed=bool(pair.mapping.key))
+    return Located(joined.mismatch, joined.missing_in_target, joined.extra_in_target, listed.differing)
+
+
+def read_again(pair: Pair, options: Options, tags: list[bytes]) -> tuple[list[_core.Row], list[_core.Row]]:
+    """All rows of both sides whose key has one of these tags, by one scan of each."""
+    return _both(
         lambda side, progress: _core.collect_rows(
-            rows_of(pair, side), profile, side, options.live, key_tags=tags, progress=progress
+            rows_of(pair, side), pair.mapping.profile(), side, options.live, key_tags=tags, progress=progress
         ),
         pair,
         options,
     )
-    only_source, only_target = pair_rows(rows_source, rows_target, options.findings_limit)
-    listed = Located.from_rows(only_source, only_target, keyed=bool(pair.mapping.key))
-    return Located(joined.mismatch, joined.missing_in_target, joined.extra_in_target, listed.differing)
 
 
 def _tally(tallies: str) -> list[dict[str, object]]:

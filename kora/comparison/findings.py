@@ -25,6 +25,8 @@ class Located:
     missing_in_target: int = 0
     extra_in_target: int = 0
     differing: tuple[tuple[_core.Row | None, _core.Row | None], ...] = ()
+    in_flight: int = 0
+    """Rows that differed and were found changed or healed when they were read again."""
 
     @property
     def outcome(self) -> Outcome:
@@ -33,7 +35,9 @@ class Located:
             return "mismatch"
         if self.missing_in_target:
             return "missing_in_target"
-        return "extra_in_target" if self.extra_in_target else "match"
+        if self.extra_in_target:
+            return "extra_in_target"
+        return "in_flight" if self.in_flight else "match"
 
     @classmethod
     def from_rows(cls, only_source: Sequence[_core.Row], only_target: Sequence[_core.Row], *, keyed: bool) -> "Located":

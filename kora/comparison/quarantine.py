@@ -12,7 +12,7 @@ from typing import IO
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from kora.comparison.mapping import Loss
-from kora.comparison.result import Quarantined
+from kora.comparison.result import NotChecked, Quarantined, TableResult
 from kora.errors import FileProblem, InvalidRequest, LimitExceeded
 
 QUARANTINE_NAME = "quarantine.jsonl"
@@ -93,3 +93,34 @@ def _entry(path: Path, number: int, line: bytes) -> Quarantined:
             hint="see docs/formats/quarantine.md",
         ) from error
     return Quarantined(table=row.table, key=row.key, column=row.column, reason=row.reason)
+
+
+def believed(
+    quarantined: Sequence[Quarantined], results: Sequence[TableResult]
+) -> tuple[tuple[Quarantined, ...], tuple[NotChecked, ...]]:
+    """Entries whose row is missing indeed, matched by key; for each of the others, a reason to prove nothing.
+
+    So a quarantined row that the target has all the same cannot cover for another that was lost. Rows of a table
+    without a key have only their number, which the verdict compares; so has a table with more differences than were
+    listed, which differs in any case, since more are listed than rows were quarantined.
+    """
+    missing = {result.source: _missing_keys(result) for result in results if not result.findings_omitted}
+    kept, unfounded = [], []
+    for entry in quarantined:
+        keys = missing.get(entry.table)
+        if keys is None or not entry.key or keys[entry.key] >= entry.count:
+            kept.append(entry)
+            if keys is not None:
+                keys[entry.key] -= entry.count
+            continue
+        unfounded.append(
+            NotChecked(
+                what="row in quarantine", name=f"{entry.table}: {entry.key}", count=entry.count, side="target",
+                detail="no row of that key is missing in the target", blocking=True,
+            )
+        )  # fmt: skip
+    return tuple(kept), tuple(unfounded)
+
+
+def _missing_keys(result: TableResult) -> Counter[str]:
+    return Counter(finding.key for finding in result.findings if finding.outcome == "missing_in_target")

@@ -83,6 +83,18 @@ def keyring_account(address: Address) -> str:
     return f"{address.user or ''}@{address.host or 'localhost'}:{address.effective_port}/{address.database}"
 
 
+def remembered(prompt: Prompt) -> Prompt:
+    """Asks each question once: whoever opens a database again needs its password again."""
+    answers: dict[str, str] = {}
+
+    def ask(question: str) -> str:
+        if question not in answers:
+            answers[question] = prompt(question)
+        return answers[question]
+
+    return ask
+
+
 def _ask(address: Address, role: Role, prompt: Prompt | None) -> str | None:
     if prompt is None:
         return None

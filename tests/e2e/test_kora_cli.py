@@ -150,8 +150,10 @@ def test_a_setting_that_cannot_be_is_named(home, monkeypatch, capsys):
 def test_an_interruption_exits_4_with_a_hint(home):
     fifo = home.parent / "waits"
     os.mkfifo(fifo)
+    # A test run in a shell's background is deaf to Ctrl-C, and so would be its children.
+    hearing = ["env", "--default-signal=INT"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "kora.cli", "show", str(fifo)], cwd=ROOT, stderr=subprocess.PIPE, text=True
+        [*hearing, sys.executable, "-m", "kora.cli", "show", str(fifo)], cwd=ROOT, stderr=subprocess.PIPE, text=True
     )
     writer = _opened_by_reader(fifo)
     # A signal that arrives just before the read blocks is seen only after it: so it is sent until it is heard.

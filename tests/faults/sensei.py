@@ -38,6 +38,8 @@ def _main(arguments: list[str], environment: dict[str, str], out: str, err: str)
     for stream, path in ((1, out), (2, err)):
         opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(opened, stream)
+    # A test run in a shell's background is deaf to Ctrl-C, and so would be this.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.update(environment)
     sys.argv = ["sensei", *arguments]
     from appliance.cli import main

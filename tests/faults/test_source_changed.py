@@ -13,7 +13,7 @@ from tests.faults.conftest import MakeTarget
 from tests.faults.sensei import KILLED, Finished, Sensei, Target
 from tests.faults.test_crash import ENGINES, migrate
 
-EARLY, IN_FINALIZE = "journal.finish_load.before_commit", "views.statement.before"
+EARLY = "journal.finish_load.before_commit"
 CHANGES = (
     # A finished chunk, a gap between known keys, a deleted row.
     ("visit", "UPDATE visit SET reason = 'changed' WHERE id = 7"),
@@ -34,6 +34,11 @@ def change(source: Path, statement: str) -> None:
         connection.commit()
 
 
+def in_finalize(engine: str) -> str:
+    """Behind the load. Files have no views; the counters' place is where theirs are sealed."""
+    return "counters.before" if engine == "parquet" else "views.statement.before"
+
+
 def fresh(source: Path, target: Target, folder: Path) -> Finished:
     result = Sensei(folder).run(*migrate(source, target))
     assert result.code == 5, result.err
@@ -41,11 +46,11 @@ def fresh(source: Path, target: Target, folder: Path) -> Finished:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("when", [EARLY, IN_FINALIZE], ids=["while loading", "in finalize"])
-def test_resume_replaces_what_changed_and_says_so(engine, when, clinic, make_target: MakeTarget, tmp_path):
+@pytest.mark.parametrize("early", [True, False], ids=["while loading", "in finalize"])
+def test_resume_replaces_what_changed_and_says_so(engine, early, clinic, make_target: MakeTarget, tmp_path):
     source = Path(shutil.copy(clinic, tmp_path / "clinic.db"))
     target, sensei = make_target(engine, tmp_path / "a"), Sensei(tmp_path / "a")
-    assert sensei.run(*migrate(source, target), fault=when).code == KILLED
+    assert sensei.run(*migrate(source, target), fault=EARLY if early else in_finalize(engine)).code == KILLED
     for _, statement in CHANGES:
         change(source, statement)
     resumed = sensei.run("resume", sensei.only_run, "--json")
@@ -66,7 +71,7 @@ def test_resume_replaces_what_changed_and_says_so(engine, when, clinic, make_tar
 def test_a_kill_while_replacing_is_made_good_too(engine, point, clinic, make_target: MakeTarget, tmp_path):
     source = Path(shutil.copy(clinic, tmp_path / "clinic.db"))
     target, sensei = make_target(engine, tmp_path / "a"), Sensei(tmp_path / "a")
-    assert sensei.run(*migrate(source, target), fault=IN_FINALIZE).code == KILLED
+    assert sensei.run(*migrate(source, target), fault=in_finalize(engine)).code == KILLED
     for _, statement in CHANGES:
         change(source, statement)
     assert sensei.run("resume", sensei.only_run, "--json", fault=point).code == KILLED

@@ -115,8 +115,9 @@ def _without(query: Query, state: str, reason: str, promise: Promise) -> Answer:
 
 
 def _bare(sql: str) -> str:
-    """A statement without white space or a semicolon behind it."""
-    return sql.strip().rstrip(";").rstrip()
+    """A statement without white space or a semicolon behind it; a comment in its last line stays within the line."""
+    bare = sql.strip().rstrip(";").rstrip()
+    return f"{bare}\n" if "--" in bare.rpartition("\n")[2] else bare
 
 
 def error_class(problem: EngineError) -> str:

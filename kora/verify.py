@@ -14,10 +14,9 @@ from pathlib import Path
 from secrets import token_hex
 from threading import Lock, Thread
 from types import ModuleType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from kora import _core
-from kora.behavior.live import BehaviorRequest, Probed, probe_sides, unasked
 from kora.catalog import Catalog, NotModelled, Table
 from kora.comparison.behavior import Behavior
 from kora.comparison.compare import Options, Pair, compare_table
@@ -25,6 +24,7 @@ from kora.comparison.declared import Declared, read_declared
 from kora.comparison.live import Live, compare_until_quiet
 from kora.comparison.mapping import Loss, Mapping, Side, TableMapping
 from kora.comparison.matching import match_catalogs, shared_key, split_unreadable, unmatched_columns
+from kora.comparison.narrowing import narrowed
 from kora.comparison.orphans import find_orphans
 from kora.comparison.quarantine import believed
 from kora.comparison.result import (
@@ -42,6 +42,7 @@ from kora.comparison.result import (
 )
 from kora.comparison.source_log import SourceWitness
 from kora.comparison.structure import checks_by_number, structure_losses
+from kora.comparison.unasked import unasked
 from kora.databases.address import parse_address
 from kora.databases.base import Database, Selection
 from kora.databases.registry import open_database
@@ -52,6 +53,9 @@ from kora.evidence.signing import KeyStore
 from kora.evidence.transparency import log_certificate
 from kora.evidence.verdict import decide_result
 from kora.settings import Settings
+
+if TYPE_CHECKING:
+    from kora.behavior.live import BehaviorRequest
 
 Observer = Callable[[str, Side, _core.Progress], None]
 _Databases = tuple[Database, Database]
@@ -81,7 +85,7 @@ class VerifyOptions:
     spill_directory: Path | None = None
     provable: bool = False
     observe: Observer | None = None
-    behavior: BehaviorRequest | None = None
+    behavior: "BehaviorRequest | None" = None
     live: Live | None = None
     timings: tuple[Timing, ...] = field(default=())
 
@@ -164,11 +168,13 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
 
 
 def _behavior(
-    source: OpenSide, target: OpenSide, mapping: Mapping, request: BehaviorRequest | None
+    source: OpenSide, target: OpenSide, mapping: Mapping, request: "BehaviorRequest | None"
 ) -> Literal["not_run"] | Behavior:
     """What both sides do with the same questions, where somebody asked for it. It never changes the verdict."""
     if request is None:
         return "not_run"
+    from kora.behavior.live import Probed, probe_sides  # here: it brings an engine and a parser, and few ask
+
     left, right = Probed(source.database, source.catalog), Probed(target.database, target.catalog, target.url)
     return probe_sides(left, right, mapping, request)
 
@@ -417,7 +423,7 @@ def verify_databases(
     accept_loss: tuple[str, ...],
     show_values: bool,
     provable: bool = False,
-    behavior: BehaviorRequest | None = None,
+    behavior: "BehaviorRequest | None" = None,
     settle_seconds: float | None = None,
     settings: Settings,
     progress: Observer | None,
@@ -472,18 +478,18 @@ def verify_databases(
         if meanwhile:
             _do_beside(stack, meanwhile)
         verified = verify_sides(left, right, declared, options)
-    return verified.result, _certify(verified, out, plan_file, keys, settings)
+    plan_bytes = plan_file.read_bytes() if plan_file else None
+    return verified.result, _certify(verified, out, plan_bytes, settings)
 
 
-def _certify(
-    verified: Verified, out: Path | None, plan_file: Path | None, keys: KeyStore, settings: Settings
-) -> Artifacts:
-    """Writes certificate and report, and logs the certificate where this site keeps a log."""
+def _certify(verified: Verified, out: Path | None, plan_bytes: bytes | None, settings: Settings) -> Artifacts:
+    """Certificate, report and public key, and an entry of the log where one is kept."""
+    keys = KeyStore(settings.home_directory)
     artifacts = write_artifacts(
         verified.result,
         out or settings.home_directory / "verifications" / verified.result.run_id,
         keys.signing_key(),
-        plan_bytes=plan_file.read_bytes() if plan_file else None,
+        plan_bytes=plan_bytes,
         profiles=verified.profiles,
     )
     log_certificate(settings.transparency_log, artifacts.certificate, keys)
@@ -534,44 +540,8 @@ def _open_side(stack: ExitStack, url: str, role: Side, prompt: Prompt | None) ->
 def _narrow(
     left: OpenSide, right: OpenSide, declared: Declared, selection: Selection
 ) -> tuple[OpenSide, OpenSide, Declared]:
-    """Leaves what was chosen: pairs whose source table is, and of the tables without a partner those that are.
-
-    Partners are found among all tables first, so that what is left out takes its partner with it, whatever that one
-    is called. With a choice of source tables, a target table without a partner is not looked at.
-    """
-    mapping = declared.mapping or match_catalogs(left.catalog, right.catalog)[0]
-    without = Selection(exclude=selection.exclude)
-    kept = tuple(pair for pair in mapping.tables if selection.includes(pair.source) and without.includes(pair.target))
-    paired = {pair.source for pair in mapping.tables}, {pair.target for pair in mapping.tables}
-    chosen = {pair.source for pair in kept}, {pair.target for pair in kept}
-    sources = tuple(
-        table
-        for table in left.catalog.tables
-        if table.name in chosen[0] or (table.name not in paired[0] and selection.includes(table.name))
-    )
-    targets = tuple(
-        table
-        for table in right.catalog.tables
-        if table.name in chosen[1]
-        or (table.name not in paired[1] and not selection.tables and without.includes(table.name))
-    )
-    named = {str(name) for name in chosen[0]}
-    gone = {table.name for table in left.catalog.tables} - {table.name for table in sources}
-    catalog = replace(
-        left.catalog,
-        tables=sources,
-        views=tuple(view for view in left.catalog.views if selection.includes(view.name)),
-        triggers=tuple(trigger for trigger in left.catalog.triggers if trigger.table not in gone),
-    )
-    return (
-        replace(left, catalog=catalog),
-        replace(right, catalog=replace(right.catalog, tables=targets)),
-        replace(
-            declared,
-            mapping=Mapping(tables=kept),
-            quarantined=tuple(row for row in declared.quarantined if row.table in named),
-        ),
-    )
+    source, target, declared = narrowed(left.catalog, right.catalog, declared, selection)
+    return replace(left, catalog=source), replace(right, catalog=target), declared
 
 
 class _CallableModule(ModuleType):

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from kora import _core
 from kora.behavior.answers import ask
@@ -15,7 +14,6 @@ from kora.behavior.workload import read_workload, views_of
 from kora.catalog import Catalog
 from kora.comparison.behavior import Answer, Behavior, ConstraintProbe, compare_answers, verdict_of
 from kora.comparison.mapping import Mapping
-from kora.comparison.result import NotChecked
 from kora.databases.base import AnswersQueries, Database
 
 
@@ -95,22 +93,3 @@ def _routines(catalog: Catalog) -> tuple[str, ...]:
         *(f"{item.routine_kind} {item.name}: not executed" for item in catalog.routines),
         *(f"trigger {item.name} of {item.table}: not executed" for item in catalog.triggers),
     )
-
-
-def unasked(behavior: Literal["not_run"] | Behavior) -> list[NotChecked]:
-    """What neither side was asked."""
-    if behavior == "not_run":
-        return [
-            NotChecked(
-                what="behaviour",
-                name="collation order, length limits, constraints, queries and routines",
-                detail="the stored data and the declared structure were compared; nothing was executed on either side",
-            )
-        ]
-    told = [(query.name, f"{query.outcome.replace('_', ' ')}: {query.detail}") for query in behavior.queries
-            if query.outcome in ("not_decidable", "not_comparable", "not_run")]  # fmt: skip
-    told += [(f"{probe.constraint} of {probe.table}", probe.detail) for probe in behavior.constraints
-             if probe.outcome == "not_run"]  # fmt: skip
-    told += [(name, detail) for name, _, detail in (text.partition(": ") for text in behavior.not_run)]
-    told.append(("length limits", "declared, and not tried"))
-    return [NotChecked(what="behaviour", name=name, detail=detail) for name, detail in told]

@@ -9,6 +9,7 @@ import click
 from kora.cli.entry import FILE, entry_settings, password_prompt
 
 if TYPE_CHECKING:
+    from kora.behavior.live import BehaviorRequest
     from kora.comparison.result import VerificationResult
     from kora.evidence.artifacts import Artifacts
     from kora.evidence.report_terminal import TerminalProgress
@@ -82,7 +83,6 @@ def verify(
     if workload and not behavior:
         raise click.UsageError("--workload belongs to --behavior")
     settings = entry_settings()
-    from kora.behavior.live import BehaviorRequest
     from kora.evidence.verdict import decide_result
     from kora.verify import verify_databases
 
@@ -100,7 +100,7 @@ def verify(
             accept_loss=accept_loss,
             show_values=show_values,
             provable=provable,
-            behavior=BehaviorRequest(workload, announce=_announce) if behavior else None,
+            behavior=_questions(workload) if behavior else None,
             settle_seconds=settle if live else None,
             settings=settings,
             progress=progress.watch if progress else None,
@@ -110,11 +110,17 @@ def verify(
     finally:
         if progress:
             progress.close()
-    _print(result, artifacts, as_json=as_json)
+    _show(result, artifacts, as_json=as_json)
     return int(decide_result(result).exit_code)
 
 
-def _print(result: "VerificationResult", artifacts: "Artifacts", *, as_json: bool) -> None:
+def _questions(workload: Path | None) -> "BehaviorRequest":
+    from kora.behavior.live import BehaviorRequest
+
+    return BehaviorRequest(workload, announce=_announce)
+
+
+def _show(result: "VerificationResult", artifacts: "Artifacts", *, as_json: bool) -> None:
     from kora.evidence import report_terminal as report
 
     if as_json:

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -177,9 +178,8 @@ class Mariadb:
         self.database.execute(loose, *statements(kinds, "int"))
 
     def read(self, table: str, show: str = "") -> Column:
-        columns = "SELECT data_type, column_type FROM information_schema.columns WHERE table_schema = DATABASE()"
-        (kind, declared) = self.database.query(f"{columns} AND table_name = '{table}' AND column_name = 'v'")[0]
-        shown = show or _mariadb_shown(str(kind), str(declared))
+        kind, declared = _declared(self.database)[table]
+        shown = show or _mariadb_shown(kind, declared)
         query = f"SET time_zone = '+00:00'; SELECT id, HEX({shown}) FROM {table}"
         rows = [(int(str(key)), None if value is None else bytes.fromhex(value)) for key, value in self._rows(query)]
         if kind in _MARIADB_BYTES:
@@ -192,6 +192,14 @@ class Mariadb:
     def _rows(self, query: str) -> list[tuple[str | None, str | None]]:
         # Nothing but digits comes, so that an empty value is an empty field and never a word.
         return [(row[0], row[1] if len(row) > 1 else "") for row in self.database.query(query)]
+
+
+@cache
+def _declared(database: MariadbDatabase) -> dict[str, tuple[str, str]]:
+    """Type and declaration of every `v`, asked for once: whoever reads a database makes no more tables in it."""
+    columns = "SELECT table_name, data_type, column_type FROM information_schema.columns"
+    rows = database.query(f"{columns} WHERE table_schema = DATABASE() AND column_name = 'v'")
+    return {str(table): (str(kind), str(declared)) for table, kind, declared in rows}
 
 
 _MARIADB_BYTES = ("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob")

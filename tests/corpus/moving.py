@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.corpus import duckdb_kinds, mariadb_kinds, postgresql_kinds, sqlite_kinds
-from tests.corpus.clients import Client, DuckDb, Mariadb, Parquet, Postgres, Sqlite
+from tests.corpus.clients import Client, Column, DuckDb, Mariadb, Parquet, Postgres, Sqlite
 from tests.corpus.kinds import Kind
 from tests.corpus.outcomes import Moved
 from tests.e2e.migrating import migrate
@@ -27,6 +27,7 @@ class Workplace:
     def __init__(self, folder: Path, postgres: PostgresServer, mariadb: MariadbServer) -> None:
         self._folder, self._postgres, self._mariadb = folder, postgres, mariadb
         self._sources: dict[str, Client] = {}
+        self._known: dict[str, dict[str, Column]] = {engine: {} for engine in KINDS}
 
     def source(self, engine: str) -> Client:
         """The corpus of an engine."""
@@ -39,7 +40,7 @@ class Workplace:
     def move(self, source: str, target: str) -> Moved:
         """Migrates a corpus, as a user would."""
         there, here = self.source(source), self._fresh(target, f"{source}-to-{target}")
-        return Moved(source, target, there, here, migrate(there.url, here.url))
+        return Moved(source, target, there, here, migrate(there.url, here.url), self._known[source])
 
     def _fresh(self, engine: str, name: str) -> Client:
         match engine:

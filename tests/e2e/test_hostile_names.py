@@ -19,7 +19,8 @@ LONG_E = "\u00e9" * 30
 SYSTEM = ["xmin", "ctid", "tableoid"]
 RESERVED = ["select", "order", "user", "group by", "rowid", "_rowid_", "oid", "table", "id2"]
 ODD = [
-    'a"b', "a`b", "a'b", "a.b", "a\\b", "a%sb", "a/b", "1st", " lead", "tab\there", "\u00e4\u00f6", "?", "$1", ":p", "[x]", "--",
+    'a"b', "a`b", "a'b", "a.b", "a\\b", "a%sb", "a/b", "1st", " lead", "tab\there", "\u00e4\u00f6", "?", "$1", ":p",
+    "[x]", "--",
 ]  # fmt: skip
 # What PostgreSQL and SQLite hold apart by case or behind the end of MariaDB's and PostgreSQL's names.
 CASES = ["Name", "NAME", "name"]
@@ -66,6 +67,8 @@ class Sides:
                 rows = connection.execute(query).fetchall()
         elif engine == "postgresql":
             with self.postgres.connect() as connection:
+                # The catalog's tables would come first.
+                connection.execute("SET search_path = public, pg_catalog")
                 rows = connection.execute(query.encode()).fetchall()
         else:
             rows = self.mariadb.query(query)

@@ -90,7 +90,8 @@ def _kora(case: Case) -> Sample:
 
 def _reladiff(case: Case, threads: int) -> Sample:
     source = case.source.url.replace("mariadb://", "mysql://")
-    return verify.reladiff(source, case.target.url, 0, case.peers, threads)
+    # Between these two engines it takes some equal doubles for different ones.
+    return verify.reladiff(source, case.target.url, 0, case.peers, threads, may_err=True)
 
 
 def _egress(case: Case) -> Sample:

@@ -71,8 +71,8 @@ def kora(source: str, target: str, differences: int, folder: Path) -> Sample:
     return finished.sample
 
 
-def reladiff(source: str, target: str, differences: int, peers: Path, threads: int) -> Sample:
-    """`reladiff` of the same table behind two URLs; its answer must be right."""
+def reladiff(source: str, target: str, differences: int, peers: Path, threads: int, *, may_err: bool = False) -> Sample:
+    """`reladiff` of the same table behind two URLs; its answer must be right; where it may err, that is printed."""
     finished = run(
         [
             peers / "reladiff", source, TABLE, target, TABLE, "-k", "id", "-c", "%",
@@ -85,7 +85,9 @@ def reladiff(source: str, target: str, differences: int, peers: Path, threads: i
     if " ERROR " in finished.errors + finished.output:  # it exits with 0 even where it could not connect
         raise AssertionError(f"reladiff did not compare: {finished.errors or finished.output}")
     rows = {str(json.loads(line)[1][0]) for line in finished.output.splitlines() if line.startswith("[")}
-    if len(rows) != differences:
+    if len(rows) != differences and may_err:
+        print(f"  reladiff is wrong here: it calls {len(rows)} rows different, {differences} are", flush=True)
+    elif len(rows) != differences:
         raise AssertionError(f"reladiff found {len(rows)} rows, {differences} were made")
     return finished.sample
 

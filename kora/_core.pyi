@@ -409,15 +409,17 @@ class Batch:
     def arrow(self, start: int = 0, stop: int | None = None, *, without: Sequence[int] = ...) -> ArrowStream: ...
     def mysql_load_data(self, start: int = 0, stop: int | None = None, *, without: Sequence[int] = ...) -> memoryview:
         """The lines of rows [start, stop) except `without`, as LOAD DATA of MariaDB and MySQL reads them."""
-    def mysql_tuples(
+    def mysql_insert(
         self,
+        head: bytes,
         start: int = 0,
         stop: int | None = None,
         *,
         without: Sequence[int] = ...,
         converted: Sequence[int] = ...,
-    ) -> bytes:
-        """The same rows as the tuples behind INSERT … VALUES; the columns in `converted` are handed over as text."""
+    ) -> memoryview:
+        """The same rows as a statement: `head` (INSERT … VALUES), then their tuples. The columns in `converted` are
+        handed over as text."""
     @property
     def longest_line(self) -> int:
         """Bytes of the longest line for LOAD DATA; 0 in another encoding."""

@@ -158,15 +158,15 @@ class MariadbWriter:
         """A strict INSERT, which fails where LOAD DATA would warn."""
         unit = self._known_unit
         converted = [index for index, name in enumerate(unit.columns) if name in self._converted[unit.table]]
-        tuples = batch.mysql_tuples(start, stop, without=skipped, converted=converted)
-        if len(tuples) + _ROW_SPARE_BYTES > self._packet_bytes:
-            if sent == 1:
-                self._refuse_packet(len(tuples))
-            return "more than one packet holds"
         columns = ", ".join(_quote(name) for name in unit.columns)
         head = f"INSERT INTO {_qualify(unit.table)} ({columns}) VALUES "
+        statement = batch.mysql_insert(head.encode(), start, stop, without=skipped, converted=converted)
+        if len(statement) + _ROW_SPARE_BYTES > self._packet_bytes:
+            if sent == 1:
+                self._refuse_packet(len(statement))
+            return "more than one packet holds"
         try:
-            arrived = self._session.execute_bytes(head.encode() + tuples, doing=f"loading {unit.label}")
+            arrived = self._session.execute_bytes(statement, doing=f"loading {unit.label}")
         except EngineError as error:
             return error.message.removeprefix("mariadb: ").rpartition(" (while:")[0]
         if arrived == sent and not self._session.warnings:

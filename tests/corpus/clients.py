@@ -28,11 +28,15 @@ class Client(Protocol):
 
     url: str
 
-    def build(self, kinds: Sequence[Kind]) -> None:
-        """Makes the table of each kind and fills it."""
-
     def read(self, table: str, show: str = "") -> Column:
         """Column `v` by key `id`; `show` is asked for in its place."""
+
+
+class SourceClient(Client, Protocol):
+    """One whose engine the corpus has kinds of."""
+
+    def build(self, kinds: Sequence[Kind]) -> None:
+        """Makes the table of each kind and fills it."""
 
 
 def statements(kinds: Sequence[Kind], key: str) -> list[str]:
@@ -108,9 +112,6 @@ class Parquet:
     @property
     def url(self) -> str:
         return f"parquet:///{self.folder}"
-
-    def build(self, kinds: Sequence[Kind]) -> None:
-        raise NotImplementedError("the corpus has no Parquet source")
 
     def read(self, table: str, show: str = "") -> Column:
         with duckdb.connect() as connection:

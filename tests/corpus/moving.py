@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.corpus import duckdb_kinds, mariadb_kinds, postgresql_kinds, sqlite_kinds
-from tests.corpus.clients import Client, Column, DuckDb, Mariadb, Parquet, Postgres, Sqlite
+from tests.corpus.clients import Client, Column, DuckDb, Mariadb, Parquet, Postgres, SourceClient, Sqlite
 from tests.corpus.kinds import Kind
 from tests.corpus.outcomes import Moved
 from tests.e2e.migrating import migrate
@@ -32,24 +32,24 @@ class Workplace:
     def source(self, engine: str) -> Client:
         """The corpus of an engine."""
         if engine not in self._sources:
-            client = self._fresh(engine, f"corpus-{engine}")
+            client = self._database(engine, f"corpus-{engine}")
             client.build(KINDS[engine])
             self._sources[engine] = client
         return self._sources[engine]
 
     def move(self, source: str, target: str) -> Moved:
         """Migrates a corpus, as a user would."""
-        there, here = self.source(source), self._fresh(target, f"{source}-to-{target}")
+        name = f"{source}-to-{target}"
+        there = self.source(source)
+        here = Parquet(self._folder / name) if target == "parquet" else self._database(target, name)
         return Moved(source, target, there, here, migrate(there.url, here.url), self._known[source])
 
-    def _fresh(self, engine: str, name: str) -> Client:
+    def _database(self, engine: str, name: str) -> SourceClient:
         match engine:
             case "sqlite":
                 return Sqlite(self._folder / f"{name}.db")
             case "duckdb":
                 return DuckDb(self._folder / f"{name}.duckdb")
-            case "parquet":
-                return Parquet(self._folder / name)
             case "postgresql":
                 return Postgres(self._postgres.create_database())
             case _:

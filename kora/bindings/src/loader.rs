@@ -143,20 +143,23 @@ impl Batch {
         joined(py, &self.inner.mysql_load_data(start, stop, &without).into_python()?)
     }
 
-    #[pyo3(signature = (start = 0, stop = None, *, without = Vec::new(), converted = Vec::new()))]
-    fn mysql_tuples<'py>(
+    #[pyo3(signature = (head, start = 0, stop = None, *, without = Vec::new(), converted = Vec::new()))]
+    fn mysql_insert<'py>(
         &self,
         py: Python<'py>,
+        head: &[u8],
         start: usize,
         stop: Option<usize>,
         without: Vec<usize>,
         converted: Vec<usize>,
-    ) -> PyResult<Bound<'py, PyBytes>> {
-        let tuples = self
-            .inner
-            .mysql_tuples(start, stop, &without, &converted)
-            .into_python()?;
-        Ok(PyBytes::new(py, &tuples))
+    ) -> PyResult<Bound<'py, PyMemoryView>> {
+        let mut pieces = vec![head];
+        pieces.extend(
+            self.inner
+                .mysql_tuples(start, stop, &without, &converted)
+                .into_python()?,
+        );
+        joined(py, &pieces)
     }
 
     #[getter]

@@ -1,7 +1,8 @@
 //! Bindings: a MariaDB or MySQL reading session and the rows of its queries.
 use crate::errors::{to_python, IntoPython};
 use crate::rows::RowStream;
-use kora_core::error::{Error, Result};
+use kora_core::error::Result;
+use kora_core::readers::line::hold;
 use kora_core::readers::mysql::{Connection, RowsReader, Settings};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -16,9 +17,7 @@ pub struct MysqlConnection {
 
 impl MysqlConnection {
     fn held(&self) -> Result<MutexGuard<'_, Connection>> {
-        self.shared
-            .lock()
-            .map_err(|_| Error::Usage("the connection was left unusable by an earlier failure".into()))
+        hold(&self.shared)
     }
 }
 

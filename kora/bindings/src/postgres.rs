@@ -1,7 +1,8 @@
 //! Bindings: a PostgreSQL reading session and the rows of its queries.
 use crate::errors::{to_python, IntoPython};
 use crate::rows::RowStream;
-use kora_core::error::{Error, Result};
+use kora_core::error::Result;
+use kora_core::readers::line::hold;
 use kora_core::readers::postgres::{Connection, CopyReader, Settings, TextRow, Value};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
@@ -17,9 +18,7 @@ pub struct PostgresConnection {
 
 impl PostgresConnection {
     fn held(&self) -> Result<MutexGuard<'_, Connection>> {
-        self.shared
-            .lock()
-            .map_err(|_| Error::Usage("the connection was left unusable by an earlier failure".into()))
+        hold(&self.shared)
     }
 }
 

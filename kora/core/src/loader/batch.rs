@@ -111,7 +111,7 @@ impl Batch {
         }
     }
 
-    /// The same rows as the tuples behind `INSERT … VALUES`; the columns in `converted` are handed over as text.
+    /// The same rows as pieces of the tuples behind `INSERT … VALUES`; the columns in `converted` are handed over as text.
     ///
     /// # Errors
     /// `Usage` if the batch is in another encoding.
@@ -121,7 +121,7 @@ impl Batch {
         stop: Option<usize>,
         without: &[usize],
         converted: &[usize],
-    ) -> Result<Vec<u8>> {
+    ) -> Result<Vec<&[u8]>> {
         match &self.rows {
             Some(Rows::LoadData(rows)) => rows.tuples(&self.runs(start, stop, without), converted),
             other => Err(wrong("mysql_load_data", other)),

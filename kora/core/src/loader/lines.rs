@@ -1,7 +1,7 @@
 //! Lines for `LOAD DATA`, and where each ends, so that any run of rows can be handed over by itself.
 use crate::cell::Cell;
 use crate::error::Result;
-use crate::writers::mysql_load_data::{insert_tuples, LoadDataEncoder};
+use crate::writers::mysql_load_data::{insert_pieces, LoadDataEncoder};
 
 /// Lines one after the other.
 #[derive(Default)]
@@ -35,11 +35,11 @@ impl LoadDataRows {
             .collect()
     }
 
-    /// The same rows as tuples of an `INSERT`.
-    pub(super) fn tuples(&self, runs: &[(usize, usize)], converted: &[usize]) -> Result<Vec<u8>> {
+    /// The same rows as the pieces of an `INSERT`'s tuples.
+    pub(super) fn tuples(&self, runs: &[(usize, usize)], converted: &[usize]) -> Result<Vec<&[u8]>> {
         let mut out = Vec::new();
         for lines in self.lines(runs) {
-            insert_tuples(lines, converted, &mut out)?;
+            insert_pieces(lines, converted, &mut out)?;
         }
         Ok(out)
     }

@@ -130,7 +130,7 @@ fn a_slice_of_lines_holds_the_rows_asked_for_and_no_others() {
     assert_eq!(slice(3, Some(1), &[]), b"");
     let tuples = whole.mysql_tuples(1, None, &[2], &[1]).unwrap();
     assert_eq!(
-        String::from_utf8(tuples).unwrap(),
+        String::from_utf8(tuples.concat()).unwrap(),
         "(_binary'1',CONVERT(_binary'row 1' USING utf8mb4)),(_binary'3',CONVERT(_binary'row 3' USING utf8mb4))"
     );
     assert_eq!(whole.longest_line(), b"0\trow 0\n".len());

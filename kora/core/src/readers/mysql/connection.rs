@@ -5,6 +5,7 @@ use super::reply::{more_results, ColumnDefinition, Fields, ServerError};
 use super::settings::Settings;
 use super::wire::{protocol, Packet, Wire, ENGINE};
 use crate::error::{Error, Result};
+use crate::readers::line::Guarded;
 
 const COM_QUIT: u8 = 0x01;
 const COM_QUERY: u8 = 0x03;
@@ -94,7 +95,7 @@ impl Connection {
     pub fn rows_wire(&mut self, ticket: Ticket) -> Result<&mut Wire> {
         match self.streaming {
             Some((current, _)) if current == ticket => self.wire(),
-            _ if self.session.is_none() => Err(self.no_session()),
+            _ if self.session.is_none() => Err(no_session(&self.ended)),
             _ => Err(Error::Usage(
                 "a later statement on this connection ended this stream".into(),
             )),
@@ -132,16 +133,6 @@ impl Connection {
         self.streaming = None;
     }
 
-    /// After a broken line or bytes that make no sense nothing further can be trusted: the socket closes.
-    pub fn guard<T>(&mut self, outcome: Result<T>) -> Result<T> {
-        if let Err(error @ (Error::Connection { .. } | Error::Protocol { .. } | Error::Denied { .. })) = &outcome {
-            self.ended = error.to_string();
-            self.session = None;
-            self.streaming = None;
-        }
-        outcome
-    }
-
     fn guarded<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let outcome = work(self);
         self.guard(outcome)
@@ -150,17 +141,7 @@ impl Connection {
     fn wire(&mut self) -> Result<&mut Wire> {
         match &mut self.session {
             Some(session) => Ok(&mut session.wire),
-            None => Err(Error::Connection {
-                engine: ENGINE,
-                message: format!("no session: {}", self.ended),
-            }),
-        }
-    }
-
-    fn no_session(&self) -> Error {
-        Error::Connection {
-            engine: ENGINE,
-            message: format!("no session: {}", self.ended),
+            None => Err(no_session(&self.ended)),
         }
     }
 
@@ -302,6 +283,24 @@ impl Connection {
             }
             rows.push(row);
         }
+    }
+}
+
+impl Guarded for Connection {
+    fn guard<T>(&mut self, outcome: Result<T>) -> Result<T> {
+        if let Err(error @ (Error::Connection { .. } | Error::Protocol { .. } | Error::Denied { .. })) = &outcome {
+            self.ended = error.to_string();
+            self.session = None;
+            self.streaming = None;
+        }
+        outcome
+    }
+}
+
+fn no_session(ended: &str) -> Error {
+    Error::Connection {
+        engine: ENGINE,
+        message: format!("no session: {ended}"),
     }
 }
 

@@ -4,10 +4,10 @@ use super::connection::{Connection, Ticket};
 use super::decoder::RowDecoder;
 use super::types::{Column, ColumnKind};
 use super::wire::protocol;
-use crate::cell::Cell;
 use crate::error::{Error, Result};
+use crate::readers::line::{hold, pump_guarded};
 use crate::rows::{Flow, RowReader, RowSink};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
 /// Reads one query's rows. The connection may be used again at any time: that ends this reader.
 pub struct RowsReader {
@@ -31,7 +31,7 @@ impl RowsReader {
             })
         });
         let kinds = kinds.collect::<Result<Vec<_>>>()?;
-        let mut held = lock(&connection)?;
+        let mut held = hold(&connection)?;
         let (ticket, definitions) = held.start_rows(query)?;
         drop(held);
         if !kinds.is_empty() && definitions.len() != kinds.len() {
@@ -91,22 +91,8 @@ impl RowReader for RowsReader {
             return Ok(false);
         }
         let connection = Arc::clone(&self.connection);
-        let mut held = lock(&connection)?;
-        // A sink's own errors are no reason to close the connection, whatever their kind.
-        let mut refused = false;
-        let mut watched = |cells: &[Cell<'_>]| sink.row(cells).inspect_err(|_| refused = true);
-        let outcome = self.pump_rows(&mut held, &mut watched);
+        let outcome = pump_guarded(&connection, sink, |held, sink| self.pump_rows(held, sink));
         self.finished = !matches!(outcome, Ok(true));
-        match refused {
-            true => outcome,
-            false => held.guard(outcome),
-        }
+        outcome
     }
-}
-
-/// Takes the connection; one that another thread left in the middle of a message is not usable.
-fn lock(connection: &Mutex<Connection>) -> Result<MutexGuard<'_, Connection>> {
-    connection
-        .lock()
-        .map_err(|_| Error::Usage("the connection was left unusable by an earlier failure".into()))
 }

@@ -5,6 +5,7 @@ use super::reply::{c_string, ServerError};
 use super::settings::Settings;
 use super::wire::{protocol, Frame, Wire, ENGINE};
 use crate::error::{Error, Result};
+use crate::readers::line::Guarded;
 use bytes::BytesMut;
 use postgres_protocol::message::frontend;
 
@@ -95,7 +96,7 @@ impl Connection {
     pub fn copy_wire(&mut self, ticket: Ticket) -> Result<&mut Wire> {
         match self.copying {
             Some(current) if current == ticket => self.wire(),
-            _ if self.session.is_none() => Err(self.no_session()),
+            _ if self.session.is_none() => Err(no_session(&self.ended)),
             _ => Err(Error::Usage(
                 "a later statement on this connection ended this stream".into(),
             )),
@@ -123,16 +124,6 @@ impl Connection {
         self.copying = None;
     }
 
-    /// After a broken line or bytes that make no sense nothing further can be trusted: the socket closes.
-    pub fn guard<T>(&mut self, outcome: Result<T>) -> Result<T> {
-        if let Err(error @ (Error::Connection { .. } | Error::Protocol { .. } | Error::Denied { .. })) = &outcome {
-            self.ended = error.to_string();
-            self.session = None;
-            self.copying = None;
-        }
-        outcome
-    }
-
     fn guarded<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let outcome = work(self);
         self.guard(outcome)
@@ -141,17 +132,7 @@ impl Connection {
     fn wire(&mut self) -> Result<&mut Wire> {
         match &mut self.session {
             Some(session) => Ok(&mut session.wire),
-            None => Err(Error::Connection {
-                engine: ENGINE,
-                message: format!("no session: {}", self.ended),
-            }),
-        }
-    }
-
-    fn no_session(&self) -> Error {
-        Error::Connection {
-            engine: ENGINE,
-            message: format!("no session: {}", self.ended),
+            None => Err(no_session(&self.ended)),
         }
     }
 
@@ -225,7 +206,7 @@ impl Connection {
 
     fn note(&mut self, frame: &Frame) -> Result<()> {
         let Some(session) = &mut self.session else {
-            return Err(self.no_session());
+            return Err(no_session(&self.ended));
         };
         match frame.tag {
             b'S' => {
@@ -237,6 +218,24 @@ impl Connection {
             b'A' | b'C' | b'D' | b'H' | b'I' | b'N' | b'T' | b'c' | b'd' => Ok(()),
             other => Err(protocol(format!("message {other:#04x} in answer to a statement"))),
         }
+    }
+}
+
+impl Guarded for Connection {
+    fn guard<T>(&mut self, outcome: Result<T>) -> Result<T> {
+        if let Err(error @ (Error::Connection { .. } | Error::Protocol { .. } | Error::Denied { .. })) = &outcome {
+            self.ended = error.to_string();
+            self.session = None;
+            self.copying = None;
+        }
+        outcome
+    }
+}
+
+fn no_session(ended: &str) -> Error {
+    Error::Connection {
+        engine: ENGINE,
+        message: format!("no session: {ended}"),
     }
 }
 

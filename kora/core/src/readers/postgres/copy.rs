@@ -12,9 +12,10 @@ use super::wire::protocol;
 use crate::canon::StructureBuilder;
 use crate::cell::Cell;
 use crate::error::{Error, Result};
+use crate::readers::line::{hold, pump_guarded};
 use crate::rows::{Flow, RowReader, RowSink};
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
 /// What a COPY BINARY stream begins with, before its flags and its header extension.
 pub const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
@@ -46,7 +47,7 @@ impl CopyReader {
             })
         });
         let kinds = kinds.collect::<Result<Vec<_>>>()?;
-        let mut held = lock(&connection)?;
+        let mut held = hold(&connection)?;
         if let Some(encoding) = held
             .parameter("client_encoding")
             .filter(|name| !matches!(*name, "UTF8" | "SQL_ASCII"))
@@ -146,24 +147,10 @@ impl RowReader for CopyReader {
             return Ok(false);
         }
         let connection = Arc::clone(&self.connection);
-        let mut held = lock(&connection)?;
-        // A sink's own errors are no reason to close the connection, whatever their kind.
-        let mut refused = false;
-        let mut watched = |cells: &[Cell<'_>]| sink.row(cells).inspect_err(|_| refused = true);
-        let outcome = self.pump_messages(&mut held, &mut watched);
+        let outcome = pump_guarded(&connection, sink, |held, sink| self.pump_messages(held, sink));
         self.finished = !matches!(outcome, Ok(true));
-        match refused {
-            true => outcome,
-            false => held.guard(outcome),
-        }
+        outcome
     }
-}
-
-/// Takes the connection; one that another thread left in the middle of a message is not usable.
-fn lock(connection: &Mutex<Connection>) -> Result<MutexGuard<'_, Connection>> {
-    connection
-        .lock()
-        .map_err(|_| Error::Usage("the connection was left unusable by an earlier failure".into()))
 }
 
 /// The tuples within a run of bytes.

@@ -84,12 +84,13 @@ impl LoadDataEncoder {
     }
 }
 
-/// Appends lines as the tuples of an `INSERT … VALUES`: `(_binary'…',NULL),(…)`. The columns in `converted` are handed
-/// over as text instead of bytes, for types that take no binary strings (`uuid`, and `json` of MySQL).
+/// Appends lines as the pieces of an `INSERT`'s tuples: `(_binary'…',NULL),(…)`. Fields are quoted as they lie, so that
+/// a large one is not copied here. The columns in `converted` are handed over as text instead of bytes, for types that
+/// take no binary strings (`uuid`, and `json` of MySQL).
 ///
 /// # Errors
 /// `Usage` if the lines are not this encoder's.
-pub fn insert_tuples(lines: &[u8], converted: &[usize], out: &mut Vec<u8>) -> Result<()> {
+pub fn insert_pieces<'a>(lines: &'a [u8], converted: &[usize], out: &mut Vec<&'a [u8]>) -> Result<()> {
     let Some(lines) = lines.strip_suffix(b"\n") else {
         return match lines {
             b"" => Ok(()),
@@ -97,26 +98,20 @@ pub fn insert_tuples(lines: &[u8], converted: &[usize], out: &mut Vec<u8>) -> Re
         };
     };
     for line in lines.split(|byte| *byte == b'\n') {
-        out.extend_from_slice(if out.is_empty() { b"(" } else { b",(" });
+        out.push(if out.is_empty() { b"(" } else { b",(" });
         for (column, field) in line.split(|byte| *byte == b'\t').enumerate() {
             if column > 0 {
-                out.push(b',');
+                out.push(b",");
             }
             match (field, converted.contains(&column)) {
-                (NULL, _) => out.extend_from_slice(b"NULL"),
-                (field, false) => quote(&[b"_binary'", field, b"'"], out),
-                (field, true) => quote(&[b"CONVERT(_binary'", field, b"' USING utf8mb4)"], out),
+                (NULL, _) => out.push(b"NULL"),
+                (field, false) => out.extend([b"_binary'", field, b"'"]),
+                (field, true) => out.extend([b"CONVERT(_binary'", field, b"' USING utf8mb4)"]),
             }
         }
-        out.push(b')');
+        out.push(b")");
     }
     Ok(())
-}
-
-fn quote(pieces: &[&[u8]], out: &mut Vec<u8>) {
-    for piece in pieces {
-        out.extend_from_slice(piece);
-    }
 }
 
 #[cfg(test)]

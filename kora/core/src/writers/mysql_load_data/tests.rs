@@ -89,12 +89,12 @@ fn tuples_of_an_insert_hold_the_same_fields() {
         .unwrap();
     encoder.encode_row(&[Cell::Null, Cell::Null], &mut lines).unwrap();
     let mut out = Vec::new();
-    insert_tuples(&lines, &[1], &mut out).unwrap();
+    insert_pieces(&lines, &[1], &mut out).unwrap();
     assert_eq!(
-        String::from_utf8(out).unwrap(),
+        String::from_utf8(out.concat()).unwrap(),
         "(_binary'it\\'s\\n',CONVERT(_binary'11111111-1111-1111-1111-111111111111' USING utf8mb4)),(NULL,NULL)"
     );
-    assert!(insert_tuples(b"without an end", &[], &mut Vec::new()).is_err());
+    assert!(insert_pieces(b"without an end", &[], &mut Vec::new()).is_err());
 }
 
 #[test]

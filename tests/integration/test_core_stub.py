@@ -8,8 +8,9 @@ from tests.unit.repository import ROOT
 
 def test_the_stub_of_the_core_describes_the_compiled_module() -> None:
     allowed = ROOT / "tests" / "integration" / "core_stub_allowlist.txt"
+    settings = ["--mypy-config-file", str(ROOT / "pyproject.toml")]  # else the verdict hangs on what is cached
     done = subprocess.run(
-        [sys.executable, "-m", "mypy.stubtest", "kora._core", "--concise", "--allowlist", str(allowed)],
+        [sys.executable, "-m", "mypy.stubtest", "kora._core", "--concise", "--allowlist", str(allowed), *settings],
         cwd=ROOT,
         capture_output=True,
         text=True,

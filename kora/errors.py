@@ -12,10 +12,10 @@
     ├── EngineError           an engine refused a statement                                 exit 4
     ├── ConnectionLost        a server cannot be reached, or the line broke                 exit 4
     ├── Busy                  another run, a lock or a full disk is in the way              exit 4
-    ├── Stopped               the operator stopped it; `resume` goes on                     exit 4
-    └── NeedsDecision         a person must decide something first                          exit 5
+    └── Stopped               the operator stopped it; `resume` goes on                     exit 4
 
-A difference in data is a finding, never an exception. Exit codes: see `kora.exit_codes`.
+A difference in data is a finding, and what a person must decide is a verdict's business: neither is ever an exception.
+Exit codes: see `kora.exit_codes`.
 """
 
 from typing import ClassVar, Literal, TypeAlias
@@ -141,11 +141,3 @@ class Stopped(SenseiError):
     exit_code = 4
     retry = "later"
     default_hint = "nothing is lost: `sensei resume RUN` goes on"
-
-
-class NeedsDecision(SenseiError):
-    """A person must decide something first."""
-
-    code = "needs_decision"
-    exit_code = 5
-    retry = "after_operator_action"

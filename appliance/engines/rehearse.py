@@ -13,7 +13,7 @@ from appliance.engines.ddl import index_object
 from appliance.engines.registry import target_engine
 from appliance.planning.model import Plan, RefusedObject, TablePlan
 from kora.comparison.mapping import Loss
-from kora.errors import EngineError, InvalidRequest
+from kora.errors import EngineError
 
 Execute: TypeAlias = Callable[[str], None]
 """Executes one statement on the scratch target; raises `EngineError` and leaves no trace of a failed one."""
@@ -202,18 +202,3 @@ def _rehearse_views(engine: TargetEngine, plan: Plan, execute: Execute) -> Plan:
             plan = plan.model_copy(update={"views": views})
             plan = _refused(plan, "view", str(view.source), reason, view.query)
     return plan
-
-
-def approve(plan: Plan, rules: frozenset[str], person: str) -> Plan:
-    """The plan with every loss of these rules approved. Raises `InvalidRequest` for a rule that no loss has."""
-    known = {loss.rule for loss in plan.losses}
-    unknown = sorted(rules - known)
-    if unknown:
-        raise InvalidRequest(
-            f"no loss of the plan has the rule {unknown[0]}", hint=f"its rules: {', '.join(sorted(known)) or 'none'}"
-        )
-    losses = tuple(
-        loss.model_copy(update={"approved_by": person}) if loss.rule in rules and not loss.approved_by else loss
-        for loss in plan.losses
-    )
-    return plan.model_copy(update={"losses": losses})

@@ -16,7 +16,6 @@ from rich.text import Text
 from kora.comparison.fingerprint import Fingerprint
 from kora.comparison.mapping import Loss, Side
 from kora.comparison.result import NotChecked, TableResult, VerificationResult
-from kora.errors import SenseiError
 from kora.evidence import report_words as words
 from kora.evidence.artifacts import Artifacts
 from kora.evidence.certificate import Certificate
@@ -156,11 +155,6 @@ def print_error(message: str, hint: str = "") -> None:
     console.print(Text.assemble(("error: ", "bold red"), words.visible_lines(message)))
     if hint:
         console.print(Text.assemble(("hint: ", "bold"), words.visible_lines(hint)))
-
-
-def print_sensei_error(error: SenseiError) -> None:
-    """An error of this project, as every command prints it."""
-    print_error(error.message, error.hint)
 
 
 class Counters(Protocol):

@@ -303,10 +303,10 @@ class ParquetTarget:
 
 
 @dataclass(frozen=True)
-class PostgresqlTarget:
-    """A database on a server."""
+class _ServerTarget:
+    """What is the same of databases on servers."""
 
-    database: Database
+    database: Database | MariadbDatabase
 
     @property
     def url(self) -> str:
@@ -316,6 +316,13 @@ class PostgresqlTarget:
     def exists(self) -> bool:
         """A server's database is not ours to remove."""
         return True
+
+
+@dataclass(frozen=True)
+class PostgresqlTarget(_ServerTarget):
+    """A database on a server."""
+
+    database: Database
 
     def row_counts(self) -> dict[str, int]:
         """Rows of every table."""
@@ -336,19 +343,10 @@ class PostgresqlTarget:
 
 
 @dataclass(frozen=True)
-class MariadbTarget:
+class MariadbTarget(_ServerTarget):
     """A database on a server."""
 
     database: MariadbDatabase
-
-    @property
-    def url(self) -> str:
-        """As the command line takes it."""
-        return self.database.url
-
-    def exists(self) -> bool:
-        """A server's database is not ours to remove."""
-        return True
 
     def row_counts(self) -> dict[str, int]:
         """Rows of every table."""

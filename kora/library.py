@@ -114,6 +114,7 @@ def verify(
     exclude: Sequence[str] = (),
     accept_loss: Sequence[str] = (),
     show_values: bool = False,
+    strategy: Literal["stream", "pushdown", "auto"] = "stream",
     settings: "Settings | None" = None,
 ) -> "tuple[VerificationResult, Artifacts]":
     """Compare two databases row by row, and write certificate and report.
@@ -128,6 +129,7 @@ def verify(
         exclude: Patterns of tables left out.
         accept_loss: Rules whose declared losses are approved.
         show_values: Whether findings hold values.
+        strategy: `stream` reads rows, `pushdown` has servers digest them, `auto` decides by the line's speed.
         settings: Where keys live, how many findings are listed; from the environment if None.
 
     Returns:
@@ -148,6 +150,7 @@ def verify(
         out=_path(out),
         accept_loss=tuple(accept_loss),
         show_values=show_values,
+        strategy=strategy,
         settings=settings or _settings(),
         progress=None,
     )

@@ -10,7 +10,7 @@ from kora.cli.entry import FILE, entry_settings, password_prompt
 
 if TYPE_CHECKING:
     from kora.behavior.live import BehaviorRequest
-    from kora.comparison.result import VerificationResult
+    from kora.comparison.result import AskedStrategy, VerificationResult
     from kora.evidence.artifacts import Artifacts
     from kora.evidence.report_terminal import TerminalProgress
 
@@ -46,6 +46,13 @@ if TYPE_CHECKING:
     metavar="SECONDS",
     help="With --live: wait so long before reading again.",
 )
+@click.option(
+    "--strategy",
+    type=click.Choice(["stream", "pushdown", "auto"]),
+    default="stream",
+    show_default=True,
+    help="Read rows, have servers digest them (for a slow line), or decide by the line's measured speed.",
+)
 @click.option("--show-values", is_flag=True, help="Show differing values in report and terminal; else withheld.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout instead of the summary.")
 def verify(
@@ -63,6 +70,7 @@ def verify(
     workload: Path | None,
     live: bool,
     settle: float,
+    strategy: "AskedStrategy",
     show_values: bool,
     as_json: bool,
 ) -> int:
@@ -82,6 +90,8 @@ def verify(
         raise click.UsageError("--map and --plan exclude each other: a plan contains its map")
     if workload and not behavior:
         raise click.UsageError("--workload belongs to --behavior")
+    if strategy != "stream" and (provable or live):
+        raise click.UsageError("--provable and --live belong to --strategy stream")
     settings = entry_settings()
     from kora.evidence.verdict import decide_result
     from kora.verify import verify_databases
@@ -102,6 +112,7 @@ def verify(
             provable=provable,
             behavior=_questions(workload) if behavior else None,
             settle_seconds=settle if live else None,
+            strategy=strategy,
             settings=settings,
             progress=progress.watch if progress else None,
             prompt=password_prompt(),

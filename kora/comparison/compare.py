@@ -285,6 +285,7 @@ def _tally(tallies: str) -> list[dict[str, object]]:
 
 
 def readings_of(pair: Pair, tallies: str, side: Side) -> tuple[Reading, ...]:
+    """What the representations of one side did, of a pass's tallies."""
     readings = []
     for column, tally in zip(pair.mapping.columns, _tally(tallies), strict=True):
         rule = column.source_representation if side == "source" else column.target_representation

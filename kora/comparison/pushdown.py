@@ -3,8 +3,8 @@
 Both sides digest every row under a salt that is drawn after both snapshots were opened, a server in its own SQL and a
 side without one in the core. Equal counts and equal sums of all four words end the table. Otherwise buckets that differ
 are listed row by row, cut finer first where that moves fewer bytes; what is listed must explain the difference of the
-sums exactly; then the first differing rows themselves are fetched and compared under KCF-1, so that findings are those of a
-streamed comparison. Where the two ways of looking disagree, nothing is concluded here: `CannotPush` says why.
+sums exactly; then the first differing rows themselves are fetched and compared under KCF-1, so that findings are those
+of a streamed comparison. Where the two ways of looking disagree, nothing is concluded here: `CannotPush` says why.
 """
 
 import time
@@ -28,12 +28,24 @@ _LISTED_ROW_BYTES = 43
 _BUCKET_BYTES = 40
 _FINER_AT_BYTES = 100_000
 """Lists shorter than this are fetched at once: to cut buckets finer costs the server another pass over the table."""
+_CUT = 16
+"""Into how many a bucket is cut by one more hex digit."""
+_PART_ROWS = 20_000
 _WORDS_LISTED = 2
 _SALT_BYTES = 32
+_SIDES: tuple[Side, Side] = ("source", "target")
 
 
-class CannotPush(Exception):  # noqa: N818  no failure: the caller chooses another way
-    """This table cannot be settled by push-down; the text says why."""
+class CannotPush(Exception):
+    """A table that push-down cannot settle, and why; no failure: the caller chooses another way.
+
+    `part`: where so many rows differ that they were not all listed, what a part of them shows: counts are then at least
+    the table's.
+    """
+
+    def __init__(self, reason: str, part: TableResult | None = None) -> None:
+        super().__init__(reason)
+        self.part = part
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,23 +146,23 @@ def compare_pushed(pair: Pair, options: Options, sides: Sequence[Side]) -> Table
         As `compare_table`, without a root: no row was read under the migration's key.
 
     Raises:
-        CannotPush: A column has no exact form, too many rows differ to list them, or the digests do not explain
-            themselves; nothing was concluded.
+        CannotPush: A column has no exact form, too many rows differ to list them (then with a part), or the digests do
+            not explain themselves.
     """
     started = time.monotonic()
     if reasons := refusals(pair, sides):
         raise CannotPush("; ".join(reasons))
     salt = token_hex(_SALT_BYTES)
-    parties = {side: _party(pair, side, sides, salt, options) for side in ("source", "target")}
+    parties = {side: _party(pair, side, sides, salt, options) for side in _SIDES}
     digits = _digits(pair)
     source, target = both_sides(lambda side, progress: parties[side].sums(digits, None, progress), pair, options)
-    located = Located()
+    located, unlisted = Located(), 0
     if (source.rows, source.words) != (target.rows, target.words):
-        located = _locate(parties, pair, options, digits, source, target)
+        located, unlisted = _locate(parties, pair, options, digits, source, target)
     findings = describe(pair, located, show_values=options.show_values, limit=options.findings_limit)
     total = located.mismatch + located.missing_in_target + located.extra_in_target
     excluded = pair.mapping.not_comparable.items()
-    return TableResult(
+    result = TableResult(
         source=str(pair.mapping.source),
         target=str(pair.mapping.target),
         outcome=located.outcome,
@@ -166,6 +178,9 @@ def compare_pushed(pair: Pair, options: Options, sides: Sequence[Side]) -> Table
         seconds=time.monotonic() - started,
         strategy="pushdown",
     )
+    if unlisted:
+        raise CannotPush(f"so many rows differ that about {unlisted:,} were not looked at one by one", result)
+    return result
 
 
 def _readings(pair: Pair, sums: PushedSums, side: Side) -> tuple[Reading, ...]:
@@ -192,35 +207,49 @@ def _digits(pair: Pair) -> int:
 
 def _locate(
     parties: dict[Side, _Digests], pair: Pair, options: Options, digits: int, source: PushedSums, target: PushedSums
-) -> Located:
-    """Which rows differ, counted exactly, and the first of them with their values."""
-    within, rows = _differing(source, target, digits)
-    if rows * _LISTED_ROW_BYTES > _FINER_AT_BYTES and rows > len(within.buckets) * 16:
-        finer = digits + 1
+) -> tuple[Located, int]:
+    """Which rows differ, counted exactly, the first of them with their values; and how many were not listed."""
+    within, sizes = _differing(source, target, digits)
+    rows, buckets = sum(sizes.values()), len(sizes)
+    if rows * _LISTED_ROW_BYTES > _FINER_AT_BYTES and buckets * _CUT * _BUCKET_BYTES < rows * _LISTED_ROW_BYTES:
+        coarse = within
 
         def cut(side: Side, progress: _core.Progress) -> PushedSums:
-            return parties[side].sums(finer, within, progress)
+            return parties[side].sums(digits + 1, coarse, progress)
 
-        if len(within.buckets) * 16 * _BUCKET_BYTES < rows * _LISTED_ROW_BYTES:
-            within, rows = _differing(*both_sides(cut, pair, options), finer)
+        within, sizes = _differing(*both_sides(cut, pair, options), digits + 1)
+        rows = sum(sizes.values())
+    unlisted = 0
     if rows > LISTED_ROWS_LIMIT:
-        raise CannotPush(f"so many rows differ that {rows:,} digests would have to be listed: streaming costs hardly more")
+        within, unlisted = _part(within, sizes)
     listed = both_sides(lambda side, progress: parties[side].digests(within, progress), pair, options)
-    _explained(source, target, *listed)
+    if not unlisted:
+        _explained(source, target, *listed)
     surplus = _surplus(*listed)
     located = _counted(surplus, keyed=bool(pair.mapping.key))
-    return replace(located, differing=_fetched(parties, pair, options, surplus))
+    return replace(located, differing=_fetched(parties, pair, options, surplus)), unlisted
 
 
-def _differing(source: PushedSums, target: PushedSums, digits: int) -> tuple[Within, int]:
-    """The buckets whose rows are not the same, and about how many rows a side has in them."""
+def _part(within: Within, sizes: dict[int, int]) -> tuple[Within, int]:
+    """The differing buckets that are listed where all would be too many, at least one; and how many rows are left."""
+    chosen, rows = set[int](), 0
+    for number in sorted(sizes, key=lambda number: (sizes[number], number)):
+        if chosen and rows + sizes[number] > _PART_ROWS:
+            break
+        chosen.add(number)
+        rows += sizes[number]
+    return Within(within.digits, frozenset(chosen)), sum(sizes.values()) - rows
+
+
+def _differing(source: PushedSums, target: PushedSums, digits: int) -> tuple[Within, dict[int, int]]:
+    """The buckets whose rows are not the same, and about how many rows a side has in each."""
     nothing = (0, 0)
-    numbers = source.buckets.keys() | target.buckets.keys()
-    unequal = frozenset(
-        number for number in numbers if source.buckets.get(number, nothing) != target.buckets.get(number, nothing)
-    )
-    rows = sum(max(side.buckets.get(number, nothing)[0] for side in (source, target)) for number in unequal)
-    return Within(digits, unequal), rows
+    sizes = {}
+    for number in source.buckets.keys() | target.buckets.keys():
+        left, right = source.buckets.get(number, nothing), target.buckets.get(number, nothing)
+        if left != right:
+            sizes[number] = max(left[0], right[0])
+    return Within(digits, frozenset(sizes)), sizes
 
 
 def _explained(source: PushedSums, target: PushedSums, left: list[bytes], right: list[bytes]) -> None:
@@ -262,7 +291,7 @@ def _counted(surplus: Sequence[_Surplus], *, keyed: bool) -> Located:
 def _fetched(
     parties: dict[Side, _Digests], pair: Pair, options: Options, surplus: list[_Surplus]
 ) -> tuple[tuple[_core.Row | None, _core.Row | None], ...]:
-    """The rows of as many keys as are listed, mismatches first; they must differ under KCF-1 just as their digests do."""
+    """The rows of the first keys, mismatches first; they must differ under KCF-1 just as their digests do."""
     keyed = bool(pair.mapping.key)
     order = sorted(surplus, key=lambda item: not (keyed and item.source and item.target))
     chosen = order[: options.findings_limit]

@@ -15,14 +15,15 @@ from kora.comparison.pushdown import ROW_HASH, CannotPush, compare_pushed
 from kora.comparison.result import AskedStrategy, LineUse, NotChecked, StrategyUsed, TableResult
 from kora.databases.base import Database
 from kora.databases.pushdown import LineSpeed, PushesDown
-from kora.errors import InvalidRequest
+from kora.errors import InvalidRequest, LimitExceeded
 
 SERVER_SECONDS_PER_ROW = 25e-6
-"""What digesting a row is reckoned at: PostgreSQL 15 and MariaDB 10.11 take 10 to 25 µs for eight columns on one core."""
+"""What digesting a row is reckoned at: PostgreSQL 15 and MariaDB 10.11 take 10 to 25 µs for eight columns on a core."""
 SERVER_SECONDS_PER_BYTE = 5e-9
 PUSHED_BYTES = 250_000
 """What the sums of a table with 4,096 buckets take on the line, about."""
 PUSHED_TRIPS = 4
+AT_LEAST = "counts are at least"
 UNKNOWN_ROW_BYTES = 100
 _SIDES: tuple[Side, Side] = ("source", "target")
 
@@ -65,9 +66,11 @@ class Strategist:
             return stream().model_copy(update={"strategy_reason": reason})
         try:
             return compare_pushed(pair, options, sides).model_copy(update={"strategy_reason": reason})
-        except CannotPush as refusal:
+        except (CannotPush, LimitExceeded) as refusal:
             if self.asked == "auto":
                 return stream().model_copy(update={"strategy_reason": f"streamed: {refusal}"})
+            if isinstance(refusal, CannotPush) and refusal.part is not None:
+                return refusal.part.model_copy(update={"strategy_reason": f"{AT_LEAST}: {refusal}"})
             return TableResult(
                 source=str(pair.mapping.source),
                 target=str(pair.mapping.target),
@@ -129,12 +132,19 @@ class Strategist:
             for result in pushed
             if result.outcome == "not_run"
         ]
+        told += [
+            NotChecked(
+                what="differences", name=result.name, detail=f"{result.strategy_reason}; --strategy stream counts all"
+            )
+            for result in pushed
+            if result.strategy_reason.startswith(AT_LEAST)
+        ]
         if settled := [result for result in pushed if result.outcome != "not_run"]:
             told.append(
                 NotChecked(
                     what="digests",
                     name="of tables that were pushed down",
-                    detail=f"the servers computed them ({ROW_HASH}): their SQL is believed, and no root stands for them",
+                    detail=f"the servers computed them ({ROW_HASH}) and are believed; no root stands for the rows",
                     count=len(settled),
                 )
             )

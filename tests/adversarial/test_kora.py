@@ -21,9 +21,7 @@ TOGETHER = tuple(case for case in cases() if not case.alone)
 ALONE = tuple(case for case in cases() if case.alone)
 
 
-def verified(
-    urls: tuple[str, str], told: dict[str, Case], strategy: AskedStrategy = "stream"
-) -> VerificationResult:
+def verified(urls: tuple[str, str], told: dict[str, Case], strategy: AskedStrategy = "stream") -> VerificationResult:
     """Compares both databases, under the rules that the cases declare; `told`: the schema of each case's table."""
     with closing(open_database(urls[0])) as left, closing(open_database(urls[1])) as right:
         sides = OpenSide(left, left.catalog(), urls[0]), OpenSide(right, right.catalog(), urls[1])
@@ -33,7 +31,9 @@ def verified(
             rules = told[pair.source.schema].rules
             columns = tuple(ColumnMapping.model_validate(rule) for rule in rules) or pair.columns
             ruled.append(pair.model_copy(update={"columns": columns}))
-        options = VerifyOptions(migration_key=_core.DigestKey(bytes(range(32))), run_id="adversarial", strategy=strategy)
+        options = VerifyOptions(
+            migration_key=_core.DigestKey(bytes(range(32))), run_id="adversarial", strategy=strategy
+        )
         return verify_sides(*sides, Declared(mapping=Mapping(tables=tuple(ruled))), options).result
 
 

@@ -57,9 +57,7 @@ def as_rule(named: tuple[str, str | None] | None) -> Rule | None:
     return Rule(rule=named[0], argument=named[1]) if named else None
 
 
-def verified(
-    source: OpenSide, url: str, mapping: Mapping, strategy: AskedStrategy = "stream"
-) -> VerificationResult:
+def verified(source: OpenSide, url: str, mapping: Mapping, strategy: AskedStrategy = "stream") -> VerificationResult:
     options = VerifyOptions(migration_key=_core.DigestKey(bytes(range(32))), run_id="mutation", strategy=strategy)
     with opened(url) as target:
         return verify_sides(source, target, Declared(mapping=mapping), options).result

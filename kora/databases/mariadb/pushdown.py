@@ -1,4 +1,4 @@
-"""Push-down forms in MariaDB's and MySQL's SQL, and the statements around them. Specification: docs/formats/pushdown.md.
+"""Push-down forms in MariaDB's and MySQL's SQL, and the statements around them: docs/formats/pushdown.md.
 
 A LIMIT beyond all rows keeps the optimiser from merging the inner query, which would compute a digest once for each
 place that names it. What would be longer than `max_allowed_packet` becomes NULL in these servers, silently: such rows
@@ -85,7 +85,7 @@ def _shortest(name: str, fraction_digits: int, declared: str = "") -> str:
 
 
 def _text_form(column: Column, name: str) -> str:
-    """Text whose bytes its character set cannot decode has a form of its own. An ENUM's invalid value is the number 0."""
+    """Text that its character set cannot decode has a form of its own. An ENUM's invalid value is the number 0."""
     kind, _, charset = column.type.wire.removeprefix("marked ").partition(":")
     letter = kind[0]
     stored = f"CAST({name} AS BINARY)"

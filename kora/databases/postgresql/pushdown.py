@@ -124,6 +124,6 @@ def _where(within: Within | None) -> str:
 def refusals(table: Table, columns: list[str], encoding: str) -> dict[str, str]:
     """Column → why it has no form here. Lengths are of bytes in UTF-8, so the database must be in it."""
     if encoding != "UTF8":
-        return {name: f"the database is in {encoding}; push-down reads UTF8 alone" for name in columns}
+        return dict.fromkeys(columns, f"the database is in {encoding}; push-down reads UTF8 alone")
     found = {name: refusal(table.column(name)) for name in columns}
     return {name: reason for name, reason in found.items() if reason}

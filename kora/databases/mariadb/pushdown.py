@@ -47,29 +47,30 @@ def _charset(column: Column) -> str | None:
 
 
 def form(column: Column) -> str:
-    """The SQL of a column's form, as bytes."""
-    name, wire = quoted(column.name), column.type.wire
+    """The SQL of a column's form, as bytes. NULL for a value that is too long for the server, never `N`."""
+    name = quoted(column.name)
+    return f"IF({name} IS NULL, 'N', {_value_form(column, name)})"
+
+
+def _value_form(column: Column, name: str) -> str:
+    wire = column.type.wire
     if _charset(column) is not None:
-        return f"IFNULL({_text_form(column, name)}, 'N')"
+        return _text_form(column, name)
     if wire in _MOMENTS:
-        return f"IFNULL({_moment_form(column, name)}, 'N')"
+        return _moment_form(column, name)
     if wire.startswith("bit("):
-        return _form("a", f"LPAD(BIN({name} + 0), {column.type.length}, '0')")
+        return _spelled("a", f"LPAD(BIN({name} + 0), {column.type.length}, '0')")
     match wire:
         case "integer":
-            return _form("n", f"({name} + 0)")
+            return _spelled("n", f"({name} + 0)")
         case "decimal":
-            return _form("n", _shortest(name, column.type.scale or 0, column.type.declared))
+            return _spelled("n", _shortest(name, column.type.scale or 0, column.type.declared))
         case "bytes":
-            return _form("x", f"LOWER(HEX({name}))")
+            return _spelled("x", f"LOWER(HEX({name}))")
         case "uuid":
-            return _form("u", f"LOWER(CAST({name} AS CHAR))")
+            return _spelled("u", f"LOWER(CAST({name} AS CHAR))")
         case _:
-            return _form("c", _shortest(name, column.type.fraction_digits or 0))
-
-
-def _form(letter: str, text: str) -> str:
-    return f"IFNULL({_spelled(letter, text)}, 'N')"
+            return _spelled("c", _shortest(name, column.type.fraction_digits or 0))
 
 
 def _spelled(letter: str, text: str) -> str:
@@ -113,8 +114,7 @@ def _moment_form(column: Column, name: str) -> str:
     before_christ = _spelled(letter, f"CONCAT('0001', SUBSTR({text}, 5), '{zone} BC')")
     usual = _spelled(letter, f"CONCAT({text}, '{zone}')" if zone else text)
     return (
-        f"CASE WHEN {name} IS NULL THEN NULL WHEN {impossible} THEN {_spelled('z', text)}"
-        f" WHEN YEAR({name}) = 0 THEN {before_christ} ELSE {usual} END"
+        f"CASE WHEN {impossible} THEN {_spelled('z', text)} WHEN YEAR({name}) = 0 THEN {before_christ} ELSE {usual} END"
     )
 
 

@@ -92,6 +92,10 @@ class VerifyOptions:
     strategy: AskedStrategy = "stream"
     timings: tuple[Timing, ...] = field(default=())
 
+    def __post_init__(self) -> None:
+        if self.strategy != "stream" and (self.provable or self.live):
+            raise InvalidRequest("row trees and databases that are written meanwhile need --strategy stream")
+
 
 @dataclass(frozen=True, slots=True)
 class Verified:
@@ -143,6 +147,7 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
     )
     ledger = _ledger(_with_orphans(structure, orphans), results, declared, options)
     behavior = _behavior(source, target, mapping, options.behavior)
+    trusted = (*_moving(options), *strategist.not_checked(results, logged=declared.source_log is not None))
     seconds = time.monotonic() - clock
     rows = sum((result.source_rows or 0) + (result.target_rows or 0) for result in results)
     result = VerificationResult(
@@ -155,13 +160,7 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         quarantined=quarantined,
         recounts=_recounts(results, declared),
         behavior=behavior,
-        not_checked=(
-            *_not_checked(source, target, mapping, declared, behavior),
-            *unfounded,
-            *disobeyed,
-            *_moving(options),
-            *strategist.not_checked(results, logged=declared.source_log is not None),
-        ),
+        not_checked=(*_not_checked(source, target, mapping, declared, behavior), *unfounded, *disobeyed, *trusted),
         strategy=strategist.used(results),
         lines=strategist.uses(source.database, target.database),
         logged=logged,
@@ -468,16 +467,13 @@ def verify_databases(
     Raises:
         SenseiError: Nothing could be compared; differences are never raised.
     """
-    if strategy != "stream" and (provable or settle_seconds is not None):
-        raise InvalidRequest("row trees and databases that are written meanwhile need --strategy stream")
     declared = read_declared(mapping_file, plan_file, quarantine_file)
     run_id = f"verify-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{token_hex(3)}"
     keys = KeyStore(settings.home_directory)
     prompt = remembered(prompt) if prompt and settle_seconds is not None else prompt
     with ExitStack() as stack:
         left, right = _open_both(stack, source, target, prompt)
-        if tables or exclude:
-            left, right, declared = _narrow(left, right, declared, Selection(tables=tables, exclude=exclude))
+        left, right, declared = _narrow(left, right, declared, Selection(tables=tables, exclude=exclude))
         options = VerifyOptions(
             migration_key=_core.DigestKey(keys.migration_key(run_id)),
             run_id=run_id,
@@ -491,29 +487,29 @@ def verify_databases(
             strategy=strategy,
             live=None if settle_seconds is None else Live(_reopener(source, target, prompt), settle_seconds),
         )
-        if meanwhile:
-            _do_beside(stack, meanwhile)
+        _do_beside(stack, meanwhile)
         verified = verify_sides(left, right, declared, options)
-    plan_bytes = plan_file.read_bytes() if plan_file else None
-    return verified.result, _certify(verified, out, plan_bytes, settings)
+    return verified.result, _certify(verified, out, plan_file, settings)
 
 
-def _certify(verified: Verified, out: Path | None, plan_bytes: bytes | None, settings: Settings) -> Artifacts:
+def _certify(verified: Verified, out: Path | None, plan_file: Path | None, settings: Settings) -> Artifacts:
     """Certificate, report and public key, and an entry of the log where one is kept."""
     keys = KeyStore(settings.home_directory)
     artifacts = write_artifacts(
         verified.result,
         out or settings.home_directory / "verifications" / verified.result.run_id,
         keys.signing_key(),
-        plan_bytes=plan_bytes,
+        plan_bytes=plan_file.read_bytes() if plan_file else None,
         profiles=verified.profiles,
     )
     log_certificate(settings.transparency_log, artifacts.certificate, keys)
     return artifacts
 
 
-def _do_beside(stack: ExitStack, work: Callable[[], None]) -> None:
-    """Does something in a thread of its own, which is waited for at the end."""
+def _do_beside(stack: ExitStack, work: Callable[[], None] | None) -> None:
+    """Does something, if there is anything, in a thread of its own, which is waited for at the end."""
+    if work is None:
+        return
     beside = Thread(target=work, name="meanwhile", daemon=True)
     stack.callback(beside.join)
     beside.start()
@@ -556,6 +552,8 @@ def _open_side(stack: ExitStack, url: str, role: Side, prompt: Prompt | None) ->
 def _narrow(
     left: OpenSide, right: OpenSide, declared: Declared, selection: Selection
 ) -> tuple[OpenSide, OpenSide, Declared]:
+    if not (selection.tables or selection.exclude):
+        return left, right, declared
     source, target, declared = narrowed(left.catalog, right.catalog, declared, selection)
     return replace(left, catalog=source), replace(right, catalog=target), declared
 

@@ -82,7 +82,7 @@ class Strategist:
     def _chosen(self, pair: Pair) -> tuple[Sequence[Side], str]:
         """The sides that are pushed down, and why."""
         if self.asked == "pushdown":
-            return self.servers, "asked for"
+            return self.servers, ""
         slow: list[Side] = []
         said = []
         for side, speed in self.speeds.items():

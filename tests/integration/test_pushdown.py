@@ -1,10 +1,12 @@
 """What servers digest of their own rows is what the core digests of them; and what push-down says of tables."""
 
 import json
+import os
 import secrets
+import socket
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
@@ -30,11 +32,11 @@ REFUSED = {
     "postgresql": {
         "array_from_0", "array_of_arrays", "cidr", "composite", "daterange", "hstore", "inet", "int4multirange",
         "int4range", "integer_array", "macaddr", "macaddr8", "money", "numeric_array", "numrange", "one_byte_char",
-        "point", "polygon", "text_array", "tsvector",
+        "point", "polygon", "text_array", "tsvector", "xml",
     },
     "mariadb": {
-        "cp1251", "double", "double_negative_zero", "float", "float_7_4", "geometry", "inet4", "inet6", "point", "set",
-        "ucs2",
+        "cp1251", "double", "double_negative_zero", "float", "float_7_4", "gb18030", "geometry", "inet4", "inet6",
+        "point", "set", "ucs2", "vector",
     },
 }  # fmt: skip
 """Kinds of the corpus that the servers cannot render exactly; each other one they must."""
@@ -262,6 +264,20 @@ def test_bytes_over_the_line_are_counted_with_and_without_tls(
             sent, received = database.line.sent - before[0], database.line.received - before[1]
         assert 50_000 < sent < 52_000, mode
         assert 100_000 < received < 103_000, mode
+
+
+def test_a_silent_line_is_watched_by_the_system(postgres_database: PostgresDatabase) -> None:
+    def watched() -> list[int]:
+        found = []
+        for path in Path("/proc/self/fd").iterdir():
+            with suppress(OSError), socket.socket(fileno=os.dup(int(path.name))) as each:
+                if each.family == socket.AF_INET and each.getpeername()[1] == int(postgres_database.settings["port"]):
+                    assert each.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+                    found.append(each.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE))
+        return found
+
+    with closing(open_database(postgres_database.url)):
+        assert watched() == [30]
 
 
 def test_a_certificate_says_which_hash_stands_for_which_table(

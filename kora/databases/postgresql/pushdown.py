@@ -19,7 +19,7 @@ from kora.databases.pushdown import (
 
 _AS_TEXT = {
     "int2": "n", "int4": "n", "int8": "n", "oid": "n", "xid": "n", "cid": "n", "xid8": "n",
-    "text": "t", "varchar": "t", "bpchar": "t", "name": "t", "citext": "t", "xml": "t",
+    "text": "t", "varchar": "t", "bpchar": "t", "name": "t", "citext": "t",
     "uuid": "u", "bit": "a", "varbit": "a", "date": "d", "time": "c", "timetz": "k", "timestamp": "s",
     "timestamptz": "i", "json": "j", "jsonb": "j", "enum": "e",
 }  # fmt: skip

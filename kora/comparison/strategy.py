@@ -18,7 +18,7 @@ from kora.databases.pushdown import LineSpeed, PushesDown
 from kora.errors import InvalidRequest, LimitExceeded
 
 SERVER_SECONDS_PER_ROW = 25e-6
-"""What digesting a row is reckoned at: PostgreSQL 15 and MariaDB 10.11 take 10 to 25 µs for eight columns on a core."""
+"""What digesting a row is reckoned at: PostgreSQL 15 and MariaDB 10.11 take 6 to 25 µs for eight columns on a core."""
 SERVER_SECONDS_PER_BYTE = 5e-9
 PUSHED_BYTES = 250_000
 """What the sums of a table with 4,096 buckets take on the line, about."""

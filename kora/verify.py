@@ -463,7 +463,6 @@ def verify_databases(
     """
     declared = read_declared(mapping_file, plan_file, quarantine_file)
     run_id = f"verify-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{token_hex(3)}"
-    keys = KeyStore(settings.home_directory)
     settle_seconds = declared.settle_seconds if settle_seconds is None else settle_seconds
     prompt = remembered(prompt) if prompt and settle_seconds is not None else prompt
     with ExitStack() as stack:
@@ -471,7 +470,7 @@ def verify_databases(
         asked = Selection(tables=tables, exclude=exclude)
         left, right, declared = _as_asked(left, right, declared, asked, float_tolerance or {})
         options = VerifyOptions(
-            migration_key=_core.DigestKey(keys.migration_key(run_id)),
+            migration_key=_core.DigestKey(KeyStore(settings.home_directory).migration_key(run_id)),
             run_id=run_id,
             accept_loss=accept_loss,
             show_values=show_values,

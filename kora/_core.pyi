@@ -520,5 +520,8 @@ def log_prove(folder: str, log_key: str, index: int) -> bytes:
 def log_check(folder: str, log_key: str, retained: bytes | None = None) -> tuple[int, str]:
     """Every entry, every tile, and that the log began as a retained checkpoint says. Entries and root in hex."""
 
-def check_log_proof(data: bytes, what: str, file: bytes, log_key: str) -> tuple[str, int, int]:
-    """The log's name, the entry's number and the log's size. Raises `NotAuthentic`, `MalformedInput`."""
+def log_checkpoint(note: bytes, what: str, log_key: str) -> tuple[str, int, str]:
+    """The log's name, its size and its root in hex, as it signed them. Raises `NotAuthentic`, `MalformedInput`."""
+
+def check_log_proof(data: bytes, what: str, file: bytes, log_key: str) -> tuple[int, bytes]:
+    """The entry's number and the signed checkpoint. Raises `NotAuthentic`, `MalformedInput`."""

@@ -49,9 +49,8 @@ from kora.databases.base import Database, Selection
 from kora.databases.registry import open_database
 from kora.databases.secrets import Prompt, remembered, resolve
 from kora.errors import InvalidRequest
-from kora.evidence.artifacts import Artifacts, write_artifacts
+from kora.evidence.artifacts import Artifacts, certify
 from kora.evidence.signing import KeyStore
-from kora.evidence.transparency import log_certificate
 from kora.evidence.verdict import decide_result
 from kora.settings import Settings
 
@@ -489,16 +488,14 @@ def verify_databases(
 
 def _certify(verified: Verified, out: Path | None, plan_bytes: bytes | None, settings: Settings) -> Artifacts:
     """Certificate, report and public key, and an entry of the log where one is kept."""
-    keys = KeyStore(settings.home_directory)
-    artifacts = write_artifacts(
+    return certify(
         verified.result,
         out or settings.home_directory / "verifications" / verified.result.run_id,
-        keys.signing_key(),
+        KeyStore(settings.home_directory),
+        settings.transparency_log,
         plan_bytes=plan_bytes,
         profiles=verified.profiles,
     )
-    log_certificate(settings.transparency_log, artifacts.certificate, keys)
-    return artifacts
 
 
 def _do_beside(stack: ExitStack, work: Callable[[], None]) -> None:

@@ -108,10 +108,11 @@ fn logged(certificate: &Path, data: &[u8], key: &Path) -> Result<String> {
     let proof = TlogProof::read(&read(&path, NOTE_LIMIT_BYTES * 2)?, &what)?;
     let state = proof.check(&entry(data), &key, &what)?;
     Ok(format!(
-        "logged: entry {} of {} in {}\n",
+        "logged: entry {} of {} in {}; root {}\n",
         proof.index,
         state.size,
-        visible(&state.origin)
+        visible(&state.origin),
+        kora_seal::encoding::hex(&state.root)
     ))
 }
 

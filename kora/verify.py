@@ -72,8 +72,8 @@ class OpenSide:
 
 @dataclass(frozen=True, slots=True)
 class VerifyOptions:
-    """How to verify. `accept_loss` approves whole rules; `provable` asks for row trees, for which the target is read
-    once more; `observe` receives the counters of each pass; `behavior` asks for queries and habits too.
+    """How to verify. `accept_loss` approves whole rules; `provable` asks for row trees; `observe` receives the counters
+    of each pass; `behavior` asks for queries and habits too.
     """
 
     migration_key: _core.DigestKey

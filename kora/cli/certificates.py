@@ -43,12 +43,9 @@ def check(
     certificates.check_sections(checked, certificate)
     logged = None
     if log_key:
-        from kora.evidence.canonical import FILE_SIZE_LIMIT_BYTES
-        from kora.evidence.files import read_bounded
         from kora.evidence.transparency import check_proof, read_log_key
 
-        # The log holds the digest of the whole file, sections included.
-        logged = check_proof(certificate, read_bounded(certificate, FILE_SIZE_LIMIT_BYTES), read_log_key(log_key))
+        logged = check_proof(certificate, read_log_key(log_key))
     present = certificates.check_subjects(checked.statement, certificate.parent) if checked.statement else {}
     key_ids = list(dict.fromkeys(key.key_id for key in public_keys if key.key_id in checked.envelope.key_ids))
     if as_json:

@@ -17,7 +17,6 @@ from pathlib import Path
 
 from kora import _core
 from kora.errors import Busy, FileProblem, InvalidRequest, MalformedInput
-from kora.evidence.canonical import FILE_SIZE_LIMIT_BYTES
 from kora.evidence.files import cannot_write, make_directory, read_bounded, write_atomically
 from kora.evidence.signing import KeyStore
 
@@ -92,7 +91,7 @@ def append_files(folder: Path, files: Sequence[Path], keys: KeyStore) -> list[Lo
             same file again writes its proof.
     """
     key, signing = read_log_key(folder / PUBLIC_KEY_NAME), keys.log_key()
-    entries = [_core.log_entry(read_bounded(file, FILE_SIZE_LIMIT_BYTES)) for file in files]
+    entries = [_entry(file) for file in files]
     with _one_writer(folder):
         known = {entry: _core.log_find(str(folder), key, entry) for entry in entries}
         new = [entry for entry in dict.fromkeys(entries) if known[entry] is None]
@@ -133,7 +132,7 @@ def prove_file(folder: Path, file: Path, output: Path) -> int:
         NotAuthentic, MalformedInput, FileProblem: As reading the log does.
     """
     key = read_log_key(folder / PUBLIC_KEY_NAME)
-    index = _core.log_find(str(folder), key, _core.log_entry(read_bounded(file, FILE_SIZE_LIMIT_BYTES)))
+    index = _core.log_find(str(folder), key, _entry(file))
     if index is None:
         raise InvalidRequest(f"{file} is not in the log {folder}", hint=f"kora log append {folder} {file}")
     write_atomically(output, _core.log_prove(str(folder), key, index))
@@ -155,7 +154,12 @@ def check_log(folder: Path, key: str, retained: Path | None = None) -> LogState:
     return LogState(key.split("+", maxsplit=1)[0], size, root)
 
 
-def check_proof(file: Path, data: bytes, key: str) -> LogPlace:
+def _entry(file: Path) -> bytes:
+    """A file's entry: of the whole file, the sections of a fingerprint included, however large."""
+    return _core.log_entry(_core.sha256_file(str(file)))
+
+
+def check_proof(file: Path, key: str) -> LogPlace:
     """Whether the proof beside a file shows that it stands in the log.
 
     Raises:
@@ -165,7 +169,7 @@ def check_proof(file: Path, data: bytes, key: str) -> LogPlace:
     path = proof_path(file)
     if not path.is_file():
         raise FileProblem(f"{path} is missing: it proves that {file.name} stands in the log", hint="ask its issuer")
-    index, note = _core.check_log_proof(read_bounded(path, _SMALL_FILE_LIMIT_BYTES), str(path), data, key)
+    index, note = _core.check_log_proof(read_bounded(path, _SMALL_FILE_LIMIT_BYTES), str(path), _entry(file), key)
     return LogPlace(index, _opened(note, str(path), key))
 
 

@@ -61,14 +61,14 @@ def test_a_certificate_without_its_proof_or_with_anothers_is_refused(log, sensei
 def test_every_flipped_byte_of_a_log_proof_is_refused(log, sensei_home, tmp_path):
     files = certified(sensei_home, tmp_path / "evidence")
     append(log, files.certificate)
-    key, data = (log / "log.pub").read_text(), files.certificate.read_bytes()
+    key, entry = (log / "log.pub").read_text(), _core.log_entry(_core.sha256_file(str(files.certificate)))
     proof = Path(f"{files.certificate}.tlog-proof").read_bytes()
-    assert _core.check_log_proof(proof, "p", data, key)[0] == 0
+    assert _core.check_log_proof(proof, "p", entry, key)[0] == 0
     for position in range(len(proof)):
         altered = bytearray(proof)
         altered[position] ^= 1
         with pytest.raises(SenseiError) as refusal:
-            _core.check_log_proof(bytes(altered), "p", data, key)
+            _core.check_log_proof(bytes(altered), "p", entry, key)
         assert refusal.value.exit_code == 2
 
 

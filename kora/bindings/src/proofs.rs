@@ -149,8 +149,8 @@ fn log_create(folder: PathBuf, origin: &str, signing_key: &[u8]) -> PyResult<()>
 }
 
 #[pyfunction]
-fn log_entry<'py>(py: Python<'py>, file: &[u8]) -> Bytes<'py> {
-    PyBytes::new(py, &tlog_proof::entry(file))
+fn log_entry<'py>(py: Python<'py>, sha256: &str) -> Bytes<'py> {
+    PyBytes::new(py, &tlog_proof::entry_of_digest(sha256))
 }
 
 #[pyfunction]
@@ -202,12 +202,12 @@ fn check_log_proof<'py>(
     py: Python<'py>,
     data: &[u8],
     what: &str,
-    file: &[u8],
+    entry: &[u8],
     log_key: &str,
 ) -> PyResult<(u64, Bytes<'py>)> {
     let key = NoteKey::from_text(log_key, "the log's key").sealed()?;
     let proof = TlogProof::read(data, what).sealed()?;
-    proof.check(&tlog_proof::entry(file), &key, what).sealed()?;
+    proof.check(entry, &key, what).sealed()?;
     Ok((proof.index, PyBytes::new(py, &proof.checkpoint)))
 }
 

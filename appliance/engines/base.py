@@ -59,6 +59,8 @@ class Capabilities:
     """What the columns of one row may hold together; None: no such limit."""
     any_class: bool = False
     """Whether a column takes values of any storage class, whatever its type says."""
+    own_collations: tuple[str, ...] = ()
+    """Collations that every server or library of the engine has, so that an index from the same engine keeps them."""
     keyless_types: tuple[str, ...] = ()
     """Target types over which no primary key can stand."""
 

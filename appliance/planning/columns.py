@@ -30,6 +30,11 @@ class Context:
     decisions: Decisions
     sequences: list[SequencePlan]
 
+    @property
+    def at_home(self) -> bool:
+        """Whether both sides are of one engine, so that what only this engine has can stay as it is."""
+        return self.catalog.engine == self.engine.name
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedColumns:
@@ -48,7 +53,7 @@ def plan_columns(context: Context, table: Table, surveys: dict[str, ColumnSurvey
     keyed = _keyed(table)
     for column in (_through_domain(context, column) for column in table.columns):
         survey = replace(surveys.get(column.name, ColumnSurvey()), keyed=keyed.get(column.name, 0))
-        reading = read_column(context.catalog.engine, column, survey)
+        reading = read_column(context.catalog.engine, column, survey, at_home=context.at_home)
         placement = _place(context, column, reading, survey)
         if placement.refused:
             left_out[column.name] = placement.refused

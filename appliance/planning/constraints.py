@@ -11,6 +11,7 @@ from appliance.conversion.expressions import NotTranslated, Scope, translate_exp
 from appliance.conversion.survey import ColumnSurvey
 from appliance.planning.columns import Context, PlannedColumns
 from appliance.planning.decisions import foreign_key_subject
+from appliance.planning.enumerations import label_check
 from appliance.planning.model import CheckPlan, ExclusionPlan, ForeignKeyPlan, IndexPartPlan, IndexPlan, KeyPlan
 from kora.catalog import Check, ForeignKey, Index, IndexPart, Key, Name, Table
 from kora.comparison.structure import domain_checks
@@ -189,7 +190,20 @@ def plan_checks(context: Context, facts: TableFacts) -> tuple[CheckPlan, ...]:
                 name=name, source=source, expression=check.expression, decision="refused", reason=str(refusal)
             )
             plans.append(refused)
-    return tuple(plans)
+    return (*plans, *_label_checks(context, facts))
+
+
+def _label_checks(context: Context, facts: TableFacts) -> list[CheckPlan]:
+    """Checks that stand for the labels of enumerations which the target holds as text."""
+    if context.engine.capabilities.checks_when == "never":
+        return []
+    target, plans = context.names.relations[facts.table.name], []
+    for column in facts.planned.columns:
+        expression = label_check(column, facts.table.column(column.source), context.engine.dialect)
+        if expression:
+            name = context.names.take(target.schema, f"{target.name}_{column.target}_labels")
+            plans.append(CheckPlan(name=name, expression=expression))
+    return plans
 
 
 def plan_exclusions(context: Context, facts: TableFacts) -> tuple[ExclusionPlan, ...]:
@@ -223,7 +237,7 @@ def _domain_checks(context: Context, facts: TableFacts) -> list[tuple[Check, Sco
     return [
         (check, Scope(columns={"value": names[column.name]}))
         for column, check in domain_checks(context.catalog, facts.table)
-        if column.name in names
+        if column.name in names and not context.types.keeps(column.type)
     ]
 
 

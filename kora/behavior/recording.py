@@ -62,6 +62,7 @@ def record(
             url=shown,
             engine=asked.dialect.engine,
             identity=database.identity(),
+            asked="workload" if request.workload else "views",
             workload=workload.sha256,
             answers=ask(asked, catalog, workload, key, spellings, watch),
             key_id=key.key_id,
@@ -100,10 +101,10 @@ def compare_recordings(first: Path, second: Path, keys: Sequence[PublicKey], set
             hint=f"record the second one under the first one's key: kora behave record {right.url}"
             f" --key-file K -o {second.name}",
         )
-    if (left.workload is None) != (right.workload is None):
+    if left.asked != right.asked:
         raise InvalidRequest(
-            f"{first} and {second} did not ask the same: one asked views, one a workload",
-            hint="record both with --views, or both with --workload",
+            f"{first} and {second} did not ask the same: {left.asked} and {right.asked}",
+            hint=f"record both with --{left.asked}",
         )
     queries = compare_answers(left.answers, right.answers)
     return Behavior(outcome=verdict_of(queries), workload=left.workload, queries=queries)

@@ -8,6 +8,7 @@ breaks a CHECK, each engine says of its own expression; the source is only asked
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from kora.behavior.origins import Origin, keys_of
 from kora.behavior.trials import Bench, Trial
@@ -72,21 +73,26 @@ def _vectors(trial: Trial, origin: Origin | None) -> Iterator[_Vector]:
     mine = [column.name for column in table.columns if not column.nullable and column.name in usable]
     theirs = [name for name in (origin.required() if origin else ()) if name in usable and name not in mine]
     for name in (*mine, *theirs):
-        yield _Vector(f"NOT NULL {name}", "not null", lambda bench, name=name: ({name: "NULL"}, trial.row(bench)),
-                      name in mine)  # fmt: skip
+        yield _Vector(f"NOT NULL {name}", "not null", partial(_missing, trial, name), name in mine)
     for word, columns, declared in _keys(table, origin):
-        yield _Vector(f"{word} ({', '.join(columns)})", "unique",
-                      lambda bench, columns=columns: _duplicate(trial, bench, columns), declared)  # fmt: skip
+        yield _Vector(f"{word} ({', '.join(columns)})", "unique", partial(_duplicate, trial, columns), declared)
     for foreign, declared in _references(table, origin):
-        yield _Vector(f"FOREIGN KEY ({', '.join(foreign.columns)})", "foreign key",
-                      lambda bench, foreign=foreign: _orphan(trial, bench, foreign), declared)  # fmt: skip
-    own = _Expressions(trial.database, table)
+        name = f"FOREIGN KEY ({', '.join(foreign.columns)})"
+        yield _Vector(name, "foreign key", partial(_orphan, trial, foreign), declared)
     for check in table.checks:
-        yield _Vector(f"CHECK {check.name or check.expression[:80]}", "check",
-                      lambda bench, check=check: (own.offence(check), trial.row(bench)))  # fmt: skip
-    for check in origin.table.checks if origin else ():
-        yield _Vector(f"CHECK {check.name or check.expression[:80]} of the source", "check",
-                      lambda bench, check=check: (_carried(origin, check), trial.row(bench)), False)  # fmt: skip
+        yield _Vector(f"CHECK {check.name or check.expression[:80]}", "check", partial(_offending, trial, check))
+    if origin is not None:
+        for check in origin.table.checks:
+            name = f"CHECK {check.name or check.expression[:80]} of the source"
+            yield _Vector(name, "check", partial(_carried, trial, origin, check), False)
+
+
+def _missing(trial: Trial, column: str, bench: Bench) -> Made:
+    return {column: "NULL"}, trial.row(bench)
+
+
+def _offending(trial: Trial, check: Check, bench: Bench) -> Made:
+    return _Expressions(trial.database, trial.table).offence(check), trial.row(bench)
 
 
 def _keys(table: Table, origin: Origin | None) -> Iterator[tuple[str, tuple[str, ...], bool]]:
@@ -109,7 +115,7 @@ def _references(table: Table, origin: Origin | None) -> Iterator[tuple[ForeignKe
             yield foreign, False
 
 
-def _duplicate(trial: Trial, bench: Bench, columns: Sequence[str]) -> Made:
+def _duplicate(trial: Trial, columns: Sequence[str], bench: Bench) -> Made:
     """A second row takes the first one's values."""
     names = trial.quoted(columns)
     filled = " WHERE " + " AND ".join(f"{name} IS NOT NULL" for name in names)
@@ -122,7 +128,7 @@ def _duplicate(trial: Trial, bench: Bench, columns: Sequence[str]) -> Made:
     return values, trial.row(bench, others)
 
 
-def _orphan(trial: Trial, bench: Bench, foreign: ForeignKey) -> Made:
+def _orphan(trial: Trial, foreign: ForeignKey, bench: Bench) -> Made:
     """A row whose first column names a parent that does not exist; the engine finds a number beyond them all."""
     filled = " WHERE " + " AND ".join(f"{name} IS NOT NULL" for name in trial.quoted(foreign.columns))
     column = trial.table.column(foreign.columns[0])
@@ -140,14 +146,15 @@ def _orphan(trial: Trial, bench: Bench, foreign: ForeignKey) -> Made:
     return values, trial.row(bench, filled)
 
 
-def _carried(origin: Origin, check: Check) -> Values:
+def _carried(trial: Trial, origin: Origin, check: Check, bench: Bench) -> Made:
     """A value that the source's check refuses, for the target's column; none where values are read through a rule."""
     broken = _Expressions(origin.database, origin.table).offence(check)
-    return {
+    there = {
         origin.columns[name]: value
         for name, value in broken.items()
         if name in origin.columns and origin.columns[name] not in origin.ruled
     }
+    return there, trial.row(bench)
 
 
 class _Expressions:

@@ -35,7 +35,7 @@ def writer_on_copy(url: str, folder: Path | None = None) -> Iterator[TrialWriter
     """
     address = parse_address(url)
     if address.engine not in ("sqlite", "duckdb") or address.path is None:
-        yield "constraints: no row was tried, since KORA itself opens no writer on a server; --probe-target names it for one"
+        yield "constraints: no row was tried: KORA opens no writer on a server unless --probe-target names it"
         return
     path = Path(address.path)
     logs = [path.with_name(path.name + ending) for ending in ("-wal", ".wal", "-journal")]

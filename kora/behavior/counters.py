@@ -1,4 +1,4 @@
-"""Whether each counter of the target stands behind the largest key that it has to go on from. Only read, never called."""
+"""Whether each counter of the target stands beyond the largest key that is there. Only read, never called."""
 
 from collections.abc import Iterator
 

@@ -11,8 +11,8 @@ from kora.databases.base import Database
 @dataclass(frozen=True, slots=True)
 class Origin:
     """`columns`: its columns' names on the target. `ruled`: those of the target that are read through a rule, so that a
-    value of one side is not the same value on the other. `parents`: the source's tables, with their names and their columns'
-    names on the target.
+    value of one side is not the same value on the other. `parents`: the source's tables, with their names
+    and their columns' names on the target.
     """
 
     database: Database

@@ -1,7 +1,7 @@
-"""What the target puts into a column by itself: defaults, generated values, and what it does with a text that is too long.
+"""What the target puts into a column by itself: defaults, generated values; and what it does with too long a text.
 
-The target is made to do it, in a trial that is taken back, and the stored value is read. The source is only asked what its
-own expression comes to. Values are compared as a person reads them, since two engines hold one value as two kinds.
+The target is made to do it, in a trial that is taken back, and the stored value is read. The source is only asked what
+its own expression comes to. Values are compared as a person reads them: two engines hold one value as two kinds.
 """
 
 import json

@@ -100,9 +100,9 @@ class ComparedProbe(_Frozen):
 class ConstraintProbe(_Frozen):
     """What a table of the target does with rows: a constraint, a default, a generated column, a limit, a counter.
 
-    `outcome`: `kept` as declared; `broken`: the target does not do what it declares; `lost`: the source refuses what the
-    target accepts; `differs`: the target fills in or cuts otherwise than the source; `not_decidable` and `not_run` with
-    the reason in `detail`.
+    `outcome`: `kept` as declared; `broken`: the target does not do what it declares; `lost`: the source refuses what
+    the target accepts; `differs`: the target fills in or cuts otherwise than the source; `not_decidable` and `not_run`
+    with the reason in `detail`.
     """
 
     table: str
@@ -112,8 +112,8 @@ class ConstraintProbe(_Frozen):
 
 
 class Behavior(_Frozen):
-    """All that was asked of both sides besides their data. `workload` as in a recording. `place`: where rows were tried.
-    `seed`, `inputs`: what routines' inputs were generated from, and the SHA-256 of the file of recorded ones.
+    """All that was asked of both sides besides their data. `workload` as in a recording. `place`: where rows were
+    tried. `seed`, `inputs`: what routines' inputs were generated from, and the SHA-256 of the file of recorded ones.
     """
 
     outcome: BehaviorVerdict
@@ -151,8 +151,9 @@ def claim_of(behavior: Behavior) -> str:
     kept = sum(probe.outcome == "kept" for probe in behavior.constraints)
     differ = sum(query.outcome in ("different", "order_differs") for query in asked)
     differ += sum(probe.outcome in FINDINGS for probe in behavior.constraints)
-    open_ends = sum(item.outcome == "not_decidable" for item in (*asked, *behavior.constraints))
-    untold = sum(item.outcome in ("not_run", "not_comparable") for item in (*asked, *behavior.constraints))
+    rest = [query.outcome for query in asked] + [str(probe.outcome) for probe in behavior.constraints]
+    open_ends = rest.count("not_decidable")
+    untold = rest.count("not_run") + rest.count("not_comparable")
     told = f"behaviour equal on {agree} queries, {called} calls of routines and {kept} probes"
     return f"{told}; {differ} differ, {open_ends} not decidable, {untold} not run"
 

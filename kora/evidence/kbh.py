@@ -1,4 +1,4 @@
-"""Behaviour files (`.kbh`): one side's answers in the core's bytes, in a signed envelope. Layout: docs/formats/kbh.md."""
+"""Behaviour files (`.kbh`): one side's answers as bytes in a signed envelope. Layout: docs/formats/kbh.md."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -57,15 +57,24 @@ def read_recording(path: Path, keys: Sequence[PublicKey]) -> Recording:
             f" --key FILE.pub with {path}",
         )
     authenticate(envelope, signers, str(path))
-    head, entries = _core.unpack_answers(envelope.payload)
-    facts = parse_canonical(head, f"the head of {path}")
+    return unpack_recording(envelope.payload, str(path))
+
+
+def unpack_recording(payload: bytes, what: str) -> Recording:
+    """What a payload of this type says. Nothing about it is believed before its signature was checked.
+
+    Raises:
+        MalformedInput, LimitExceeded: It is no such payload.
+    """
+    head, entries = _core.unpack_answers(payload)
+    facts = parse_canonical(head, f"the head of {what}")
     try:
         answers = [_unpacked(entry) for entry in entries]
         return Recording.model_validate({**(facts if isinstance(facts, dict) else {}), "answers": answers})
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise MalformedInput(f"{path} has a field that its format does not allow: {where}: {first['msg']}") from error
+        raise MalformedInput(f"{what} has a field that its format does not allow: {where}: {first['msg']}") from error
 
 
 def _packed(answer: Answer) -> "_core._Entry":

@@ -287,6 +287,17 @@ def digest_answer(
 ) -> AnswerDigest:
     """`order`: positions of the columns that ORDER BY names. Raises `LimitExceeded` beyond 4,096 columns."""
 
+_Reading: TypeAlias = tuple[bytes, bytes | None]
+_Entry: TypeAlias = tuple[str, bytes, int, str, str, tuple[int, list[str], bool, _Reading, _Reading] | None]
+"""Name, beginning of the question's SHA-256, state (0 answered, 1 error, 2 not decidable, 3 not comparable), reason,
+fragile; where it was answered the rows, kinds per column, ties, and the exact and the plain reading as set and sequence."""
+
+def pack_answers(head: bytes, answers: Sequence[_Entry]) -> bytes:
+    """The body of a behaviour file: docs/formats/kbh.md. Raises `LimitExceeded`."""
+
+def unpack_answers(body: bytes) -> tuple[bytes, list[_Entry]]:
+    """Head and answers. Raises `MalformedInput` for what `pack_answers` does not write, `LimitExceeded`."""
+
 def set_digest(digests: Sequence[bytes]) -> bytes:
     """Σ mod 2²⁵⁶ of 32-byte digests, little-endian."""
 

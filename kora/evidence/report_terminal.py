@@ -5,6 +5,7 @@ Every text that comes from a database passes `visible`, so that no value can ste
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -332,6 +333,20 @@ def _without_verdict(console: Console, certificate: Certificate) -> None:
                 "Tier": str(made.tier),
                 "Tables": str(len(made.tables)),
                 "Migration key": made.key_id,
+            },
+        )
+    if certificate.recording:
+        recorded = certificate.recording
+        states = Counter(answer.state.replace("_", " ") for answer in recorded.answers)
+        print_pairs(
+            console,
+            {
+                "Behaviour of": recorded.url,
+                "Asked": recorded.asked,
+                "Answers": ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none",
+                "Seed": recorded.seed or "none",
+                "Migration key": recorded.key_id,
+                "Claimed time": recorded.claimed_time,
             },
         )
     console.print(Text(f"  {words.visible(kind)}: it holds no verdict, so nothing is proven by it"))

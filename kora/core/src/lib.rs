@@ -5,9 +5,11 @@
 //! side of a table pair; [`rows`] the seam between readers and whatever consumes rows; [`keys`] and [`batch`] what
 //! digests are made with; [`digest`], [`set_hash`] and [`sketch`] the arithmetic of sets; [`spill`], [`record_sort`] and
 //! [`second_pass`] the exact join; [`carried`] the parts of a fingerprint file; [`row_tree`] a table under one Merkle
-//! root, [`answer`] what a query answered, [`key_text`] a key as a person writes it; [`seal`] signatures; [`log_files`] a transparency log on disk;
+//! root, [`answer`] what a query answered and
+//! [`answer_file`] many of them in bytes, [`key_text`] a key as a person writes it; [`seal`] signatures; [`log_files`] a transparency log on disk;
 //! [`survey`] what a column holds; [`readers`] and [`writers`] the engines' own encodings.
 pub mod answer;
+pub mod answer_file;
 pub mod batch;
 pub mod canon;
 pub mod carried;

@@ -61,7 +61,7 @@ def prepared(database: MariadbDatabase, ddl: str) -> MariadbWriter:
     assert isinstance(writer, MariadbWriter)
     for _, sql, _ in create_statements("mariadb"):
         writer.execute(sql)
-    writer.execute(f"CREATE TABLE t ({ddl}) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin")
+    writer.execute(f"CREATE TABLE t ({ddl}) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE {database.build.byte_collation}")
     return writer
 
 

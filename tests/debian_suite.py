@@ -2,8 +2,8 @@
 
 A package and every library it needs are fetched with apt under lists and a (void) package state of their own, unpacked
 side by side, and started through that folder's own dynamic loader, so that they never meet this system's libraries.
-What apt fetches it checks against the archive's signature. As root the folders stand under /var/cache, since servers run
-as a user who may not enter root's home; else in the user's own cache.
+What apt fetches it checks against the archive's signature. As root the folders stand under /var/cache, since servers
+run as a user who may not enter root's home; else in the user's own cache.
 
     python -m tests.debian_suite mysql      fetches the newest that the suite has, and says where it is
 """

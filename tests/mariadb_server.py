@@ -20,6 +20,7 @@ from urllib.parse import quote
 from tests.mariadb_builds import Build, chosen
 from tests.servers import PASSWORD, START_TIMEOUT_SECONDS, SUPERUSER, Certificates, free_port
 
+
 @dataclass(frozen=True)
 class MariadbDatabase:
     """One fresh database on a server."""
@@ -137,7 +138,9 @@ class MariadbServer:
         patience = time.monotonic() + START_TIMEOUT_SECONDS
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > patience:
-                raise RuntimeError(f"{self.build.product} did not start:\n{(self.folder / 'log').read_text(errors='replace')}")
+                raise RuntimeError(
+                    f"{self.build.product} did not start:\n{(self.folder / 'log').read_text(errors='replace')}"
+                )
             time.sleep(0.05)
 
     def stop(self, mode: str = "fast") -> None:

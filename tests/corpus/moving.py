@@ -20,7 +20,10 @@ KINDS: dict[str, Sequence[Kind]] = {
 }
 TARGETS = ("sqlite", "duckdb", "postgresql", "mariadb", "parquet")
 PAIRS = tuple(
-    (source, target) for source in KINDS for target in TARGETS if product() == "MariaDB" or "mariadb" in (source, target)
+    (source, target)
+    for source in KINDS
+    for target in TARGETS
+    if product() == "MariaDB" or "mariadb" in (source, target)
 )
 """All of them; where the tests talk to MySQL, those of which it is one side."""
 

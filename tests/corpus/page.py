@@ -1,7 +1,7 @@
 """docs/types.md: what becomes of every kind of every engine on every target, as the corpus found it.
 
-`python -m tests.corpus.page` (`make types`) migrates the corpus between all engines and writes the page. Where the tests
-talk to MySQL (`make types-mysql`), it migrates what begins or ends there, and writes docs/types-mysql.md.
+`python -m tests.corpus.page` (`make types`) migrates the corpus between all engines and writes the page. Where the
+tests talk to MySQL (`make types-mysql`), it migrates what begins or ends there, and writes docs/types-mysql.md.
 """
 
 import os
@@ -45,10 +45,11 @@ may arrive otherwise than the same kind without them (`date`).
 
 _HEAD_OF_MYSQL = """# Types of MySQL
 
-What [types.md](types.md) says of all engines, for MySQL: every kind of every engine on MySQL, and MySQL's kinds on every
-engine. Written by `make types-mysql` and compared by `make test-mysql`, both with the MySQL of Debian's unstable suite;
-cells read as there. `uuid` as a type of MySQL's stands for `char(36) character set ascii`, and `json` for `longtext`: its
-own JSON type forgets the order of keys, white space and the spelling of numbers.
+What [types.md](types.md) says of all engines, for MySQL: every kind of every engine on MySQL, and MySQL's kinds on
+every engine. Written by `make types-mysql` and compared by `make test-mysql`, both with the MySQL of Debian's unstable
+suite; cells read as there. What else is different: [mysql.md](mysql.md). A plan's words are MariaDB's: on MySQL, `uuid`
+becomes `char(36) character set ascii`, and `json` becomes `longtext`, since MySQL's own JSON type forgets the order of
+keys, white space and the spelling of numbers.
 """
 
 

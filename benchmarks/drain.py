@@ -9,8 +9,10 @@ import ctypes
 import ctypes.util
 import sys
 import time
+from collections.abc import Callable
 
 _SQLITE_OPEN_READONLY = 1
+Drain = Callable[[str, str], None]
 
 
 def main() -> None:
@@ -22,7 +24,7 @@ def main() -> None:
     print(time.perf_counter() - started)
 
 
-def _sqlite():  # type: ignore[no-untyped-def]
+def _sqlite() -> Drain:
     library = ctypes.CDLL(ctypes.util.find_library("sqlite3") or "libsqlite3.so.0")
 
     def drain(place: str, sql: str) -> None:
@@ -35,13 +37,13 @@ def _sqlite():  # type: ignore[no-untyped-def]
     return drain
 
 
-def _duckdb(*, read_only: bool):  # type: ignore[no-untyped-def]
+def _duckdb(*, read_only: bool) -> Drain:
     import duckdb
-    import pyarrow  # noqa: F401  loaded here, so that its loading is not measured
+    import pyarrow  # type: ignore[import-untyped]  # noqa: F401  loaded here, so that its loading is not measured
 
     def drain(place: str, sql: str) -> None:
         with duckdb.connect(place, read_only=read_only) as connection:
-            for batch in connection.execute(sql).to_arrow_reader():
+            for batch in connection.sql(sql).to_arrow_reader():
                 del batch
 
     return drain

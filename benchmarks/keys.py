@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks import data
+from benchmarks import data, verify
 from benchmarks.bench import Bench
 from benchmarks.measure import Finished, Sample, run
 from benchmarks.report import Ratio, tell
@@ -26,6 +26,8 @@ DIFFERENCES = (0, 10, 100_000)
 MOST_FINDINGS = 100_000
 MEMORY_LIMIT_BYTES = 600_000_000
 ROOT = Path(__file__).resolve().parent.parent
+PEERS = ("reladiff", "data-diff", "rowproof")
+_EGRESS = "bare egress"
 OTHERS = "site, amount, patient, note, seen_at, weight, paid"
 
 
@@ -146,7 +148,13 @@ def _altered(bench: Bench, source: Database, key: Key, counts: Counts, rows: int
 
 
 def _ask_all(bench: Bench, pair: Pair) -> dict[str, list[Answer]]:
-    asked: dict[str, Ask] = {"kora": _kora, "reladiff": _reladiff, "data-diff": _data_diff, "rowproof": _rowproof}
+    asked: dict[str, Ask] = {
+        "kora": _kora,
+        "reladiff": _reladiff,
+        "data-diff": _data_diff,
+        "rowproof": _rowproof,
+        _EGRESS: lambda _, pair: Answer(verify.egress(pair.source, pair.target)),
+    }
     if pair.counts.total > 1000:
         asked["kora, all rows listed"] = lambda bench, pair: _kora(bench, pair, findings=MOST_FINDINGS)
     answers: dict[str, list[Answer]] = {name: [] for name in asked}
@@ -290,8 +298,9 @@ def _seconds(given: list[Answer]) -> float:
 
 def _ratios(title: str, answers: dict[str, list[Answer]], differences: int) -> list[Ratio]:
     """The best of the peers that were right against KORA; one that was stopped is as good as its patience."""
-    peers = {name: given for name, given in answers.items() if not name.startswith("kora") and not given[-1].wrong}
-    ratios = []
+    peers = {name: answers[name] for name in PEERS if not answers[name][-1].wrong}
+    bare = _seconds(answers["kora"]) / _seconds(answers[_EGRESS])
+    ratios = [Ratio(f"{title}: kora ÷ bare egress", bare, None, at_least=False)]
     for name in ("kora", "kora, all rows listed"):
         if name in answers and peers:
             best = min(peers, key=lambda peer: _seconds(peers[peer]))

@@ -25,7 +25,7 @@ def main() -> None:
     print(time.perf_counter() - started, received)
 
 
-def _prepare(connection: pymysql.Connection, sql: str) -> int:  # type: ignore[type-arg]
+def _prepare(connection: pymysql.Connection, sql: str) -> int:
     connection._execute_command(COMMAND.COM_STMT_PREPARE, sql)
     answer = connection._read_packet().get_all_data()
     _, statement, columns = struct.unpack_from("<BIH", answer)

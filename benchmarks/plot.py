@@ -65,4 +65,4 @@ def _drawn(line: Line, color: str, shift: int, places: Sequence[tuple[float, flo
 def _round_up(value: float) -> float:
     """To the next of 1, 2, 4, 8 and 10 times a power of ten."""
     power = 10 ** math.floor(math.log10(value))
-    return next(step * power for step in (1, 2, 4, 8, 10) if value <= step * power)
+    return float(next(step * power for step in (1, 2, 4, 8, 10) if value <= step * power))

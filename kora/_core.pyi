@@ -209,6 +209,8 @@ class RowSpill:
     """Key and row digests of one side, on disk, for the exact second pass."""
     @property
     def row_count(self) -> int: ...
+    def keys_of(self, tags: Sequence[bytes]) -> list[bytes | None]:
+        """KCF-1 cells of the keys with these tags (16 bytes each); None for one that is not among the smallest."""
 
 def spill_rows(
     stream: RowStream, profile: str, side: _Side, key: DigestKey, directory: str, *, progress: Progress | None = None

@@ -328,6 +328,11 @@ impl RowSpill {
     fn row_count(&self) -> u64 {
         self.inner.row_count()
     }
+
+    fn keys_of<'py>(&self, py: Python<'py>, tags: Vec<KeyTag>) -> Vec<Option<Bytes<'py>>> {
+        let keys = tags.iter().map(|tag| self.inner.key_of(tag));
+        keys.map(|key| key.map(|key| PyBytes::new(py, key))).collect()
+    }
 }
 
 #[pyfunction]

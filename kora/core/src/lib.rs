@@ -33,6 +33,7 @@ pub mod seal;
 pub mod second_pass;
 pub mod set_hash;
 pub mod sketch;
+pub mod smallest_keys;
 pub mod spill;
 pub mod survey;
 pub mod temporal;

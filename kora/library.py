@@ -119,6 +119,7 @@ def verify(
     settle_seconds: float = 2.0,
     float_tolerance: Mapping[str, str] | None = None,
     provable: bool = False,
+    strategy: Literal["stream", "pushdown", "auto"] = "stream",
     settings: "Settings | None" = None,
 ) -> "tuple[VerificationResult, Artifacts]":
     """Compare two databases row by row, and write certificate and report.
@@ -140,6 +141,7 @@ def verify(
             `relative,R`: doubles that near are forgiven, counted, and a loss that needs approval. It takes the place of
             what map or plan says of the column.
         provable: Certify row trees, so that single rows can be proven later.
+        strategy: `stream` reads rows, `pushdown` has servers digest them, `auto` decides by the line's speed.
         settings: Where keys live, how many findings are listed; from the environment if None.
 
     Returns:
@@ -170,6 +172,7 @@ def verify(
         provable=provable,
         settle_seconds=settle_seconds if live else None,
         float_tolerance=dict(float_tolerance or {}),
+        strategy=strategy,
         settings=settings or _settings(),
         progress=None,
     )

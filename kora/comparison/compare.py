@@ -73,7 +73,7 @@ def compare_table(pair: Pair, options: Options) -> TableResult:
     """
     started = time.monotonic()
     near = tolerances(pair.mapping)
-    digests = _both(lambda side, progress: _digest(pair, side, options, progress), pair, options)
+    digests = both_sides(lambda side, progress: _digest(pair, side, options, progress), pair, options)
     source, target = digests
     located = Located()
     forgiven: tuple[Loss, ...] = ()
@@ -100,7 +100,7 @@ def compare_table(pair: Pair, options: Options) -> TableResult:
             NotComparableColumn(column=column, reason=reason) for column, reason in pair.mapping.not_comparable.items()
         ),
         losses=(*_losses(pair, source.tallies, target.tallies), *forgiven),
-        readings=_readings(pair, source.tallies, "source") + _readings(pair, target.tallies, "target"),
+        readings=readings_of(pair, source.tallies, "source") + readings_of(pair, target.tallies, "target"),
         root=target.root.hex() if target.root else None,
         tree=_row_tree(pair, target),
         findings=findings,
@@ -145,7 +145,7 @@ def _row_tree(pair: Pair, target: _core.TableDigest) -> RowTree | None:
     )
 
 
-def _both(work: Callable[[Side, _core.Progress], T], pair: Pair, options: Options) -> tuple[T, T]:
+def both_sides(work: Callable[[Side, _core.Progress], T], pair: Pair, options: Options) -> tuple[T, T]:
     """Does the same work on both sides at once; the first failure stops the other side and is the one raised."""
     counters: dict[Side, _core.Progress] = {"source": _core.Progress(), "target": _core.Progress()}
     if options.observe:
@@ -244,7 +244,7 @@ def _locate_by_spill(pair: Pair, options: Options) -> Located:
         folders = {side: Path(folder) / side for side in ("source", "target")}
         for path in folders.values():
             path.mkdir()
-        source, target = _both(
+        source, target = both_sides(
             lambda side, progress: _core.spill_rows(
                 rows_of(pair, side), profile, side, options.live, str(folders[side]), progress=progress
             ),
@@ -293,7 +293,7 @@ def _listed_by_scan(pair: Pair, options: Options, joined: _core.SpillDifference)
 
 def read_again(pair: Pair, options: Options, tags: list[bytes]) -> tuple[list[_core.Row], list[_core.Row]]:
     """All rows of both sides whose key has one of these tags, by one scan of each."""
-    return _both(
+    return both_sides(
         lambda side, progress: _core.collect_rows(
             rows_of(pair, side), pair.mapping.profile(), side, options.live, key_tags=tags, progress=progress
         ),
@@ -307,7 +307,8 @@ def _tally(tallies: str) -> list[dict[str, object]]:
     return parsed
 
 
-def _readings(pair: Pair, tallies: str, side: Side) -> tuple[Reading, ...]:
+def readings_of(pair: Pair, tallies: str, side: Side) -> tuple[Reading, ...]:
+    """What the representations of one side did, of a pass's tallies."""
     readings = []
     for column, tally in zip(pair.mapping.columns, _tally(tallies), strict=True):
         rule = column.source_representation if side == "source" else column.target_representation

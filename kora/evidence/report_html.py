@@ -45,6 +45,7 @@ def render_html(
         decision=decision,
         label=words.LABELS[decision.verdict],
         outcomes=words.OUTCOMES,
+        lines=words.line_sentences(result),
         summary=words.summarize(result, decision),
         figures=_figures(result),
         tables=sorted(result.tables, key=lambda table: (_OUTCOME_ORDER.index(table.outcome), table.name)),

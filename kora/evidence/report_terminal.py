@@ -58,6 +58,7 @@ def print_result(result: VerificationResult, artifacts: Artifacts | None) -> Non
         [f"{item.foreign_key} in {item.table}: {words.plural(item.count, 'row')}" for item in result.orphans],
     )
     print_not_checked(console, result.not_checked)
+    print_lines(console, "Over the line", words.line_sentences(result))
     console.print()
     console.print(Text.assemble(("Next  ", "bold"), summary.next_step))
     if artifacts:
@@ -80,6 +81,7 @@ def result_json(result: VerificationResult, artifacts: Artifacts | None) -> dict
     fields = {
         "source", "target", "outcome", "source_rows", "target_rows", "mismatch", "missing_in_target",
         "extra_in_target", "not_comparable_columns", "losses",
+        "strategy", "strategy_reason",
     }  # fmt: skip
     return {
         "verdict": decide_result(result).verdict,
@@ -91,6 +93,8 @@ def result_json(result: VerificationResult, artifacts: Artifacts | None) -> dict
         "orphans": [item.model_dump(mode="json") for item in result.orphans],
         "behavior": result.behavior if result.behavior == "not_run" else result.behavior.model_dump(mode="json"),
         "not_checked": [item.model_dump(mode="json") for item in result.not_checked],
+        "strategy": result.strategy.model_dump(mode="json"),
+        "lines": [line.model_dump(mode="json") for line in result.lines],
         "seconds": round(result.seconds, 3),
     }
 

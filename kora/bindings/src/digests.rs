@@ -403,7 +403,8 @@ fn compare_spills(py: Python<'_>, source: &RowSpill, target: &RowSpill, limit: u
 /// One row held in memory.
 #[pyclass(module = "kora._core", frozen)]
 pub struct Row {
-    inner: second_pass::Row,
+    /// The core's row.
+    pub inner: second_pass::Row,
 }
 
 #[pymethods]

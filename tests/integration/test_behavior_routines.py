@@ -97,11 +97,19 @@ def test_what_a_routine_changes_is_compared_and_rolled_back(
     postgres_database.execute(*POSTGRES[:2], f"{raised} UPDATE visit SET fee = fee + 2; RETURN n; END $$")
     mariadb_database.execute(
         *MARIADB[:2],
-        "CREATE FUNCTION raise_fees(n INTEGER) RETURNS INTEGER MODIFIES SQL DATA"
-        " UPDATE visit SET fee = fee + 2",
-    ) if False else mariadb_database.script(_script(home, *MARIADB[:2], "DELIMITER //", (
-        "CREATE FUNCTION raise_fees(n INTEGER) RETURNS INTEGER MODIFIES SQL DATA"
-        " BEGIN UPDATE visit SET fee = fee + 2; RETURN n; END//"), "DELIMITER ;"))
+        "CREATE FUNCTION raise_fees(n INTEGER) RETURNS INTEGER MODIFIES SQL DATA UPDATE visit SET fee = fee + 2",
+    ) if False else mariadb_database.script(
+        _script(
+            home,
+            *MARIADB[:2],
+            "DELIMITER //",
+            (
+                "CREATE FUNCTION raise_fees(n INTEGER) RETURNS INTEGER MODIFIES SQL DATA"
+                " BEGIN UPDATE visit SET fee = fee + 2; RETURN n; END//"
+            ),
+            "DELIMITER ;",
+        )
+    )
     first, second = mariadb_database.url, postgres_database.url
     _, told = calls(capsys, home, first, second)
     assert told["routine:raise_fees#0"][0] == "not_decidable"

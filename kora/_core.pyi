@@ -167,6 +167,9 @@ class TableDigest:
     @property
     def tallies(self) -> str:
         """JSON list, per compared column: {pair, read, disobeyed, policies: {rule: changed}}."""
+    @property
+    def tree(self) -> tuple[int, bytes, bytes] | None:
+        """Leaves, root and the proof key's commitment of the row tree, where asked for."""
 
 def digest_rows(
     stream: RowStream,
@@ -175,11 +178,13 @@ def digest_rows(
     key: DigestKey,
     *,
     root_key: DigestKey | None = None,
+    tree_unique: bool | None = None,
     spill_directory: str | None = None,
     progress: Progress | None = None,
 ) -> TableDigest:
     """One pass. `root_key`: also the root under that key; row digests beyond 64 MiB then go to
-    `spill_directory` (the system's temporary folder if None)."""
+    `spill_directory` (the system's temporary folder if None). `tree_unique`: also a row tree under that key, of a table
+    whose key is unique (True) or is not; its leaves go there too, beyond 64 MiB of them."""
 
 @final
 class Difference:
@@ -204,6 +209,8 @@ class RowSpill:
     """Key and row digests of one side, on disk, for the exact second pass."""
     @property
     def row_count(self) -> int: ...
+    def keys_of(self, tags: Sequence[bytes]) -> list[bytes | None]:
+        """KCF-1 cells of the keys with these tags (16 bytes each); None for one that is not among the smallest."""
 
 def spill_rows(
     stream: RowStream, profile: str, side: _Side, key: DigestKey, directory: str, *, progress: Progress | None = None
@@ -281,6 +288,17 @@ def digest_answer(
     stream: RowStream, key: DigestKey, order: Sequence[int] = ..., *, progress: Progress | None = None
 ) -> AnswerDigest:
     """`order`: positions of the columns that ORDER BY names. Raises `LimitExceeded` beyond 4,096 columns."""
+
+_Reading: TypeAlias = tuple[bytes, bytes | None]
+_Entry: TypeAlias = tuple[str, bytes, int, str, str, tuple[int, list[str], bool, _Reading, _Reading] | None]
+"""Name, beginning of the question's SHA-256, state (0 answered, 1 error, 2 not decidable, 3 not comparable), reason,
+fragile; where it was answered the rows, kinds per column, ties, and the exact and the plain reading as set and sequence."""
+
+def pack_answers(head: bytes, answers: Sequence[_Entry]) -> bytes:
+    """The body of a behaviour file: docs/formats/kbh.md. Raises `LimitExceeded`."""
+
+def unpack_answers(body: bytes) -> tuple[bytes, list[_Entry]]:
+    """Head and answers. Raises `MalformedInput` for what `pack_answers` does not write, `LimitExceeded`."""
 
 def set_digest(digests: Sequence[bytes]) -> bytes:
     """Σ mod 2²⁵⁶ of 32-byte digests, little-endian."""
@@ -570,8 +588,8 @@ def log_key(origin: str, public: bytes) -> str:
     """A log's public key as C2SP writes it: name+hash+base64."""
 
 def log_create(folder: str, origin: str, signing_key: bytes) -> None: ...
-def log_entry(file: bytes) -> bytes:
-    """The log entry of a file: one line with its SHA-256."""
+def log_entry(sha256: str) -> bytes:
+    """The log entry of a file by its SHA-256 in hex: one line."""
 
 def log_append(folder: str, log_key: str, signing_key: bytes, entries: Sequence[bytes]) -> int:
     """The first new entry's number. After an error the log is the one of its last checkpoint. One writer at a time."""
@@ -583,5 +601,8 @@ def log_prove(folder: str, log_key: str, index: int) -> bytes:
 def log_check(folder: str, log_key: str, retained: bytes | None = None) -> tuple[int, str]:
     """Every entry, every tile, and that the log began as a retained checkpoint says. Entries and root in hex."""
 
-def check_log_proof(data: bytes, what: str, file: bytes, log_key: str) -> tuple[str, int, int]:
-    """The log's name, the entry's number and the log's size. Raises `NotAuthentic`, `MalformedInput`."""
+def log_checkpoint(note: bytes, what: str, log_key: str) -> tuple[str, int, str]:
+    """The log's name, its size and its root in hex, as it signed them. Raises `NotAuthentic`, `MalformedInput`."""
+
+def check_log_proof(data: bytes, what: str, entry: bytes, log_key: str) -> tuple[int, bytes]:
+    """The entry's number and the signed checkpoint. Raises `NotAuthentic`, `MalformedInput`."""

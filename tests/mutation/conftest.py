@@ -25,6 +25,6 @@ def make_client(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str
             postgres: PostgresServer = request.getfixturevalue("postgres_server")
             return PostgresClient(postgres.create_database())
         mariadb: MariadbServer = request.getfixturevalue("mariadb_server")
-        return MariadbClient(mariadb.create_database("CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"))
+        return MariadbClient(mariadb.create_database(f"CHARACTER SET utf8mb4 COLLATE {mariadb.build.byte_collation}"))
 
     return make

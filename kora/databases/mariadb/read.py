@@ -160,7 +160,7 @@ class MariadbDatabase:
         position = dict(self._sessions.position)
         facts = {
             "engine": "mariadb",
-            "product": server.product,
+            "product": server.product.name,
             "version": server.version,
             "database": str(database),
             "user": str(user),
@@ -168,7 +168,8 @@ class MariadbDatabase:
             "server_id": server_id,
             "snapshot": f"consistent snapshot of {position['claimed_time']}, {position.pop('readers')}",
         }
-        return facts | position | {name: value.strip("'") for name, value in PINS.items()}
+        pinned = {**PINS, "sql_mode": server.product.pins["sql_mode"]}
+        return facts | position | {name: value.strip("'") for name, value in pinned.items()}
 
     def close(self) -> None:
         """Ends the snapshot and every session."""

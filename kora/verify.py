@@ -454,13 +454,11 @@ def verify_databases(
         mapping_file: A map; without one, and without a plan, names decide.
         plan_file: A plan of which only the mapping and the approvals are read.
         quarantine_file: Rows that a load set aside; with a plan, else the file that a run left beside it.
-        tables: Patterns of source tables to compare; all if empty. Narrowed on the target through the mapping.
-        exclude: Patterns of tables left out on both sides.
+        tables, exclude: Patterns of source tables to compare, all if empty; of tables left out on both sides.
         out: Folder for certificate, report and public key; `verifications/RUN` in the settings' home if None.
         accept_loss: Rules whose losses the operator accepts here and now.
         show_values: Whether findings hold values.
-        settle_seconds: For databases that are written meanwhile: how long to wait before a row that differs is read
-            again; None where nobody writes, if no plan says otherwise.
+        settle_seconds: Where somebody writes: the wait before a row that differs is read again; else None, or a plan's.
         float_tolerance: `table.column` of the source → `ulps,N` or `relative,R`, beside what map or plan says.
         strategy: `stream` reads rows, `pushdown` has servers digest them, `auto` decides by the line's speed.
         provable: Whether each table's rows are put under a Merkle tree, so that single ones can be proven later.
@@ -479,8 +477,7 @@ def verify_databases(
     prompt = remembered(prompt) if prompt and settle_seconds is not None else prompt
     with ExitStack() as stack:
         left, right = _open_both(stack, source, target, prompt)
-        asked = Selection(tables=tables, exclude=exclude)
-        left, right, declared = _as_asked(left, right, declared, asked, float_tolerance or {})
+        left, right, declared = _as_asked(left, right, declared, Selection(tables, exclude), float_tolerance or {})
         options = VerifyOptions(
             migration_key=_core.DigestKey(KeyStore(settings.home_directory).migration_key(run_id)),
             run_id=run_id,

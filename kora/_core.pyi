@@ -167,6 +167,9 @@ class TableDigest:
     @property
     def tallies(self) -> str:
         """JSON list, per compared column: {pair, read, disobeyed, policies: {rule: changed}}."""
+    @property
+    def tree(self) -> tuple[int, bytes, bytes] | None:
+        """Leaves, root and the proof key's commitment of the row tree, where asked for."""
 
 def digest_rows(
     stream: RowStream,
@@ -175,11 +178,13 @@ def digest_rows(
     key: DigestKey,
     *,
     root_key: DigestKey | None = None,
+    tree_unique: bool | None = None,
     spill_directory: str | None = None,
     progress: Progress | None = None,
 ) -> TableDigest:
     """One pass. `root_key`: also the root under that key; row digests beyond 64 MiB then go to
-    `spill_directory` (the system's temporary folder if None)."""
+    `spill_directory` (the system's temporary folder if None). `tree_unique`: also a row tree under that key, of a table
+    whose key is unique (True) or is not; its leaves go there too, beyond 64 MiB of them."""
 
 @final
 class Difference:
@@ -507,8 +512,8 @@ def log_key(origin: str, public: bytes) -> str:
     """A log's public key as C2SP writes it: name+hash+base64."""
 
 def log_create(folder: str, origin: str, signing_key: bytes) -> None: ...
-def log_entry(file: bytes) -> bytes:
-    """The log entry of a file: one line with its SHA-256."""
+def log_entry(sha256: str) -> bytes:
+    """The log entry of a file by its SHA-256 in hex: one line."""
 
 def log_append(folder: str, log_key: str, signing_key: bytes, entries: Sequence[bytes]) -> int:
     """The first new entry's number. After an error the log is the one of its last checkpoint. One writer at a time."""
@@ -520,5 +525,8 @@ def log_prove(folder: str, log_key: str, index: int) -> bytes:
 def log_check(folder: str, log_key: str, retained: bytes | None = None) -> tuple[int, str]:
     """Every entry, every tile, and that the log began as a retained checkpoint says. Entries and root in hex."""
 
-def check_log_proof(data: bytes, what: str, file: bytes, log_key: str) -> tuple[str, int, int]:
-    """The log's name, the entry's number and the log's size. Raises `NotAuthentic`, `MalformedInput`."""
+def log_checkpoint(note: bytes, what: str, log_key: str) -> tuple[str, int, str]:
+    """The log's name, its size and its root in hex, as it signed them. Raises `NotAuthentic`, `MalformedInput`."""
+
+def check_log_proof(data: bytes, what: str, entry: bytes, log_key: str) -> tuple[int, bytes]:
+    """The entry's number and the signed checkpoint. Raises `NotAuthentic`, `MalformedInput`."""

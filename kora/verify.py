@@ -22,7 +22,7 @@ from kora.comparison.behavior import Behavior
 from kora.comparison.compare import Options, Pair, compare_table
 from kora.comparison.declared import Declared, read_declared
 from kora.comparison.live import Live, compare_until_quiet
-from kora.comparison.mapping import Loss, Mapping, Side, TableMapping
+from kora.comparison.mapping import SECOND_PASS, Loss, Mapping, Side, TableMapping
 from kora.comparison.matching import match_catalogs, shared_key, split_unreadable, unmatched_columns
 from kora.comparison.narrowing import narrowed
 from kora.comparison.orphans import find_orphans
@@ -42,15 +42,15 @@ from kora.comparison.result import (
 )
 from kora.comparison.source_log import SourceWitness
 from kora.comparison.structure import checks_by_number, structure_losses
+from kora.comparison.tolerance import with_tolerances
 from kora.comparison.unasked import unasked
 from kora.databases.address import parse_address
 from kora.databases.base import Database, Selection
 from kora.databases.registry import open_database
 from kora.databases.secrets import Prompt, remembered, resolve
 from kora.errors import InvalidRequest
-from kora.evidence.artifacts import Artifacts, write_artifacts
+from kora.evidence.artifacts import Artifacts, certify
 from kora.evidence.signing import KeyStore
-from kora.evidence.transparency import log_certificate
 from kora.evidence.verdict import decide_result
 from kora.settings import Settings
 
@@ -72,8 +72,8 @@ class OpenSide:
 
 @dataclass(frozen=True, slots=True)
 class VerifyOptions:
-    """How to verify. `accept_loss` approves whole rules; `provable` asks for row trees, for which the target is read
-    once more; `observe` receives the counters of each pass; `behavior` asks for queries and habits too.
+    """How to verify. `accept_loss` approves whole rules; `provable` asks for row trees; `observe` receives the counters
+    of each pass; `behavior` asks for queries and habits too.
     """
 
     migration_key: _core.DigestKey
@@ -353,10 +353,14 @@ def _cut(result: TableResult, limit: int) -> TableResult:
 
 
 def _recounts(results: Sequence[TableResult], declared: Declared) -> tuple[Recount, ...]:
-    """Rules whose count by the loader differs from KORA's own over the raw source values."""
+    """Rules whose count by the loader differs from KORA's own over the raw source values.
+
+    What a tolerance forgave no loader can have counted: it is seen where both sides are read.
+    """
     if declared.loader_counts is None:
         return ()
-    counted = {(loss.rule, loss.subject): loss.count for result in results for loss in result.losses}
+    losses = [loss for result in results for loss in result.losses if loss.rule not in SECOND_PASS]
+    counted = {(loss.rule, loss.subject): loss.count for loss in losses}
     differing = []
     for rule, subject in sorted(set(counted) | set(declared.loader_counts)):
         loader, kora = declared.loader_counts.get((rule, subject), 0), counted.get((rule, subject), 0)
@@ -425,6 +429,7 @@ def verify_databases(
     provable: bool = False,
     behavior: "BehaviorRequest | None" = None,
     settle_seconds: float | None = None,
+    float_tolerance: dict[str, str] | None = None,
     settings: Settings,
     progress: Observer | None,
     prompt: Prompt | None = None,
@@ -443,8 +448,8 @@ def verify_databases(
         out: Folder for certificate, report and public key; `verifications/RUN` in the settings' home if None.
         accept_loss: Rules whose losses the operator accepts here and now.
         show_values: Whether findings hold values.
-        settle_seconds: For databases that are written meanwhile: how long to wait before a row that differs is read
-            again; None where nobody writes.
+        settle_seconds: The wait before what differs is read again; None where nobody writes, if no plan says otherwise.
+        float_tolerance: `table.column` of the source → `ulps,N` or `relative,R`, beside what map or plan says.
         provable: Whether each table's rows are put under a Merkle tree, so that single ones can be proven later.
         behavior: What to ask both sides besides their data; nothing if None.
         settings: Where keys, state and spilled digests live, and how many findings are listed.
@@ -457,14 +462,14 @@ def verify_databases(
     """
     declared = read_declared(mapping_file, plan_file, quarantine_file)
     run_id = f"verify-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{token_hex(3)}"
-    keys = KeyStore(settings.home_directory)
+    settle_seconds = declared.settle_seconds if settle_seconds is None else settle_seconds
     prompt = remembered(prompt) if prompt and settle_seconds is not None else prompt
     with ExitStack() as stack:
         left, right = _open_both(stack, source, target, prompt)
-        if tables or exclude:
-            left, right, declared = _narrow(left, right, declared, Selection(tables=tables, exclude=exclude))
+        asked = Selection(tables=tables, exclude=exclude)
+        left, right, declared = _as_asked(left, right, declared, asked, float_tolerance or {})
         options = VerifyOptions(
-            migration_key=_core.DigestKey(keys.migration_key(run_id)),
+            migration_key=_core.DigestKey(KeyStore(settings.home_directory).migration_key(run_id)),
             run_id=run_id,
             accept_loss=accept_loss,
             show_values=show_values,
@@ -478,22 +483,19 @@ def verify_databases(
         if meanwhile:
             _do_beside(stack, meanwhile)
         verified = verify_sides(left, right, declared, options)
-    plan_bytes = plan_file.read_bytes() if plan_file else None
-    return verified.result, _certify(verified, out, plan_bytes, settings)
+    return verified.result, _certify(verified, out, plan_file.read_bytes() if plan_file else None, settings)
 
 
 def _certify(verified: Verified, out: Path | None, plan_bytes: bytes | None, settings: Settings) -> Artifacts:
     """Certificate, report and public key, and an entry of the log where one is kept."""
-    keys = KeyStore(settings.home_directory)
-    artifacts = write_artifacts(
+    return certify(
         verified.result,
         out or settings.home_directory / "verifications" / verified.result.run_id,
-        keys.signing_key(),
+        KeyStore(settings.home_directory),
+        settings.transparency_log,
         plan_bytes=plan_bytes,
         profiles=verified.profiles,
     )
-    log_certificate(settings.transparency_log, artifacts.certificate, keys)
-    return artifacts
 
 
 def _do_beside(stack: ExitStack, work: Callable[[], None]) -> None:
@@ -537,11 +539,17 @@ def _open_side(stack: ExitStack, url: str, role: Side, prompt: Prompt | None) ->
     return OpenSide(database, database.catalog(), str(address))
 
 
-def _narrow(
-    left: OpenSide, right: OpenSide, declared: Declared, selection: Selection
+def _as_asked(
+    left: OpenSide, right: OpenSide, declared: Declared, selection: Selection, tolerance: dict[str, str]
 ) -> tuple[OpenSide, OpenSide, Declared]:
-    source, target, declared = narrowed(left.catalog, right.catalog, declared, selection)
-    return replace(left, catalog=source), replace(right, catalog=target), declared
+    """Without the tables that were not chosen, and with the tolerances that were asked for beside map or plan."""
+    if selection != Selection():
+        source, target, declared = narrowed(left.catalog, right.catalog, declared, selection)
+        left, right = replace(left, catalog=source), replace(right, catalog=target)
+    if tolerance:
+        mapping = declared.mapping or match_catalogs(left.catalog, right.catalog)[0]
+        declared = replace(declared, mapping=with_tolerances(mapping, tolerance))
+    return left, right, declared
 
 
 class _CallableModule(ModuleType):

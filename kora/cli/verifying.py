@@ -46,6 +46,13 @@ if TYPE_CHECKING:
     metavar="SECONDS",
     help="With --live: wait so long before reading again.",
 )
+@click.option(
+    "--float-tolerance",
+    "tolerances",
+    multiple=True,
+    metavar="COLUMN=BOUND",
+    help="Forgive and count doubles of SCHEMA.TABLE.COLUMN within ulps,N or relative,R (repeatable).",
+)
 @click.option("--show-values", is_flag=True, help="Show differing values in report and terminal; else withheld.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout instead of the summary.")
 def verify(
@@ -63,6 +70,7 @@ def verify(
     workload: Path | None,
     live: bool,
     settle: float,
+    tolerances: tuple[str, ...],
     show_values: bool,
     as_json: bool,
 ) -> int:
@@ -102,6 +110,7 @@ def verify(
             provable=provable,
             behavior=_questions(workload) if behavior else None,
             settle_seconds=settle if live else None,
+            float_tolerance=_tolerances(tolerances),
             settings=settings,
             progress=progress.watch if progress else None,
             prompt=password_prompt(),
@@ -112,6 +121,14 @@ def verify(
             progress.close()
     _show(result, artifacts, as_json=as_json)
     return int(decide_result(result).exit_code)
+
+
+def _tolerances(texts: tuple[str, ...]) -> dict[str, str]:
+    """`main.m.x=ulps,4` → column and bound. A column's own name may hold an equals sign, a bound never does."""
+    pairs = [text.rpartition("=") for text in texts]
+    if any(not column for column, _, _ in pairs):
+        raise click.UsageError("--float-tolerance is written as SCHEMA.TABLE.COLUMN=ulps,4 or =relative,1e-9")
+    return {column: bound for column, _, bound in pairs}
 
 
 def _questions(workload: Path | None) -> "BehaviorRequest":

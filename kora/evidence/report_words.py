@@ -37,6 +37,11 @@ class Summary:
     next_step: str
 
 
+KEEP_THE_CHECKPOINT = (
+    "Keep it where the log's owner cannot change it: a log that later does not contain this state was rewritten, which "
+    "kora log check LOG --log-key log.pub --since CHECKPOINT finds."
+)
+"""What to do with a printed checkpoint of a transparency log."""
 BEHAVIOR = {
     "equal": "the same answer",
     "equal_but_kinds": "the same values, of other kinds",

@@ -36,3 +36,12 @@ pub mod survey;
 pub mod temporal;
 mod type_expr;
 pub mod writers;
+
+/// So many cases of a property that costs more than others; PROPTEST_CASES asks for another number, as of all.
+#[cfg(test)]
+pub(crate) fn cases(usual: u32) -> proptest::test_runner::Config {
+    let asked = std::env::var_os("PROPTEST_CASES").is_some();
+    let config = proptest::test_runner::Config::default();
+    let cases = if asked { config.cases } else { usual };
+    proptest::test_runner::Config { cases, ..config }
+}

@@ -5,6 +5,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+DATA_DIFF := .venv-data-diff
+BENCH ?=
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sensei
 export CARGO_TARGET_DIR ?= $(CACHE)/cargo-target
 RUST_SOURCES := $(shell find kora/seal kora/core kora/bindings -name '*.rs' -o -name 'Cargo.toml') kora/Cargo.toml kora/Cargo.lock \
@@ -82,8 +84,14 @@ format: $(VENV)/.ready ## Put spelling right: ruff, rustfmt
 	$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 	cd kora && cargo fmt --all
 
-bench: $(VENV)/.ready system ## Measure beside the peers; results in benchmarks/results/
-	$(BIN)/python -m benchmarks
+bench: $(VENV)/.ready $(DATA_DIFF)/.ready system ## Measure beside the peers; results in benchmarks/results/; BENCH='--only keys' for one
+	$(BIN)/python -m benchmarks --data-diff $(DATA_DIFF)/bin $(BENCH)
+
+# data-diff was left with pydantic 1 and an old dbt, which nothing else here can stand beside.
+$(DATA_DIFF)/.ready: $(VENV)/.packages
+	test -x $(DATA_DIFF)/bin/python || $(PYTHON) -m venv $(DATA_DIFF)
+	VIRTUAL_ENV=$(CURDIR)/$(DATA_DIFF) $(BIN)/uv pip install --quiet 'data-diff==0.11.2' 'dbt-core==1.6.*' 'pydantic<2' 'psycopg2-binary>=2.9' 'setuptools<81'
+	touch $@
 
 docs: $(VENV)/.ready ## Write docs/cli.md and docs/adversarial.md anew from what they describe
 	$(BIN)/python -m tests.generate_cli_docs
@@ -100,6 +108,6 @@ lock: $(VENV)/.ready ## Resolve the dependencies anew into requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --group dev --group bench pyproject.toml -o requirements.lock
 
 clean: ## Remove what the targets made inside the checkout
-	rm -rf $(VENV) $(DEMO_OUT) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(DATA_DIFF) $(DEMO_OUT) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	find . -name '__pycache__' -prune -exec rm -rf {} +
 	rm -f kora/_core*.so

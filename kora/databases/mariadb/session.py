@@ -10,7 +10,7 @@ import getpass
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kora._core import MysqlConnection
+from kora._core import LineBytes, MysqlConnection
 from kora.databases.address import Address
 from kora.databases.mariadb.errors import translated
 from kora.databases.mariadb.products import Product, product_of
@@ -56,6 +56,8 @@ class Sessions:
     """For the catalog and small queries: results in UTF-8. Within a snapshot too."""
     readers: list[MysqlConnection]
     """For rows: results as stored."""
+    line: LineBytes
+    """What went over TCP, every session together."""
     locks: MysqlConnection | None = None
     """Holds tables of engines without transactions."""
     outside: dict[str, str] = field(default_factory=dict)
@@ -85,8 +87,12 @@ def connection_settings(address: Address, secret: Secret) -> dict[str, str]:
     return settings if password is None else {**settings, "password": password}
 
 
-def first_session(address: Address, secret: Secret) -> tuple[dict[str, str], MysqlConnection]:
+def first_session(
+    address: Address, secret: Secret, line: LineBytes | None = None
+) -> tuple[dict[str, str], MysqlConnection]:
     """Opens the first session, and asks for a password once if the server will not do without.
+
+    `line` counts what every session that it is given to sends and receives.
 
     Raises:
         AccessDenied: The login or the server's certificate was refused.
@@ -96,12 +102,12 @@ def first_session(address: Address, secret: Secret) -> tuple[dict[str, str], Mys
     settings = connection_settings(address, secret)
     with translated(address.place):
         try:
-            return settings, MysqlConnection(settings)
+            return settings, MysqlConnection(settings, line)
         except AccessDenied:
             if "password" in settings or secret.demand() is None:
                 raise
         settings = connection_settings(address, secret)
-        return settings, MysqlConnection(settings)
+        return settings, MysqlConnection(settings, line)
 
 
 def open_sessions(address: Address, secret: Secret) -> Sessions:
@@ -111,17 +117,18 @@ def open_sessions(address: Address, secret: Secret) -> Sessions:
         InvalidRequest: The database does not exist, or the server is too old.
         AccessDenied, ConnectionLost, Busy: As their names say.
     """
-    settings, control = first_session(address, secret)
+    line = LineBytes()
+    settings, control = first_session(address, secret, line)
     opened = [control]
     try:
         with translated(address.place):
             server = _server(control)
             for _ in range(READERS):
-                opened.append(MysqlConnection(settings))
+                opened.append(MysqlConnection(settings, line))
             for session in opened:
                 pin(session, server)
             opened[0].execute("SET character_set_results = 'utf8mb4'")
-            return _begin(server, settings, opened)
+            return _begin(server, settings, opened, line)
     except SenseiError:
         for session in opened:
             session.close()
@@ -151,19 +158,19 @@ def _server(session: MysqlConnection) -> Server:
     return Server(product, version)
 
 
-def _begin(server: Server, settings: dict[str, str], opened: list[MysqlConnection]) -> Sessions:
+def _begin(server: Server, settings: dict[str, str], opened: list[MysqlConnection], line: LineBytes) -> Sessions:
     """Begins every snapshot at one point, or keeps one reader alone where this login may not stop the others' commits.
 
     The lock is taken on a session that reads nothing: LOCK and UNLOCK TABLES end transactions.
     """
-    gate = MysqlConnection(settings)
+    gate = MysqlConnection(settings, line)
     try:
         locked = _lock_everything(gate)
         if not locked:
             for session in opened[2:]:
                 session.close()
             del opened[2:]
-        sessions = Sessions(server, opened[0], opened[1:])
+        sessions = Sessions(server, opened[0], opened[1:], line)
         _hold_tables(sessions, settings)
         # Without the lock the control session's snapshot is not the reader's; only the reader answers for data.
         for session in opened:
@@ -195,7 +202,7 @@ def _hold_tables(sessions: Sessions, settings: dict[str, str]) -> None:
     outside = {str(name): str(engine) for name, engine in rows}
     if not outside:
         return
-    locks = MysqlConnection(settings)
+    locks = MysqlConnection(settings, sessions.line)
     pin(locks, sessions.server)
     try:
         locks.execute(f"SET SESSION lock_wait_timeout = {LOCK_PATIENCE_SECONDS}")

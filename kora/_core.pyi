@@ -178,7 +178,7 @@ def digest_rows(
     spill_directory: str | None = None,
     progress: Progress | None = None,
 ) -> TableDigest:
-    """One pass. `root_key`: also the root under that key; row digests beyond 64 MiB then go to
+    """One pass. `root_key`: also the root under that key; row digests beyond 16 MiB then go to
     `spill_directory` (the system's temporary folder if None)."""
 
 @final

@@ -15,7 +15,7 @@ CHECK_TARGET := $(shell uname -m)-unknown-linux-musl
 FUZZ_CASES ?= 100000
 DEMO_OUT ?= demo-out
 
-.PHONY: help setup system demo test test-slow test-rust lint format bench docs types lock clean kora-check fuzz
+.PHONY: help setup system demo test test-mysql test-mariadb types-mysql test-slow test-rust lint format bench docs types lock clean kora-check fuzz
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -61,6 +61,17 @@ kora-check: ## Build the static verifier for machines without Python into dist/k
 test-slow: $(VENV)/.ready system ## The lanes that take minutes
 	$(BIN)/python -m pytest -m slow
 
+OF_THE_FAMILY = tests/integration tests/contracts tests/e2e tests/mutation tests/faults \
+	-m 'not slow' -k 'mariadb or mysql or clinic_comes or chinook'
+
+test-mysql: $(VENV)/.ready system ## What the tests ask of MariaDB, asked of the MySQL of Debian's unstable suite
+	$(BIN)/python -m tests.debian_suite mysql
+	SENSEI_TEST_MARIADB=mysql $(BIN)/python -m pytest $(OF_THE_FAMILY)
+
+test-mariadb: $(VENV)/.ready system ## The same, asked of the MariaDB of Debian's unstable suite
+	$(BIN)/python -m tests.debian_suite mariadb
+	SENSEI_TEST_MARIADB=mariadb $(BIN)/python -m pytest $(OF_THE_FAMILY)
+
 lint: $(VENV)/.ready ## ruff, mypy strict, import-linter, clippy, rustfmt
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -88,6 +99,10 @@ docs: $(VENV)/.ready ## Write docs/cli.md and docs/adversarial.md anew from what
 
 types: $(VENV)/.ready system ## Write docs/types.md anew: the corpus of kinds, migrated between all engines
 	$(BIN)/python -m tests.corpus.page
+
+types-mysql: $(VENV)/.ready system ## Write docs/types-mysql.md anew, with the MySQL of Debian's unstable suite
+	$(BIN)/python -m tests.debian_suite mysql
+	SENSEI_TEST_MARIADB=mysql $(BIN)/python -m tests.corpus.page
 
 lock: $(VENV)/.ready ## Resolve the dependencies anew into requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --group dev --group bench pyproject.toml -o requirements.lock

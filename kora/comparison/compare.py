@@ -23,7 +23,7 @@ from kora.comparison.mapping import Loss, Side, TableMapping
 from kora.comparison.result import NotComparableColumn, Reading, RowTree, TableResult
 from kora.comparison.tolerance import ROWS_LOOKED_AT, forgive, tolerances
 from kora.databases.base import Database, KeyTuple
-from kora.errors import EngineError, ProtocolViolation, SenseiError, Stopped
+from kora.errors import EngineError, SenseiError, Stopped
 
 _POINT_SELECT_LIMIT = 1000
 _NATIVE_KEY_KINDS = frozenset({"integer", "decimal", "text", "uuid", "date"})
@@ -49,8 +49,8 @@ class Options:
     """What a comparison is done with.
 
     `live` is drawn fresh for each comparison and never stored; `root` is K_mig. `findings_limit` rows are listed per
-    table. `provable` asks for a row tree, for which the target is read once more. `observe` receives a table's name,
-    the side and the counters of a pass that has begun.
+    table. `provable` asks for a row tree, from the same reading. `observe` receives a table's name, the side and the
+    counters of a pass that has begun.
     """
 
     live: _core.DigestKey
@@ -73,7 +73,7 @@ def compare_table(pair: Pair, options: Options) -> TableResult:
     """
     started = time.monotonic()
     near = tolerances(pair.mapping)
-    digests = _both(lambda side, progress: _digest(pair, side, options, progress), pair, options)
+    digests = both_sides(lambda side, progress: _digest(pair, side, options, progress), pair, options)
     source, target = digests
     located = Located()
     forgiven: tuple[Loss, ...] = ()
@@ -100,9 +100,9 @@ def compare_table(pair: Pair, options: Options) -> TableResult:
             NotComparableColumn(column=column, reason=reason) for column, reason in pair.mapping.not_comparable.items()
         ),
         losses=(*_losses(pair, source.tallies, target.tallies), *forgiven),
-        readings=_readings(pair, source.tallies, "source") + _readings(pair, target.tallies, "target"),
+        readings=readings_of(pair, source.tallies, "source") + readings_of(pair, target.tallies, "target"),
         root=target.root.hex() if target.root else None,
-        tree=_row_tree(pair, options, target.row_count) if options.provable else None,
+        tree=_row_tree(pair, target),
         findings=findings,
         findings_omitted=max(total - len(findings), 0),
         seconds=time.monotonic() - started,
@@ -124,42 +124,28 @@ def _digest(pair: Pair, side: Side, options: Options, progress: _core.Progress) 
         side,
         options.live,
         root_key=options.root if side == "target" else None,
+        tree_unique=pair.mapping.unique if options.provable and side == "target" else None,
         spill_directory=str(options.spill_directory) if options.spill_directory else None,
         progress=progress,
     )
 
 
-def _row_tree(pair: Pair, options: Options, rows: int) -> RowTree:
-    """The tree over the target's rows, from a reading of its own."""
-    progress = _core.Progress()
-    if options.observe:
-        options.observe(str(pair.mapping.source), "target", progress)
+def _row_tree(pair: Pair, target: _core.TableDigest) -> RowTree | None:
+    """The tree over the target's rows, from the pass that digested them."""
+    if target.tree is None:
+        return None
+    size, root, key_commitment = target.tree
     mapping = pair.mapping
-    made = _core.build_row_tree(
-        rows_of(pair, "target"),
-        mapping.profile(),
-        "target",
-        options.root,
-        unique=mapping.unique,
-        spill_directory=str(options.spill_directory) if options.spill_directory else None,
-        progress=progress,
-    )
-    keyed = mapping.unique and bool(mapping.key)
-    if made.size > rows or (keyed and made.size != rows):
-        raise ProtocolViolation(
-            f"{mapping.target} had {rows:,} rows when it was compared and {made.size:,} when its tree was made",
-            hint="nobody may write to the target meanwhile: stop what writes, then verify again",
-        )
     return RowTree(
-        size=made.size,
-        root=made.root.hex(),
-        key_commitment=made.key_commitment.hex(),
-        keyed=keyed,
+        size=size,
+        root=root.hex(),
+        key_commitment=key_commitment.hex(),
+        keyed=mapping.unique and bool(mapping.key),
         target_columns=tuple(column.target for column in mapping.columns),
     )
 
 
-def _both(work: Callable[[Side, _core.Progress], T], pair: Pair, options: Options) -> tuple[T, T]:
+def both_sides(work: Callable[[Side, _core.Progress], T], pair: Pair, options: Options) -> tuple[T, T]:
     """Does the same work on both sides at once; the first failure stops the other side and is the one raised."""
     counters: dict[Side, _core.Progress] = {"source": _core.Progress(), "target": _core.Progress()}
     if options.observe:
@@ -258,7 +244,7 @@ def _locate_by_spill(pair: Pair, options: Options) -> Located:
         folders = {side: Path(folder) / side for side in ("source", "target")}
         for path in folders.values():
             path.mkdir()
-        source, target = _both(
+        source, target = both_sides(
             lambda side, progress: _core.spill_rows(
                 rows_of(pair, side), profile, side, options.live, str(folders[side]), progress=progress
             ),
@@ -307,7 +293,7 @@ def _listed_by_scan(pair: Pair, options: Options, joined: _core.SpillDifference)
 
 def read_again(pair: Pair, options: Options, tags: list[bytes]) -> tuple[list[_core.Row], list[_core.Row]]:
     """All rows of both sides whose key has one of these tags, by one scan of each."""
-    return _both(
+    return both_sides(
         lambda side, progress: _core.collect_rows(
             rows_of(pair, side), pair.mapping.profile(), side, options.live, key_tags=tags, progress=progress
         ),
@@ -321,7 +307,8 @@ def _tally(tallies: str) -> list[dict[str, object]]:
     return parsed
 
 
-def _readings(pair: Pair, tallies: str, side: Side) -> tuple[Reading, ...]:
+def readings_of(pair: Pair, tallies: str, side: Side) -> tuple[Reading, ...]:
+    """What the representations of one side did, of a pass's tallies."""
     readings = []
     for column, tally in zip(pair.mapping.columns, _tally(tallies), strict=True):
         rule = column.source_representation if side == "source" else column.target_representation

@@ -11,6 +11,7 @@ from kora.cli.entry import FILE, entry_settings, password_prompt
 if TYPE_CHECKING:
     from kora.behavior.live import BehaviorRequest
     from kora.comparison.result import VerificationResult
+    from kora.databases.opening import Opening
     from kora.evidence.artifacts import Artifacts
     from kora.evidence.report_terminal import TerminalProgress
 
@@ -82,12 +83,14 @@ def verify(
         raise click.UsageError("--map and --plan exclude each other: a plan contains its map")
     if workload and not behavior:
         raise click.UsageError("--workload belongs to --behavior")
-    settings = entry_settings()
-    from kora.evidence.verdict import decide_result
-    from kora.verify import verify_databases
-
-    progress = _progress_on_terminal()
+    prompt, progress = password_prompt(), None
+    opening = None if prompt else _begun(source, target)
     try:
+        settings = entry_settings()
+        from kora.evidence.verdict import decide_result
+        from kora.verify import verify_databases
+
+        progress = _progress_on_terminal()
         result, artifacts = verify_databases(
             source,
             target,
@@ -104,14 +107,24 @@ def verify(
             settle_seconds=settle if live else None,
             settings=settings,
             progress=progress.watch if progress else None,
-            prompt=password_prompt(),
-            meanwhile=_load_reports,
+            prompt=prompt,
+            meanwhile=_load_writers if as_json else _load_reports,
+            opening=opening,
         )
     finally:
         if progress:
             progress.close()
+        if opening:
+            opening.close()
     _show(result, artifacts, as_json=as_json)
     return int(decide_result(result).exit_code)
+
+
+def _begun(source: str, target: str) -> "Opening":
+    """Both databases on their way, while the rest of the program is loaded. Nothing is asked of a person here."""
+    from kora.databases.opening import Opening
+
+    return Opening(source, target)
 
 
 def _questions(workload: Path | None) -> "BehaviorRequest":
@@ -121,11 +134,13 @@ def _questions(workload: Path | None) -> "BehaviorRequest":
 
 
 def _show(result: "VerificationResult", artifacts: "Artifacts", *, as_json: bool) -> None:
+    if as_json:
+        from kora.evidence.report_json import print_json, result_json
+
+        print_json(result_json(result, artifacts))
+        return
     from kora.evidence import report_terminal as report
 
-    if as_json:
-        report.print_json(report.result_json(result, artifacts))
-        return
     report.print_result(result, artifacts)
     if result.behavior != "not_run":
         from kora.evidence.report_behavior import print_behavior
@@ -147,7 +162,14 @@ def _progress_on_terminal() -> "TerminalProgress | None":
 
 
 def _load_reports() -> None:
-    """Loads what writes and prints a result: a third of a second that a thread of its own spends beside the reading."""
-    from kora.evidence import report_html, report_terminal  # noqa: F401
+    """Loads what writes and prints a result, in a thread of its own beside the reading."""
+    from kora.evidence import report_terminal  # noqa: F401
+
+    _load_writers()
+
+
+def _load_writers() -> None:
+    """Loads what writes a result's files."""
+    from kora.evidence import artifacts, report_html, transparency  # noqa: F401
 
     report_html.template()

@@ -3,7 +3,6 @@
 Every text that comes from a database passes `visible`, so that no value can steer the terminal.
 """
 
-import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from kora.comparison.result import NotChecked, TableResult, VerificationResult
 from kora.evidence import report_words as words
 from kora.evidence.artifacts import Artifacts
 from kora.evidence.certificate import Certificate
+from kora.evidence.report_json import print_json
 from kora.evidence.statement import CertifiedLoss, Predicate
 from kora.evidence.verdict import decide_result
 
@@ -69,25 +69,6 @@ def print_result(result: VerificationResult, artifacts: Artifacts | None) -> Non
                 "Check it": f"kora check {artifacts.certificate} --key {artifacts.public_key}",
             },
         )
-
-
-def result_json(result: VerificationResult, artifacts: Artifacts | None) -> dict[str, object]:
-    """The `--json` object of a verification."""
-    fields = {
-        "source", "target", "outcome", "source_rows", "target_rows", "mismatch", "missing_in_target",
-        "extra_in_target", "not_comparable_columns", "losses",
-    }  # fmt: skip
-    return {
-        "verdict": decide_result(result).verdict,
-        "certificate": str(artifacts.certificate) if artifacts else None,
-        "report": str(artifacts.report) if artifacts else None,
-        "tables": [table.model_dump(mode="json", include=fields) for table in result.tables],
-        "losses": [loss.model_dump(mode="json") for loss in result.losses if loss.count],
-        "orphans": [item.model_dump(mode="json") for item in result.orphans],
-        "behavior": result.behavior if result.behavior == "not_run" else result.behavior.model_dump(mode="json"),
-        "not_checked": [item.model_dump(mode="json") for item in result.not_checked],
-        "seconds": round(result.seconds, 3),
-    }
 
 
 def print_checked(
@@ -142,11 +123,6 @@ def print_key(key_id: str, public_path: Path, private_path: Path, *, made: bool)
     print_pairs(
         console, {"Key id": key_id, "Public key": str(public_path), "Private key": f"{private_path} (keep it home)"}
     )
-
-
-def print_json(value: object) -> None:
-    """One JSON object on stdout."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=True, indent=2) + "\n")
 
 
 def print_error(message: str, hint: str = "") -> None:

@@ -18,8 +18,9 @@ from kora.comparison.declared import Declared
 from kora.comparison.mapping import Mapping, Rule
 from kora.comparison.matching import match_catalogs
 from kora.comparison.result import TableResult, VerificationResult
+from kora.databases.opening import OpenSide
 from kora.databases.registry import open_database
-from kora.verify import OpenSide, VerifyOptions, verify_sides
+from kora.verify import VerifyOptions, verify_sides
 from tests.mariadb_server import MariadbServer
 from tests.mutation.clients import Client, DuckDbClient, MariadbClient, ParquetClient, PostgresClient, SqliteClient
 from tests.mutation.kinds import Kind

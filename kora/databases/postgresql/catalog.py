@@ -51,6 +51,6 @@ def _facts(query: Query) -> dict[str, str]:
         " FROM pg_database d WHERE datname = current_database()"
     )[0]
     facts |= {"collation": str(collation), "character_type": str(character_type)}
-    return facts | (
-        {} if provider == "c" else {"collation_provider": _PROVIDERS.get(provider, provider), "locale": str(locale)}
-    )
+    if provider != "c":
+        facts |= {"collation_provider": _PROVIDERS.get(str(provider), str(provider)), "locale": str(locale)}
+    return facts

@@ -1,6 +1,8 @@
 """`kora verify`: two databases compared at their own doors, and the certificate of what was found."""
 
 import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,8 +12,9 @@ from kora.cli.entry import FILE, entry_settings, password_prompt
 
 if TYPE_CHECKING:
     from kora.behavior.live import BehaviorRequest
-    from kora.comparison.result import VerificationResult
+    from kora.comparison.result import AskedStrategy, VerificationResult
     from kora.databases.opening import Opening
+    from kora.databases.secrets import Prompt
     from kora.evidence.artifacts import Artifacts
     from kora.evidence.report_terminal import TerminalProgress
 
@@ -37,6 +40,13 @@ if TYPE_CHECKING:
 @click.option("--behavior", is_flag=True, help="Also ask both sides their views, habits and constraints.")
 @click.option("--workload", type=FILE, help="With --behavior: a file of SELECTs in the source's SQL, asked of both.")
 @click.option(
+    "--probe-target",
+    metavar="URL",
+    help="With --behavior: the target by a login that may write; rows are tried there and rolled back.",
+)
+@click.option("--routines", is_flag=True, help="With --behavior: also call the routines of both sides.")
+@click.option("--routine-inputs", type=FILE, help="With --routines: recorded inputs, one JSON object a line.")
+@click.option(
     "--live", is_flag=True, help="Both are written meanwhile: read what differs again before it is called different."
 )
 @click.option(
@@ -46,6 +56,20 @@ if TYPE_CHECKING:
     show_default=True,
     metavar="SECONDS",
     help="With --live: wait so long before reading again.",
+)
+@click.option(
+    "--float-tolerance",
+    "tolerances",
+    multiple=True,
+    metavar="COLUMN=BOUND",
+    help="Forgive and count doubles of SCHEMA.TABLE.COLUMN within ulps,N or relative,R (repeatable).",
+)
+@click.option(
+    "--strategy",
+    type=click.Choice(["stream", "pushdown", "auto"]),
+    default="stream",
+    show_default=True,
+    help="Read rows, have servers digest them (for a slow line), or decide by the line's measured speed.",
 )
 @click.option("--show-values", is_flag=True, help="Show differing values in report and terminal; else withheld.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout instead of the summary.")
@@ -62,15 +86,21 @@ def verify(
     provable: bool,
     behavior: bool,
     workload: Path | None,
+    probe_target: str | None,
+    routines: bool,
+    routine_inputs: Path | None,
     live: bool,
     settle: float,
+    tolerances: tuple[str, ...],
+    strategy: "AskedStrategy",
     show_values: bool,
     as_json: bool,
 ) -> int:
     """Compare SOURCE with TARGET and certify the result.
 
     --behavior changes neither verdict nor exit code, which speak of data and declared structure: it is reported
-    beside them.
+    beside them. With --probe-target it also tries rows on a server, and with --routines calls routines; both in
+    transactions that are rolled back, and announced before.
 
     Both are URLs: sqlite:///f.db, duckdb:///f.duckdb, postgresql://user@host/db, csv:///folder-or-zip,
     parquet:///folder. Without a map, names match exactly, else by unique case-fold.
@@ -83,14 +113,23 @@ def verify(
         raise click.UsageError("--map and --plan exclude each other: a plan contains its map")
     if workload and not behavior:
         raise click.UsageError("--workload belongs to --behavior")
-    prompt, progress = password_prompt(), None
-    opening = None if prompt else _begun(source, target)
-    try:
+    if (probe_target or routines) and not behavior:
+        raise click.UsageError("--probe-target and --routines belong to --behavior")
+    if routine_inputs and not routines:
+        raise click.UsageError("--routine-inputs belongs to --routines")
+    if strategy != "stream" and (provable or live):
+        raise click.UsageError("--provable and --live belong to --strategy stream")
+    prompt = password_prompt()
+    with ExitStack() as stack:
+        opening = None if prompt else stack.enter_context(_begun(source, target))
         settings = entry_settings()
         from kora.evidence.verdict import decide_result
         from kora.verify import verify_databases
 
         progress = _progress_on_terminal()
+        if progress:
+            stack.callback(progress.close)
+        asked = _Questions(source, target, workload, probe_target, routines, routine_inputs) if behavior else None
         result, artifacts = verify_databases(
             source,
             target,
@@ -103,19 +142,16 @@ def verify(
             accept_loss=accept_loss,
             show_values=show_values,
             provable=provable,
-            behavior=_questions(workload) if behavior else None,
+            behavior=asked.opened(stack, prompt) if asked else None,
             settle_seconds=settle if live else None,
+            float_tolerance=_tolerances(tolerances),
+            strategy=strategy,
             settings=settings,
             progress=progress.watch if progress else None,
             prompt=prompt,
             meanwhile=_load_writers if as_json else _load_reports,
             opening=opening,
         )
-    finally:
-        if progress:
-            progress.close()
-        if opening:
-            opening.close()
     _show(result, artifacts, as_json=as_json)
     return int(decide_result(result).exit_code)
 
@@ -127,10 +163,37 @@ def _begun(source: str, target: str) -> "Opening":
     return Opening(source, target)
 
 
-def _questions(workload: Path | None) -> "BehaviorRequest":
-    from kora.behavior.live import BehaviorRequest
+def _tolerances(texts: tuple[str, ...]) -> dict[str, str]:
+    """`main.m.x=ulps,4` → column and bound. A column's own name may hold an equals sign, a bound never does."""
+    pairs = [text.rpartition("=") for text in texts]
+    if any(not column for column, _, _ in pairs):
+        raise click.UsageError("--float-tolerance is written as SCHEMA.TABLE.COLUMN=ulps,4 or =relative,1e-9")
+    return {column: bound for column, _, bound in pairs}
 
-    return BehaviorRequest(workload, announce=_announce)
+
+@dataclass(frozen=True, slots=True)
+class _Questions:
+    """What --behavior and its companions ask for."""
+
+    source: str
+    target: str
+    workload: Path | None
+    probe_target: str | None
+    routines: bool
+    inputs: Path | None
+
+    def opened(self, stack: ExitStack, prompt: "Prompt | None") -> "BehaviorRequest":
+        """The request, with the sessions that it needs: one that may write only where --probe-target names it."""
+        from kora.behavior.live import BehaviorRequest
+        from kora.behavior.servers import writer_on_server
+
+        writer = stack.enter_context(writer_on_server(self.probe_target, prompt)) if self.probe_target else None
+        callers = None
+        if self.routines:
+            reading = writer_on_server(self.source, prompt, role="source", read_only=True)
+            other = writer or stack.enter_context(writer_on_server(self.target, prompt, read_only=True))
+            callers = (stack.enter_context(reading), other)
+        return BehaviorRequest(self.workload, writer, announce=_announce, callers=callers, inputs=self.inputs)
 
 
 def _show(result: "VerificationResult", artifacts: "Artifacts", *, as_json: bool) -> None:

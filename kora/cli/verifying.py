@@ -13,6 +13,7 @@ from kora.cli.entry import FILE, entry_settings, password_prompt
 if TYPE_CHECKING:
     from kora.behavior.live import BehaviorRequest
     from kora.comparison.result import AskedStrategy, VerificationResult
+    from kora.databases.opening import Opening
     from kora.databases.secrets import Prompt
     from kora.evidence.artifacts import Artifacts
     from kora.evidence.report_terminal import TerminalProgress
@@ -109,15 +110,16 @@ def verify(
       kora verify sqlite:///clinic.db postgresql://me@db/clinic --plan plan.yaml --out evidence
     """
     _refuse_contradictions(click.get_current_context().params)
-    settings = entry_settings()
-    from kora.evidence.verdict import decide_result
-    from kora.verify import verify_databases
-
-    progress = _progress_on_terminal()
+    prompt = password_prompt()
     with ExitStack() as stack:
+        opening = None if prompt else stack.enter_context(_begun(source, target))
+        settings = entry_settings()
+        from kora.evidence.verdict import decide_result
+        from kora.verify import verify_databases
+
+        progress = _progress_on_terminal()
         if progress:
             stack.callback(progress.close)
-        prompt = password_prompt()
         asked = _Questions(source, target, workload, probe_target, routines, routine_inputs) if behavior else None
         result, artifacts = verify_databases(
             source,
@@ -138,7 +140,8 @@ def verify(
             settings=settings,
             progress=progress.watch if progress else None,
             prompt=prompt,
-            meanwhile=_load_reports,
+            meanwhile=_load_writers if as_json else _load_reports,
+            opening=opening,
         )
     _show(result, artifacts, as_json=as_json)
     return int(decide_result(result).exit_code)
@@ -156,6 +159,13 @@ def _refuse_contradictions(given: dict[str, Any]) -> None:
         raise click.UsageError("--routine-inputs belongs to --routines")
     if given["strategy"] != "stream" and (given["provable"] or given["live"]):
         raise click.UsageError("--provable and --live belong to --strategy stream")
+
+
+def _begun(source: str, target: str) -> "Opening":
+    """Both databases on their way, while the rest of the program is loaded. Nothing is asked of a person here."""
+    from kora.databases.opening import Opening
+
+    return Opening(source, target)
 
 
 def _tolerances(texts: tuple[str, ...]) -> dict[str, str]:
@@ -192,11 +202,13 @@ class _Questions:
 
 
 def _show(result: "VerificationResult", artifacts: "Artifacts", *, as_json: bool) -> None:
+    if as_json:
+        from kora.evidence.report_json import print_json, result_json
+
+        print_json(result_json(result, artifacts))
+        return
     from kora.evidence import report_terminal as report
 
-    if as_json:
-        report.print_json(report.result_json(result, artifacts))
-        return
     report.print_result(result, artifacts)
     if result.behavior != "not_run":
         from kora.evidence.report_behavior import print_behavior
@@ -218,7 +230,14 @@ def _progress_on_terminal() -> "TerminalProgress | None":
 
 
 def _load_reports() -> None:
-    """Loads what writes and prints a result: a third of a second that a thread of its own spends beside the reading."""
-    from kora.evidence import report_html, report_terminal  # noqa: F401
+    """Loads what writes and prints a result, in a thread of its own beside the reading."""
+    from kora.evidence import report_terminal  # noqa: F401
+
+    _load_writers()
+
+
+def _load_writers() -> None:
+    """Loads what writes a result's files."""
+    from kora.evidence import artifacts, report_html, transparency  # noqa: F401
 
     report_html.template()

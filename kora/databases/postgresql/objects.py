@@ -194,7 +194,16 @@ _CENSUS: dict[str, str] = {
     "inheritance": f"""SELECT {_NAMED}, 'of ' || h.inhparent::regclass FROM pg_inherits h
         {_RELATION_OF.format("h.inhrelid")} NOT c.relispartition AND c.relkind = 'r' AND {NO_SYSTEM}""",
     "check not validated": f"""SELECT {_NAMED} || '.' || o.conname, pg_get_constraintdef(o.oid) FROM pg_constraint o
-        {_RELATION_OF.format("o.conrelid")} o.contype = 'c' AND NOT o.convalidated AND {NO_SYSTEM}""",
+        {_RELATION_OF.format("o.conrelid")} o.contype = 'c' AND NOT o.convalidated
+            AND coalesce(to_jsonb(o) ->> 'conenforced', 'true') = 'true' AND {NO_SYSTEM}""",
+    "constraint not enforced": f"""SELECT {_NAMED} || '.' || o.conname, pg_get_constraintdef(o.oid) FROM pg_constraint o
+        {_RELATION_OF.format("o.conrelid")} o.contype IN ('c', 'f') AND o.conparentid = 0
+            AND to_jsonb(o) ->> 'conenforced' = 'false' AND {NO_SYSTEM}""",
+    "not null not validated": f"""SELECT {_NAMED} || '.' || o.conname, pg_get_constraintdef(o.oid) FROM pg_constraint o
+        {_RELATION_OF.format("o.conrelid")} o.contype = 'n' AND NOT o.convalidated AND {NO_SYSTEM}""",
+    "name of a not null": f"""SELECT {_NAMED} || '.' || o.conname, pg_get_constraintdef(o.oid) FROM pg_constraint o
+        {_RELATION_OF.format("o.conrelid")} o.contype = 'n' AND o.convalidated AND NOT c.relispartition
+            AND o.conname !~ '_not_null[0-9]*$' AND {NO_SYSTEM}""",
     "invalid index": f"""SELECT {_NAMED}, pg_get_indexdef(i.indexrelid) FROM pg_index i
         {_RELATION_OF.format("i.indexrelid")} NOT i.indisvalid AND {NO_SYSTEM}""",
     "rule": f"""SELECT {_NAMED} || '.' || r.rulename, pg_get_ruledef(r.oid) FROM pg_rewrite r

@@ -22,12 +22,13 @@ from kora.comparison.behavior import Behavior
 from kora.comparison.compare import Options, Pair, compare_table
 from kora.comparison.declared import Declared, read_declared
 from kora.comparison.live import Live, compare_until_quiet
-from kora.comparison.mapping import Loss, Mapping, Side, TableMapping
+from kora.comparison.mapping import SECOND_PASS, Loss, Mapping, Side, TableMapping
 from kora.comparison.matching import match_catalogs, shared_key, split_unreadable, unmatched_columns
 from kora.comparison.narrowing import narrowed
 from kora.comparison.orphans import find_orphans
 from kora.comparison.quarantine import believed
 from kora.comparison.result import (
+    AskedStrategy,
     ColumnDifference,
     DatabaseFacts,
     Finding,
@@ -41,16 +42,17 @@ from kora.comparison.result import (
     VerificationResult,
 )
 from kora.comparison.source_log import SourceWitness
+from kora.comparison.strategy import Strategist
 from kora.comparison.structure import checks_by_number, structure_losses
+from kora.comparison.tolerance import with_tolerances
 from kora.comparison.unasked import unasked
 from kora.databases.address import parse_address
 from kora.databases.base import Database, Selection
 from kora.databases.registry import open_database
 from kora.databases.secrets import Prompt, remembered, resolve
 from kora.errors import InvalidRequest
-from kora.evidence.artifacts import Artifacts, write_artifacts
+from kora.evidence.artifacts import Artifacts, certify
 from kora.evidence.signing import KeyStore
-from kora.evidence.transparency import log_certificate
 from kora.evidence.verdict import decide_result
 from kora.settings import Settings
 
@@ -72,8 +74,8 @@ class OpenSide:
 
 @dataclass(frozen=True, slots=True)
 class VerifyOptions:
-    """How to verify. `accept_loss` approves whole rules; `provable` asks for row trees, for which the target is read
-    once more; `observe` receives the counters of each pass; `behavior` asks for queries and habits too.
+    """How to verify. `accept_loss` approves whole rules; `provable` asks for row trees; `observe` receives the counters
+    of each pass; `behavior` asks for queries and habits too.
     """
 
     migration_key: _core.DigestKey
@@ -87,6 +89,7 @@ class VerifyOptions:
     observe: Observer | None = None
     behavior: "BehaviorRequest | None" = None
     live: Live | None = None
+    strategy: AskedStrategy = "stream"
     timings: tuple[Timing, ...] = field(default=())
 
 
@@ -117,10 +120,12 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         provable=options.provable,
         observe=options.observe,
     )
-    witness = SourceWitness(declared.source_log, options.migration_key) if declared.source_log else None
+    strategist = Strategist.prepared(options.strategy, source.database, target.database)
+    logged_rows = declared.source_log if options.strategy == "stream" else None
+    witness = SourceWitness(logged_rows, options.migration_key) if logged_rows else None
     profiles = {pair.pair: pair.profile() for pair in mapping.tables}
     results = [
-        _table_result(source, target, pair, compare_options, declared, witness, profiles, options.live)
+        _table_result(source, target, pair, compare_options, declared, witness, profiles, strategist, options.live)
         for pair in mapping.tables
     ]
     results += strangers
@@ -155,7 +160,10 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
             *unfounded,
             *disobeyed,
             *_moving(options),
+            *strategist.not_checked(results, logged=declared.source_log is not None),
         ),
+        strategy=strategist.used(results),
+        lines=strategist.uses(source.database, target.database),
         logged=logged,
         seconds=seconds,
         timings=(*options.timings, Timing(stage="verify", seconds=seconds, rows=rows)),
@@ -233,6 +241,7 @@ def _table_result(
     declared: Declared,
     witness: SourceWitness | None,
     profiles: dict[str, str],
+    strategist: Strategist,
     live: Live | None = None,
 ) -> TableResult:
     """Compares one pair; a table that is absent or unreadable gets the outcome that says so.
@@ -261,7 +270,9 @@ def _table_result(
     profiles[mapping.pair] = complete.profile()
     tally = witness.tally(source_table, [column.source for column in complete.columns]) if witness else None
     pair = Pair(source.database, target.database, source_table, target_table, complete, tally)
-    result = compare_until_quiet(pair, options, live) if live else compare_table(pair, options)
+    result = strategist.compare(
+        pair, options, lambda: compare_until_quiet(pair, options, live) if live else compare_table(pair, options)
+    )
     dropped = [
         name for name in unmatched_columns(source_table, mapping) if (mapping.source, name) not in declared.dropped
     ]
@@ -353,10 +364,14 @@ def _cut(result: TableResult, limit: int) -> TableResult:
 
 
 def _recounts(results: Sequence[TableResult], declared: Declared) -> tuple[Recount, ...]:
-    """Rules whose count by the loader differs from KORA's own over the raw source values."""
+    """Rules whose count by the loader differs from KORA's own over the raw source values.
+
+    What a tolerance forgave no loader can have counted: it is seen where both sides are read.
+    """
     if declared.loader_counts is None:
         return ()
-    counted = {(loss.rule, loss.subject): loss.count for result in results for loss in result.losses}
+    losses = [loss for result in results for loss in result.losses if loss.rule not in SECOND_PASS]
+    counted = {(loss.rule, loss.subject): loss.count for loss in losses}
     differing = []
     for rule, subject in sorted(set(counted) | set(declared.loader_counts)):
         loader, kora = declared.loader_counts.get((rule, subject), 0), counted.get((rule, subject), 0)
@@ -425,6 +440,8 @@ def verify_databases(
     provable: bool = False,
     behavior: "BehaviorRequest | None" = None,
     settle_seconds: float | None = None,
+    float_tolerance: dict[str, str] | None = None,
+    strategy: AskedStrategy = "stream",
     settings: Settings,
     progress: Observer | None,
     prompt: Prompt | None = None,
@@ -444,7 +461,9 @@ def verify_databases(
         accept_loss: Rules whose losses the operator accepts here and now.
         show_values: Whether findings hold values.
         settle_seconds: For databases that are written meanwhile: how long to wait before a row that differs is read
-            again; None where nobody writes.
+            again; None where nobody writes, if no plan says otherwise.
+        float_tolerance: `table.column` of the source → `ulps,N` or `relative,R`, beside what map or plan says.
+        strategy: `stream` reads rows, `pushdown` has servers digest them, `auto` decides by the line's speed.
         provable: Whether each table's rows are put under a Merkle tree, so that single ones can be proven later.
         behavior: What to ask both sides besides their data; nothing if None.
         settings: Where keys, state and spilled digests live, and how many findings are listed.
@@ -457,14 +476,16 @@ def verify_databases(
     """
     declared = read_declared(mapping_file, plan_file, quarantine_file)
     run_id = f"verify-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{token_hex(3)}"
-    keys = KeyStore(settings.home_directory)
+    settle_seconds = declared.settle_seconds if settle_seconds is None else settle_seconds
+    if strategy != "stream" and (provable or settle_seconds is not None):
+        raise InvalidRequest("row trees and databases that are written meanwhile need --strategy stream")
     prompt = remembered(prompt) if prompt and settle_seconds is not None else prompt
     with ExitStack() as stack:
         left, right = _open_both(stack, source, target, prompt)
-        if tables or exclude:
-            left, right, declared = _narrow(left, right, declared, Selection(tables=tables, exclude=exclude))
+        asked = Selection(tables=tables, exclude=exclude)
+        left, right, declared = _as_asked(left, right, declared, asked, float_tolerance or {})
         options = VerifyOptions(
-            migration_key=_core.DigestKey(keys.migration_key(run_id)),
+            migration_key=_core.DigestKey(KeyStore(settings.home_directory).migration_key(run_id)),
             run_id=run_id,
             accept_loss=accept_loss,
             show_values=show_values,
@@ -473,27 +494,25 @@ def verify_databases(
             provable=provable,
             behavior=behavior,
             observe=progress,
+            strategy=strategy,
             live=None if settle_seconds is None else Live(_reopener(source, target, prompt), settle_seconds),
         )
         if meanwhile:
             _do_beside(stack, meanwhile)
         verified = verify_sides(left, right, declared, options)
-    plan_bytes = plan_file.read_bytes() if plan_file else None
-    return verified.result, _certify(verified, out, plan_bytes, settings)
+    return verified.result, _certify(verified, out, plan_file.read_bytes() if plan_file else None, settings)
 
 
 def _certify(verified: Verified, out: Path | None, plan_bytes: bytes | None, settings: Settings) -> Artifacts:
     """Certificate, report and public key, and an entry of the log where one is kept."""
-    keys = KeyStore(settings.home_directory)
-    artifacts = write_artifacts(
+    return certify(
         verified.result,
         out or settings.home_directory / "verifications" / verified.result.run_id,
-        keys.signing_key(),
+        KeyStore(settings.home_directory),
+        settings.transparency_log,
         plan_bytes=plan_bytes,
         profiles=verified.profiles,
     )
-    log_certificate(settings.transparency_log, artifacts.certificate, keys)
-    return artifacts
 
 
 def _do_beside(stack: ExitStack, work: Callable[[], None]) -> None:
@@ -537,11 +556,17 @@ def _open_side(stack: ExitStack, url: str, role: Side, prompt: Prompt | None) ->
     return OpenSide(database, database.catalog(), str(address))
 
 
-def _narrow(
-    left: OpenSide, right: OpenSide, declared: Declared, selection: Selection
+def _as_asked(
+    left: OpenSide, right: OpenSide, declared: Declared, selection: Selection, tolerance: dict[str, str]
 ) -> tuple[OpenSide, OpenSide, Declared]:
-    source, target, declared = narrowed(left.catalog, right.catalog, declared, selection)
-    return replace(left, catalog=source), replace(right, catalog=target), declared
+    """Without the tables that were not chosen, and with the tolerances that were asked for beside map or plan."""
+    if selection != Selection():
+        source, target, declared = narrowed(left.catalog, right.catalog, declared, selection)
+        left, right = replace(left, catalog=source), replace(right, catalog=target)
+    if tolerance:
+        mapping = declared.mapping or match_catalogs(left.catalog, right.catalog)[0]
+        declared = replace(declared, mapping=with_tolerances(mapping, tolerance))
+    return left, right, declared
 
 
 class _CallableModule(ModuleType):

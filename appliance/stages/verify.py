@@ -1,6 +1,7 @@
 """KORA re-reads what the target stored and compares it with the snapshot that the source's rows were read from."""
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 from appliance.migration import Migration
 from appliance.progress import Event
@@ -8,10 +9,11 @@ from appliance.stages.load import loader_counts
 from appliance.stages.source_log import with_log
 from kora._core import Progress
 from kora.comparison.declared import Declared
+from kora.comparison.live import Live
 from kora.comparison.mapping import Side
 from kora.comparison.quarantine import approved
 from kora.comparison.result import Quarantined, Timing
-from kora.databases.base import Selection
+from kora.databases.base import Database, Selection
 from kora.verify import OpenSide, Verified, VerifyOptions, verify_sides
 
 name = "verify"
@@ -37,10 +39,26 @@ def verify(migration: Migration) -> Verified:
             findings_limit=migration.settings.findings_per_table,
             spill_directory=migration.settings.make_spill_directory(),
             provable=request.provable,
+            live=_live(migration),
             observe=lambda table, side, progress: _tell(migration, table, side, progress),
             timings=_timings(migration),
         )
         return verify_sides(source, target, with_log(migration, declared(migration)), options)
+
+
+def _live(migration: Migration) -> Live | None:
+    """How to compare where the plan says that the target is written meanwhile.
+
+    The source stays the snapshot that was loaded from: what came later there belongs to no promise of this run.
+    """
+    settle_seconds = migration.decided_plan.verification.settling
+
+    @contextmanager
+    def reopened() -> Iterator[tuple[Database, Database]]:
+        with closing(migration.target.reader()) as later:
+            yield migration.source, later
+
+    return None if settle_seconds is None else Live(reopened, settle_seconds)
 
 
 def declared(migration: Migration) -> Declared:

@@ -43,21 +43,18 @@ def check(
     certificates.check_sections(checked, certificate)
     logged = None
     if log_key:
-        from kora.evidence.canonical import FILE_SIZE_LIMIT_BYTES
-        from kora.evidence.files import read_bounded
         from kora.evidence.transparency import check_proof, read_log_key
 
-        # The log holds the digest of the whole file, sections included.
-        logged = check_proof(certificate, read_bounded(certificate, FILE_SIZE_LIMIT_BYTES), read_log_key(log_key))
+        logged = check_proof(certificate, read_log_key(log_key))
     present = certificates.check_subjects(checked.statement, certificate.parent) if checked.statement else {}
     key_ids = list(dict.fromkeys(key.key_id for key in public_keys if key.key_id in checked.envelope.key_ids))
-    log = {"origin": logged.origin, "index": logged.index, "size": logged.size} if logged else None
     if as_json:
         verdict = checked.statement.predicate.verdict if checked.statement else None
+        log = report.log_json(logged.checkpoint, logged.index) if logged else None
         facts = {"authentic": True, "verdict": verdict, "key_ids": key_ids, "files_present": present, "log": log}
         report.print_json(facts)
     else:
-        report.print_checked(checked, present, key_ids, log)
+        report.print_checked(checked, present, key_ids, logged)
     return int(checked.exit_code)
 
 

@@ -12,7 +12,7 @@ from kora.cli.entry import FILE, entry_settings, password_prompt
 
 if TYPE_CHECKING:
     from kora.behavior.live import BehaviorRequest
-    from kora.comparison.result import VerificationResult
+    from kora.comparison.result import AskedStrategy, VerificationResult
     from kora.databases.secrets import Prompt
     from kora.evidence.artifacts import Artifacts
     from kora.evidence.report_terminal import TerminalProgress
@@ -56,6 +56,20 @@ if TYPE_CHECKING:
     metavar="SECONDS",
     help="With --live: wait so long before reading again.",
 )
+@click.option(
+    "--float-tolerance",
+    "tolerances",
+    multiple=True,
+    metavar="COLUMN=BOUND",
+    help="Forgive and count doubles of SCHEMA.TABLE.COLUMN within ulps,N or relative,R (repeatable).",
+)
+@click.option(
+    "--strategy",
+    type=click.Choice(["stream", "pushdown", "auto"]),
+    default="stream",
+    show_default=True,
+    help="Read rows, have servers digest them (for a slow line), or decide by the line's measured speed.",
+)
 @click.option("--show-values", is_flag=True, help="Show differing values in report and terminal; else withheld.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout instead of the summary.")
 def verify(
@@ -76,6 +90,8 @@ def verify(
     routine_inputs: Path | None,
     live: bool,
     settle: float,
+    tolerances: tuple[str, ...],
+    strategy: "AskedStrategy",
     show_values: bool,
     as_json: bool,
 ) -> int:
@@ -100,6 +116,8 @@ def verify(
         raise click.UsageError("--probe-target and --routines belong to --behavior")
     if routine_inputs and not routines:
         raise click.UsageError("--routine-inputs belongs to --routines")
+    if strategy != "stream" and (provable or live):
+        raise click.UsageError("--provable and --live belong to --strategy stream")
     settings = entry_settings()
     from kora.evidence.verdict import decide_result
     from kora.verify import verify_databases
@@ -124,6 +142,8 @@ def verify(
             provable=provable,
             behavior=asked.opened(stack, prompt) if asked else None,
             settle_seconds=settle if live else None,
+            float_tolerance=_tolerances(tolerances),
+            strategy=strategy,
             settings=settings,
             progress=progress.watch if progress else None,
             prompt=prompt,
@@ -131,6 +151,14 @@ def verify(
         )
     _show(result, artifacts, as_json=as_json)
     return int(decide_result(result).exit_code)
+
+
+def _tolerances(texts: tuple[str, ...]) -> dict[str, str]:
+    """`main.m.x=ulps,4` → column and bound. A column's own name may hold an equals sign, a bound never does."""
+    pairs = [text.rpartition("=") for text in texts]
+    if any(not column for column, _, _ in pairs):
+        raise click.UsageError("--float-tolerance is written as SCHEMA.TABLE.COLUMN=ulps,4 or =relative,1e-9")
+    return {column: bound for column, _, bound in pairs}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from kora.catalog import Name
-from kora.comparison.mapping import Loss, Mapping
+from kora.comparison.mapping import Loss, Mapping, Verification
 from kora.comparison.quarantine import QUARANTINE_NAME, approved, read_quarantine
 from kora.comparison.result import Quarantined
 from kora.comparison.source_log import SourceLog
@@ -37,6 +37,9 @@ class Declared:
     """The source's fingerprint, logged before the load."""
     source_log_sha256: str = ""
     """Of the log's file, as it was named when it was written."""
+    settle_seconds: float | None = None
+    """What a plan says of databases that are written meanwhile: how long to wait before a row that differs is read
+    again; None where it says nothing."""
 
 
 def read_declared(mapping_file: Path | None, plan_file: Path | None, quarantine_file: Path | None = None) -> Declared:
@@ -94,7 +97,21 @@ def _from_plan(path: Path, body: object) -> Declared:
         raise InvalidRequest(
             f"{path}: a table of the plan is not complete: {error}", hint="`sensei plan` writes a complete one"
         ) from error
-    return Declared(mapping=_parse(path, {"tables": tables}), losses=losses)
+    return Declared(
+        mapping=_parse(path, {"tables": tables}), losses=losses, settle_seconds=_settle(path, body.get("verification"))
+    )
+
+
+def _settle(path: Path, body: object) -> float | None:
+    """What a plan says under `verification`."""
+    if body is None:
+        return None
+    try:
+        return Verification.model_validate(body).settling
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise InvalidRequest(f"{path}: verification: {place}: {first['msg']}", hint="see docs/plan.md") from error
 
 
 def _table(entry: dict[str, Any]) -> dict[str, object]:

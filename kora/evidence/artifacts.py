@@ -10,16 +10,18 @@ signer.pub           the public key
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kora import _core
 from kora.comparison.fingerprint import side_of
 from kora.comparison.result import VerificationResult
+from kora.errors import SenseiError
 from kora.evidence.canonical import canonical_bytes
 from kora.evidence.certificate import issue, issue_fingerprint
 from kora.evidence.files import make_directory, write_atomically
-from kora.evidence.signing import SigningKey
+from kora.evidence.signing import KeyStore, SigningKey
+from kora.evidence.transparency import Checkpoint, Logged, append_files, read_checkpoint
 
 CERTIFICATE_NAME = "certificate.json"
 REPORT_NAME = "report.html"
@@ -34,6 +36,46 @@ class Artifacts:
     certificate: Path
     report: Path
     public_key: Path
+    logged: Logged | None = None
+    """The certificate's place in the transparency log, where one is kept."""
+
+
+def certify(
+    result: VerificationResult,
+    out_directory: Path,
+    keys: KeyStore,
+    log: Path | None,
+    *,
+    plan_bytes: bytes | None = None,
+    profiles: Mapping[str, str] | None = None,
+    source_log_bytes: bytes | None = None,
+) -> Artifacts:
+    """Write all files of a result and, where a log is kept, enter the certificate there.
+
+    The report is certified and so cannot hold the checkpoint that holds the certificate: it prints the one before.
+
+    Raises:
+        SenseiError: As `write_artifacts` and `append_files`. Where the log is at fault the certificate stands already,
+            and `kora log append` can be tried again.
+    """
+    artifacts = write_artifacts(
+        result,
+        out_directory,
+        keys.signing_key(),
+        plan_bytes=plan_bytes,
+        profiles=profiles,
+        source_log_bytes=source_log_bytes,
+        checkpoint=_checkpoint_before(log),
+    )
+    return replace(artifacts, logged=append_files(log, [artifacts.certificate], keys)[0]) if log else artifacts
+
+
+def _checkpoint_before(log: Path | None) -> Checkpoint | None:
+    """The log's state of now; None of a damaged one, which is said when the certificate is entered."""
+    try:
+        return read_checkpoint(log) if log else None
+    except SenseiError:
+        return None
 
 
 def write_artifacts(
@@ -44,6 +86,7 @@ def write_artifacts(
     plan_bytes: bytes | None = None,
     profiles: Mapping[str, str] | None = None,
     source_log_bytes: bytes | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Artifacts:
     """Write all files of a result, the certificate last, so that it never speaks of files that are not there.
 
@@ -54,6 +97,7 @@ def write_artifacts(
         plan_bytes: The plan as it was used, byte for byte.
         profiles: Table pair → comparison profile (canonical JSON, as `TableMapping.profile` gives it).
         source_log_bytes: The source's log as it was written before the load, byte for byte.
+        checkpoint: The transparency log's state, for the report to print.
 
     Raises:
         FileProblem: A file cannot be written. Each file present is whole; the certificate, if any, is the old one.
@@ -67,6 +111,7 @@ def write_artifacts(
             signer_key_id=signing_key.public.key_id,
             certificate_name=CERTIFICATE_NAME,
             public_key_name=PUBLIC_KEY_NAME,
+            checkpoint=checkpoint,
         ).encode("utf-8", "backslashreplace"),
         "source.kfp": issue_fingerprint(side_of(result, "source"), [signing_key]),
         "target.kfp": issue_fingerprint(side_of(result, "target"), [signing_key]),

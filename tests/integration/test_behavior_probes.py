@@ -61,7 +61,8 @@ def state(url: str) -> tuple[object, ...]:
     database = require_queries(open_database(url), url)
     catalog = database.catalog(Selection())  # type: ignore[attr-defined]
     queries = tuple(
-        Query(str(table.name), f"SELECT * FROM {database.dialect.qualify(table.name)}", None) for table in catalog.tables
+        Query(str(table.name), f"SELECT * FROM {database.dialect.qualify(table.name)}", None)
+        for table in catalog.tables
     )
     answers = ask(database, catalog, Workload(queries, "", None), _core.DigestKey(bytes(32)))
     database.close()  # type: ignore[attr-defined]
@@ -162,7 +163,9 @@ def test_defaults_that_move_are_not_decidable_and_one_that_stands_still_beside_o
     source: str, tmp_path: Path, postgres_database: Database
 ) -> None:
     columns = "id INTEGER NOT NULL PRIMARY KEY, {a}, {b}, {c}"
-    moving = columns.format(a="a TIMESTAMP DEFAULT CURRENT_TIMESTAMP", b="b TIMESTAMP DEFAULT CURRENT_TIMESTAMP", c="c TEXT")
+    moving = columns.format(
+        a="a TIMESTAMP DEFAULT CURRENT_TIMESTAMP", b="b TIMESTAMP DEFAULT CURRENT_TIMESTAMP", c="c TEXT"
+    )
     still = columns.format(a="a TIMESTAMP DEFAULT CURRENT_TIMESTAMP", b="b TIMESTAMP", c="c TEXT DEFAULT 'x'")
     row = "INSERT INTO t (id) VALUES (1)"
     url = sqlite_url(tmp_path / "moving.db", f"CREATE TABLE t ({moving})", row)

@@ -497,7 +497,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(crate::cases(64))]
         #[test]
         fn runs_on_disk_count_as_memory_does(
             source in prop::collection::vec((0_u8..6, 0_u8..4), 0..120),

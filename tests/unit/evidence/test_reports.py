@@ -132,7 +132,7 @@ def test_the_terminal_aggregates_many_matching_tables(capsys):
 def test_the_json_object_has_the_documented_fields():
     made = report_terminal.result_json(samples.different(), None)
     assert set(made) == {
-        "verdict", "certificate", "report", "tables", "losses", "orphans", "behavior", "not_checked", "seconds",
+        "verdict", "certificate", "report", "log", "tables", "losses", "orphans", "behavior", "not_checked", "seconds",
     }  # fmt: skip
     assert set(made["tables"][0]) == {
         "source", "target", "outcome", "source_rows", "target_rows", "mismatch", "missing_in_target",

@@ -271,18 +271,15 @@ def decode_cells(cells: bytes) -> list[tuple[str, str | None]]:
 
 @final
 class AnswerDigest:
-    """What a query answered: docs/formats/kbh.md."""
+    """What a query answered; `exact` and `plain` are a set and a sequence of 32 bytes each: docs/formats/kbh.md."""
     @property
     def row_count(self) -> int: ...
     @property
-    def kinds(self) -> list[list[str]]:
-        """Per column the kinds of its values, NULL left out, sorted."""
+    def kinds(self) -> list[list[str]]: ...
     @property
-    def exact(self) -> tuple[bytes, bytes]:
-        """The rows as a set and the ordered columns as a sequence, 32 bytes each."""
+    def exact(self) -> tuple[bytes, bytes]: ...
     @property
-    def plain(self) -> tuple[bytes, bytes]:
-        """The same of the plain reading."""
+    def plain(self) -> tuple[bytes, bytes]: ...
 
 def digest_answer(
     stream: RowStream, key: DigestKey, order: Sequence[int] = ..., *, progress: Progress | None = None
@@ -291,14 +288,9 @@ def digest_answer(
 
 _Reading: TypeAlias = tuple[bytes, bytes | None]
 _Entry: TypeAlias = tuple[str, bytes, int, str, str, tuple[int, list[str], bool, _Reading, _Reading] | None]
-"""Name, beginning of the question's SHA-256, state (0 answered, 1 error, 2 not decidable, 3 not comparable), reason,
-fragile; where it was answered the rows, kinds per column, ties, and the exact and the plain reading as set and sequence."""
 
-def pack_answers(head: bytes, answers: Sequence[_Entry]) -> bytes:
-    """The body of a behaviour file: docs/formats/kbh.md. Raises `LimitExceeded`."""
-
-def unpack_answers(body: bytes) -> tuple[bytes, list[_Entry]]:
-    """Head and answers. Raises `MalformedInput` for what `pack_answers` does not write, `LimitExceeded`."""
+def pack_answers(head: bytes, answers: Sequence[_Entry]) -> bytes: ...
+def unpack_answers(body: bytes) -> tuple[bytes, list[_Entry]]: ...
 
 def set_digest(digests: Sequence[bytes]) -> bytes:
     """Σ mod 2²⁵⁶ of 32-byte digests, little-endian."""

@@ -1,10 +1,11 @@
 """`kora verify`: two databases compared at their own doors, and the certificate of what was found."""
 
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -17,6 +18,29 @@ if TYPE_CHECKING:
     from kora.databases.secrets import Prompt
     from kora.evidence.artifacts import Artifacts
     from kora.evidence.report_terminal import TerminalProgress
+
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_ASKING = (
+    click.option("--behavior", is_flag=True, help="Also ask both sides their views, habits and constraints."),
+    click.option(
+        "--workload", type=FILE, help="With --behavior: a file of SELECTs in the source's SQL, asked of both."
+    ),
+    click.option(
+        "--probe-target",
+        metavar="URL",
+        help="With --behavior: the target by a login that may write; rows are tried there and rolled back.",
+    ),
+    click.option("--routines", is_flag=True, help="With --behavior: also call the routines of both sides."),
+    click.option("--routine-inputs", type=FILE, help="With --routines: recorded inputs, one JSON object a line."),
+)
+
+
+def _asking(command: _Command) -> _Command:
+    """The options of --behavior and its companions."""
+    for option in reversed(_ASKING):
+        command = option(command)
+    return command
 
 
 @click.command()
@@ -37,15 +61,7 @@ if TYPE_CHECKING:
     "--accept-loss", multiple=True, metavar="RULE", help="Approve the declared losses of a rule (repeatable)."
 )
 @click.option("--provable", is_flag=True, help="Certify row trees: `kora prove` can then show single rows.")
-@click.option("--behavior", is_flag=True, help="Also ask both sides their views, habits and constraints.")
-@click.option("--workload", type=FILE, help="With --behavior: a file of SELECTs in the source's SQL, asked of both.")
-@click.option(
-    "--probe-target",
-    metavar="URL",
-    help="With --behavior: the target by a login that may write; rows are tried there and rolled back.",
-)
-@click.option("--routines", is_flag=True, help="With --behavior: also call the routines of both sides.")
-@click.option("--routine-inputs", type=FILE, help="With --routines: recorded inputs, one JSON object a line.")
+@_asking
 @click.option(
     "--live", is_flag=True, help="Both are written meanwhile: read what differs again before it is called different."
 )
@@ -84,17 +100,13 @@ def verify(
     out: Path | None,
     accept_loss: tuple[str, ...],
     provable: bool,
-    behavior: bool,
-    workload: Path | None,
-    probe_target: str | None,
-    routines: bool,
-    routine_inputs: Path | None,
     live: bool,
     settle: float,
     tolerances: tuple[str, ...],
     strategy: "AskedStrategy",
     show_values: bool,
     as_json: bool,
+    **asked: Any,
 ) -> int:
     """Compare SOURCE with TARGET and certify the result.
 
@@ -110,7 +122,9 @@ def verify(
       kora verify sqlite:///clinic.db postgresql://me@db/clinic --plan plan.yaml --out evidence
     """
     _refuse_contradictions(click.get_current_context().params)
-    prompt = password_prompt()
+    questions = _Questions(source, target, **asked)
+    questions.check()
+    prompt = _prompt()
     with ExitStack() as stack:
         opening = None if prompt else stack.enter_context(_begun(source, target))
         settings = entry_settings()
@@ -120,7 +134,6 @@ def verify(
         progress = _progress_on_terminal()
         if progress:
             stack.callback(progress.close)
-        asked = _Questions(source, target, workload, probe_target, routines, routine_inputs) if behavior else None
         result, artifacts = verify_databases(
             source,
             target,
@@ -133,7 +146,7 @@ def verify(
             accept_loss=accept_loss,
             show_values=show_values,
             provable=provable,
-            behavior=asked.opened(stack, prompt) if asked else None,
+            behavior=questions.opened(stack, prompt),
             settle_seconds=settle if live else None,
             float_tolerance=_tolerances(tolerances),
             strategy=strategy,
@@ -148,15 +161,9 @@ def verify(
 
 
 def _refuse_contradictions(given: dict[str, Any]) -> None:
-    """Options that exclude each other, or that say nothing without another one."""
+    """Options that exclude each other, but for what is asked of behaviour."""
     if given["mapping_file"] and given["plan_file"]:
         raise click.UsageError("--map and --plan exclude each other: a plan contains its map")
-    if given["workload"] and not given["behavior"]:
-        raise click.UsageError("--workload belongs to --behavior")
-    if (given["probe_target"] or given["routines"]) and not given["behavior"]:
-        raise click.UsageError("--probe-target and --routines belong to --behavior")
-    if given["routine_inputs"] and not given["routines"]:
-        raise click.UsageError("--routine-inputs belongs to --routines")
     if given["strategy"] != "stream" and (given["provable"] or given["live"]):
         raise click.UsageError("--provable and --live belong to --strategy stream")
 
@@ -166,6 +173,14 @@ def _begun(source: str, target: str) -> "Opening":
     from kora.databases.opening import Opening
 
     return Opening(source, target)
+
+
+def _prompt() -> "Prompt | None":
+    """Asks each question once: with routines and rows tried, a database is opened more than once."""
+    from kora.databases.secrets import remembered
+
+    asking = password_prompt()
+    return remembered(asking) if asking else None
 
 
 def _tolerances(texts: tuple[str, ...]) -> dict[str, str]:
@@ -182,13 +197,23 @@ class _Questions:
 
     source: str
     target: str
+    behavior: bool
     workload: Path | None
     probe_target: str | None
     routines: bool
-    inputs: Path | None
+    routine_inputs: Path | None
 
-    def opened(self, stack: ExitStack, prompt: "Prompt | None") -> "BehaviorRequest":
+    def check(self) -> None:
+        """Refuses companions that stand alone."""
+        if (self.workload or self.probe_target or self.routines) and not self.behavior:
+            raise click.UsageError("--workload, --probe-target and --routines belong to --behavior")
+        if self.routine_inputs and not self.routines:
+            raise click.UsageError("--routine-inputs belongs to --routines")
+
+    def opened(self, stack: ExitStack, prompt: "Prompt | None") -> "BehaviorRequest | None":
         """The request, with the sessions that it needs: one that may write only where --probe-target names it."""
+        if not self.behavior:
+            return None
         from kora.behavior.live import BehaviorRequest
         from kora.behavior.servers import writer_on_server
 
@@ -198,7 +223,7 @@ class _Questions:
             reading = writer_on_server(self.source, prompt, role="source", read_only=True)
             other = writer or stack.enter_context(writer_on_server(self.target, prompt, read_only=True))
             callers = (stack.enter_context(reading), other)
-        return BehaviorRequest(self.workload, writer, announce=_announce, callers=callers, inputs=self.inputs)
+        return BehaviorRequest(self.workload, writer, announce=_announce, callers=callers, inputs=self.routine_inputs)
 
 
 def _show(result: "VerificationResult", artifacts: "Artifacts", *, as_json: bool) -> None:

@@ -1,6 +1,6 @@
 """The Rust core, as Python sees it. Long calls release the GIL; errors are `kora.errors` exceptions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, Protocol, Self, TypeAlias, final
 
 _Scalar: TypeAlias = None | bool | int | float | str | bytes
@@ -91,8 +91,13 @@ def mysql_rows(connection: MysqlConnection, query: str, types: Sequence[str]) ->
 def arrow_rows(stream: _GivesArrow, types: Sequence[str]) -> RowStream:
     """`types`: DuckDB type names per column, for what Arrow does not say (JSON, UUID, TIMETZ, ENUM, BIT)."""
 
-def arrow_windows(streams: Iterable[_GivesArrow], types: Sequence[str]) -> RowStream:
-    """Several streams as one; each is asked for only when the one before it was read to its end, in that thread."""
+def arrow_windows(
+    streams: Iterable[_GivesArrow], types: Sequence[str], taken: Callable[[], object] | None = None
+) -> RowStream:
+    """Several streams as one; each is asked for only when the one before it was read to its end, in that thread.
+
+    `taken` is called whenever all of a stream's rows are in memory, before they are looked at, and the stream is closed.
+    """
 
 @final
 class CsvFile:

@@ -483,17 +483,21 @@ def verify_databases(
         if meanwhile:
             _do_beside(stack, meanwhile)
         verified = verify_sides(left, right, declared, options)
-    return verified.result, _certify(verified, out, plan_file.read_bytes() if plan_file else None, settings)
+    return verified.result, _certify(verified, out, (plan_file, mapping_file), settings)
 
 
-def _certify(verified: Verified, out: Path | None, plan_bytes: bytes | None, settings: Settings) -> Artifacts:
-    """Certificate, report and public key, and an entry of the log where one is kept."""
+def _certify(
+    verified: Verified, out: Path | None, asked: tuple[Path | None, Path | None], settings: Settings
+) -> Artifacts:
+    """Certificate, report and public key, and an entry of the log where one is kept. `asked`: plan and map, if any."""
+    plan, mapping = (path.read_bytes() if path else None for path in asked)
     return certify(
         verified.result,
         out or settings.home_directory / "verifications" / verified.result.run_id,
         KeyStore(settings.home_directory),
         settings.transparency_log,
-        plan_bytes=plan_bytes,
+        plan_bytes=plan,
+        map_bytes=mapping,
         profiles=verified.profiles,
     )
 

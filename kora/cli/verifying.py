@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("source")
-@click.argument("target")
+@click.argument("target", required=False)
 @click.option("--map", "mapping_file", type=FILE, help="Which tables and columns pair up, and under which rules.")
 @click.option("--plan", "plan_file", type=FILE, help="A migration plan; its mapping, losses and approvals are read.")
 @click.option(
@@ -53,11 +53,14 @@ if TYPE_CHECKING:
     metavar="COLUMN=BOUND",
     help="Forgive and count doubles of SCHEMA.TABLE.COLUMN within ulps,N or relative,R (repeatable).",
 )
+@click.option("--against", "certificate", type=FILE, help="Instead of TARGET: is SOURCE still what this certified?")
+@click.option("--key", "keys", type=FILE, multiple=True, help="With --against: a signer's .pub file (repeatable).")
+@click.option("--key-file", type=FILE, help="With --against: the migration's key; mode 0600.")
 @click.option("--show-values", is_flag=True, help="Show differing values in report and terminal; else withheld.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout instead of the summary.")
 def verify(
     source: str,
-    target: str,
+    target: str | None,
     mapping_file: Path | None,
     plan_file: Path | None,
     quarantine_file: Path | None,
@@ -73,11 +76,15 @@ def verify(
     tolerances: tuple[str, ...],
     show_values: bool,
     as_json: bool,
+    **against: Any,
 ) -> int:
     """Compare SOURCE with TARGET and certify the result.
 
     --behavior changes neither verdict nor exit code, which speak of data and declared structure: it is reported
     beside them.
+
+    With --against the one URL is a certified target: its roots are computed again. Exit code 0 nothing has changed,
+    1 something has, 3 not all could be looked at.
 
     Both are URLs: sqlite:///f.db, duckdb:///f.duckdb, postgresql://user@host/db, csv:///folder-or-zip,
     parquet:///folder. Without a map, names match exactly, else by unique case-fold.
@@ -85,9 +92,10 @@ def verify(
     \b
     Example:
       kora verify sqlite:///clinic.db postgresql://me@db/clinic --plan plan.yaml --out evidence
+      kora verify postgresql://me@db/clinic --against evidence/certificate.json --key signer.pub --key-file K
     """
-    if mapping_file and plan_file:
-        raise click.UsageError("--map and --plan exclude each other: a plan contains its map")
+    if against["certificate"]:
+        return _verify_against(source, target, **against, as_json=as_json)
     if workload and not behavior:
         raise click.UsageError("--workload belongs to --behavior")
     settings = entry_settings()
@@ -97,8 +105,7 @@ def verify(
     progress = _progress_on_terminal()
     try:
         result, artifacts = verify_databases(
-            source,
-            target,
+            *_pair(source, target, **against),
             mapping_file=mapping_file,
             plan_file=plan_file,
             quarantine_file=quarantine_file,
@@ -121,6 +128,31 @@ def verify(
             progress.close()
     _show(result, artifacts, as_json=as_json)
     return int(decide_result(result).exit_code)
+
+
+def _pair(source: str, target: str | None, **against: object) -> tuple[str, str]:
+    """Both URLs, where no certificate stands in the target's place."""
+    if target is None or any(against.values()):
+        raise click.UsageError(
+            "name SOURCE and TARGET, or one URL with --against, to which --key and --key-file belong"
+        )
+    return source, target
+
+
+def _verify_against(
+    url: str, target: str | None, certificate: Path, keys: tuple[Path, ...], key_file: Path | None, *, as_json: bool
+) -> int:
+    if target is not None:
+        raise click.UsageError("--against takes one URL: the certificate stands in the other's place")
+    settings = entry_settings()
+    from kora.evidence.against import AgainstRequest, verify_against
+    from kora.evidence.report_against import print_against
+    from kora.evidence.signing import read_public_key
+
+    request = AgainstRequest(url, certificate, [read_public_key(key) for key in keys], key_file)
+    found = verify_against(request, settings=settings, prompt=password_prompt())
+    print_against(found, as_json=as_json)
+    return int(found.exit_code)
 
 
 def _tolerances(texts: tuple[str, ...]) -> dict[str, str]:

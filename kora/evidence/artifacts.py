@@ -28,6 +28,9 @@ CERTIFICATE_NAME = "certificate.json"
 REPORT_NAME = "report.html"
 PUBLIC_KEY_NAME = "signer.pub"
 SOURCE_LOG_NAME = "source-log.json"
+PROFILES_NAME = "profiles.json"
+PLAN_NAME = "certified-plan.yaml"
+MAP_NAME = "certified-map.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +123,12 @@ def write_artifacts(
         ).encode("utf-8", "backslashreplace"),
         "source.kfp": issue_fingerprint(side_of(result, "source"), [signing_key]),
         "target.kfp": issue_fingerprint(side_of(result, "target"), [signing_key]),
-        "profiles.json": canonical_bytes({"format": "kora-profiles-1", "profiles": dict(profiles or {})}),
+        PROFILES_NAME: canonical_bytes({"format": "kora-profiles-1", "profiles": dict(profiles or {})}),
     }
     if plan_bytes is not None:
-        files["certified-plan.yaml"] = plan_bytes
+        files[PLAN_NAME] = plan_bytes
     if map_bytes is not None:
-        files["certified-map.yaml"] = map_bytes
+        files[MAP_NAME] = map_bytes
     if source_log_bytes is not None:
         files[SOURCE_LOG_NAME] = source_log_bytes
     certificate = issue(result, {name: _core.sha256(data) for name, data in files.items()}, [signing_key])

@@ -36,7 +36,7 @@ class SqliteConnection:
 class PostgresConnection:
     """A reading session. `settings`: host (a folder means its socket), port, user, password, dbname, sslmode,
     sslrootcert, sslcert, sslkey, connect_timeout, application_name, options: as libpq understands them."""
-    def __new__(cls, settings: dict[str, str]) -> Self: ...
+    def __new__(cls, settings: dict[str, str], line: LineBytes | None = None) -> Self: ...
     def execute(self, sql: str) -> None: ...
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """The rows of the last statement that has any. Booleans, integers, floats, bytea and arrays of
@@ -53,7 +53,7 @@ class MysqlConnection:
     """A reading session with MariaDB or MySQL. `settings`: host, port, socket (a path, instead of both), user,
     password, database, ssl-mode, ssl-ca, ssl-cert, ssl-key: as MySQL's clients understand them; connect_timeout in
     seconds."""
-    def __new__(cls, settings: dict[str, str]) -> Self: ...
+    def __new__(cls, settings: dict[str, str], line: LineBytes | None = None) -> Self: ...
     def execute(self, sql: str) -> None: ...
     def query(self, sql: str) -> list[tuple[str | None, ...]]:
         """A statement in the text protocol; every value as text."""
@@ -209,6 +209,8 @@ class RowSpill:
     """Key and row digests of one side, on disk, for the exact second pass."""
     @property
     def row_count(self) -> int: ...
+    def keys_of(self, tags: Sequence[bytes]) -> list[bytes | None]:
+        """KCF-1 cells of the keys with these tags (16 bytes each); None for one that is not among the smallest."""
 
 def spill_rows(
     stream: RowStream, profile: str, side: _Side, key: DigestKey, directory: str, *, progress: Progress | None = None
@@ -287,6 +289,17 @@ def digest_answer(
 ) -> AnswerDigest:
     """`order`: positions of the columns that ORDER BY names. Raises `LimitExceeded` beyond 4,096 columns."""
 
+_Reading: TypeAlias = tuple[bytes, bytes | None]
+_Entry: TypeAlias = tuple[str, bytes, int, str, str, tuple[int, list[str], bool, _Reading, _Reading] | None]
+"""Name, beginning of the question's SHA-256, state (0 answered, 1 error, 2 not decidable, 3 not comparable), reason,
+fragile; where it was answered the rows, kinds per column, ties, and the exact and the plain reading as set and sequence."""
+
+def pack_answers(head: bytes, answers: Sequence[_Entry]) -> bytes:
+    """The body of a behaviour file: docs/formats/kbh.md. Raises `LimitExceeded`."""
+
+def unpack_answers(body: bytes) -> tuple[bytes, list[_Entry]]:
+    """Head and answers. Raises `MalformedInput` for what `pack_answers` does not write, `LimitExceeded`."""
+
 def set_digest(digests: Sequence[bytes]) -> bytes:
     """Σ mod 2²⁵⁶ of 32-byte digests, little-endian."""
 
@@ -359,6 +372,69 @@ def join_lists(source: _ListPlace, target: _ListPlace, limit: int) -> CarriedDif
 
 def symbols_for(elements: int) -> int:
     """Enough symbols for so many differing elements; an altered row is two."""
+
+# --- push-down -----------------------------------------------------------------------------------------------------
+
+@final
+class LineBytes:
+    """Bytes that connections sent and received over TCP, TLS and logins included; Unix sockets are no line."""
+    def __new__(cls) -> Self: ...
+    @property
+    def sent(self) -> int: ...
+    @property
+    def received(self) -> int: ...
+
+_Within: TypeAlias = tuple[int, set[int]]
+"""Hex digits, and the numbers of so many digits with which a key's digest may begin."""
+
+@final
+class PushdownSums:
+    """One side's rows by bucket: docs/formats/pushdown.md."""
+    @property
+    def total(self) -> tuple[int, list[int]]:
+        """Rows, and the exact sums of their digests' four words."""
+    @property
+    def buckets(self) -> list[tuple[int, int, int]]:
+        """Number, rows and exact sum of the first word, of each bucket that has rows, ascending."""
+    @property
+    def tallies(self) -> str:
+        """JSON list, as `TableDigest.tallies`."""
+
+def pushdown_sums(
+    stream: RowStream,
+    profile: str,
+    side: _Side,
+    salt: str,
+    digits: int,
+    *,
+    within: _Within | None = None,
+    progress: Progress | None = None,
+) -> PushdownSums:
+    """`salt`: 64 hex digits. `digits`: of a bucket's number, at most 6."""
+
+def pushdown_digests(
+    stream: RowStream,
+    profile: str,
+    side: _Side,
+    salt: str,
+    within: _Within,
+    limit: int,
+    *,
+    progress: Progress | None = None,
+) -> list[bytes]:
+    """Per row the first 16 bytes of its key's digest and of its own. `LimitExceeded` for more than `limit` rows."""
+
+def pushdown_rows(
+    stream: RowStream,
+    profile: str,
+    side: _Side,
+    key: DigestKey,
+    salt: str,
+    keys: set[bytes],
+    *,
+    progress: Progress | None = None,
+) -> list[Row]:
+    """The different rows whose key's digest begins with one of these 16 bytes, as `collect_rows` gives them."""
 
 # --- survey --------------------------------------------------------------------------------------------------------
 

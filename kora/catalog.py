@@ -68,6 +68,9 @@ class Type:
     union's alternatives in order; a map's key and value. A set has `labels` instead."""
     names: tuple[str, ...] = ()
     """The names of a struct's fields or a union's alternatives, one for each of `elements`."""
+    created: Name | None = None
+    """The CREATE TYPE or the extension's type that this is, on an engine where types have names; a domain's is in
+    `domain`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +293,29 @@ class DomainType:
 
 
 @dataclass(frozen=True, slots=True)
+class CompositeType:
+    """A named type of fields. A field that the reader knows no form of is of the kind `unsupported`."""
+
+    name: Name
+    fields: tuple[tuple[str, Type], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RangeType:
+    """A named range over a subtype. `multirange` is the type of several of them, where the server has such.
+
+    `own_functions`: it needs an operator class, a canonical or a difference function that somebody wrote.
+    """
+
+    name: Name
+    subtype: Type
+    multirange: Name | None = None
+    difference: str | None = None
+    collation: str | None = None
+    own_functions: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class NotModelled:
     """Something that exists and that this catalog does not carry: it stands in every `not_checked`.
 
@@ -315,6 +341,8 @@ class Catalog:
     sequences: tuple[Sequence, ...] = ()
     enums: tuple[EnumType, ...] = ()
     domains: tuple[DomainType, ...] = ()
+    composites: tuple[CompositeType, ...] = ()
+    ranges: tuple[RangeType, ...] = ()
     not_modelled: tuple[NotModelled, ...] = ()
     facts: dict[str, str] = field(default_factory=dict)
     """Encoding, collation, time zone, user version … as text."""

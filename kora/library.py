@@ -119,6 +119,7 @@ def verify(
     settle_seconds: float = 2.0,
     float_tolerance: Mapping[str, str] | None = None,
     provable: bool = False,
+    strategy: Literal["stream", "pushdown", "auto"] = "stream",
     settings: "Settings | None" = None,
 ) -> "tuple[VerificationResult, Artifacts]":
     """Compare two databases row by row, and write certificate and report.
@@ -133,13 +134,13 @@ def verify(
         exclude: Patterns of tables left out.
         accept_loss: Rules whose declared losses are approved.
         show_values: Whether findings hold values.
-        live: Both are written meanwhile: what differs is read again, from a later position, before it is called
-            different. A plan may ask for it too.
+        live: Both are written meanwhile: what differs is read again before it is called so. A plan may ask for it too.
         settle_seconds: With `live`: how long to wait before that, 0 to 3,600.
         float_tolerance: `schema.table.column` of the source (`table.column` in SQLite and CSV) → `ulps,N` or
             `relative,R`: doubles that near are forgiven, counted, and a loss that needs approval. It takes the place of
             what map or plan says of the column.
         provable: Certify row trees, so that single rows can be proven later.
+        strategy: `stream` reads rows, `pushdown` has servers digest them, `auto` decides by the line's speed.
         settings: Where keys live, how many findings are listed; from the environment if None.
 
     Returns:
@@ -156,7 +157,6 @@ def verify(
         raise InvalidRequest(
             f"settle_seconds is {settle_seconds}", hint=f"between 0 and {_LONGEST_SETTLING_SECONDS:,} seconds"
         )
-
     return verify_databases(
         source,
         target,
@@ -170,6 +170,7 @@ def verify(
         provable=provable,
         settle_seconds=settle_seconds if live else None,
         float_tolerance=dict(float_tolerance or {}),
+        strategy=strategy,
         settings=settings or _settings(),
         progress=None,
     )

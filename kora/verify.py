@@ -28,6 +28,7 @@ from kora.comparison.narrowing import narrowed
 from kora.comparison.orphans import find_orphans
 from kora.comparison.quarantine import believed
 from kora.comparison.result import (
+    AskedStrategy,
     ColumnDifference,
     DatabaseFacts,
     Finding,
@@ -41,6 +42,7 @@ from kora.comparison.result import (
     VerificationResult,
 )
 from kora.comparison.source_log import SourceWitness
+from kora.comparison.strategy import Strategist
 from kora.comparison.structure import checks_by_number, structure_losses
 from kora.comparison.tolerance import with_tolerances
 from kora.comparison.unasked import unasked
@@ -87,6 +89,7 @@ class VerifyOptions:
     observe: Observer | None = None
     behavior: "BehaviorRequest | None" = None
     live: Live | None = None
+    strategy: AskedStrategy = "stream"
     timings: tuple[Timing, ...] = field(default=())
 
 
@@ -108,19 +111,13 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
     """
     started, clock = _now(), time.monotonic()
     mapping, strangers = _complete_mapping(source, target, declared.mapping)
-    compare_options = Options(
-        live=_core.DigestKey.random(),
-        root=options.migration_key,
-        findings_limit=max(options.findings_limit, sum(item.count for item in declared.quarantined) + 1),
-        show_values=options.show_values,
-        spill_directory=options.spill_directory,
-        provable=options.provable,
-        observe=options.observe,
-    )
-    witness = SourceWitness(declared.source_log, options.migration_key) if declared.source_log else None
+    compare_options = _compare_options(declared, options)
+    strategist = Strategist.prepared(options.strategy, source.database, target.database)
+    logged_rows = declared.source_log if options.strategy == "stream" else None
+    witness = SourceWitness(logged_rows, options.migration_key) if logged_rows else None
     profiles = {pair.pair: pair.profile() for pair in mapping.tables}
     results = [
-        _table_result(source, target, pair, compare_options, declared, witness, profiles, options.live)
+        _table_result(source, target, pair, compare_options, declared, witness, profiles, strategist, options.live)
         for pair in mapping.tables
     ]
     results += strangers
@@ -155,7 +152,10 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
             *unfounded,
             *disobeyed,
             *_moving(options),
+            *strategist.not_checked(results, logged=declared.source_log is not None),
         ),
+        strategy=strategist.used(results),
+        lines=strategist.uses(source.database, target.database),
         logged=logged,
         seconds=seconds,
         timings=(*options.timings, Timing(stage="verify", seconds=seconds, rows=rows)),
@@ -165,6 +165,19 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         ended=_now(),
     )
     return Verified(result.model_copy(update={"verdict": decide_result(result).verdict}), profiles)
+
+
+def _compare_options(declared: Declared, options: VerifyOptions) -> Options:
+    """How each table is compared, under a live key that is drawn now."""
+    return Options(
+        live=_core.DigestKey.random(),
+        root=options.migration_key,
+        findings_limit=max(options.findings_limit, sum(item.count for item in declared.quarantined) + 1),
+        show_values=options.show_values,
+        spill_directory=options.spill_directory,
+        provable=options.provable,
+        observe=options.observe,
+    )
 
 
 def _behavior(
@@ -233,6 +246,7 @@ def _table_result(
     declared: Declared,
     witness: SourceWitness | None,
     profiles: dict[str, str],
+    strategist: Strategist,
     live: Live | None = None,
 ) -> TableResult:
     """Compares one pair; a table that is absent or unreadable gets the outcome that says so.
@@ -261,7 +275,9 @@ def _table_result(
     profiles[mapping.pair] = complete.profile()
     tally = witness.tally(source_table, [column.source for column in complete.columns]) if witness else None
     pair = Pair(source.database, target.database, source_table, target_table, complete, tally)
-    result = compare_until_quiet(pair, options, live) if live else compare_table(pair, options)
+    result = strategist.compare(
+        pair, options, lambda: compare_until_quiet(pair, options, live) if live else compare_table(pair, options)
+    )
     dropped = [
         name for name in unmatched_columns(source_table, mapping) if (mapping.source, name) not in declared.dropped
     ]
@@ -430,6 +446,7 @@ def verify_databases(
     behavior: "BehaviorRequest | None" = None,
     settle_seconds: float | None = None,
     float_tolerance: dict[str, str] | None = None,
+    strategy: AskedStrategy = "stream",
     settings: Settings,
     progress: Observer | None,
     prompt: Prompt | None = None,
@@ -448,8 +465,9 @@ def verify_databases(
         out: Folder for certificate, report and public key; `verifications/RUN` in the settings' home if None.
         accept_loss: Rules whose losses the operator accepts here and now.
         show_values: Whether findings hold values.
-        settle_seconds: The wait before what differs is read again; None where nobody writes, if no plan says otherwise.
+        settle_seconds: The wait before what differs is read again; None where nobody writes, if no plan says so.
         float_tolerance: `table.column` of the source → `ulps,N` or `relative,R`, beside what map or plan says.
+        strategy: `stream` reads rows, `pushdown` has servers digest them, `auto` decides by the line's speed.
         provable: Whether each table's rows are put under a Merkle tree, so that single ones can be proven later.
         behavior: What to ask both sides besides their data; nothing if None.
         settings: Where keys, state and spilled digests live, and how many findings are listed.
@@ -461,16 +479,13 @@ def verify_databases(
         SenseiError: Nothing could be compared; differences are never raised.
     """
     declared = read_declared(mapping_file, plan_file, quarantine_file)
-    run_id = f"verify-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{token_hex(3)}"
-    settle_seconds = declared.settle_seconds if settle_seconds is None else settle_seconds
+    settle_seconds = _settling(declared, settle_seconds, strategy, provable=provable)
     prompt = remembered(prompt) if prompt and settle_seconds is not None else prompt
     with ExitStack() as stack:
         left, right = _open_both(stack, source, target, prompt)
-        asked = Selection(tables=tables, exclude=exclude)
-        left, right, declared = _as_asked(left, right, declared, asked, float_tolerance or {})
+        left, right, declared = _as_asked(left, right, declared, Selection(tables, exclude), float_tolerance or {})
         options = VerifyOptions(
-            migration_key=_core.DigestKey(KeyStore(settings.home_directory).migration_key(run_id)),
-            run_id=run_id,
+            run_id=(run_id := f"verify-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{token_hex(3)}"),
             accept_loss=accept_loss,
             show_values=show_values,
             findings_limit=settings.findings_per_table,
@@ -478,10 +493,11 @@ def verify_databases(
             provable=provable,
             behavior=behavior,
             observe=progress,
+            strategy=strategy,
             live=None if settle_seconds is None else Live(_reopener(source, target, prompt), settle_seconds),
+            migration_key=_core.DigestKey(KeyStore(settings.home_directory).migration_key(run_id)),
         )
-        if meanwhile:
-            _do_beside(stack, meanwhile)
+        _do_beside(stack, meanwhile)
         verified = verify_sides(left, right, declared, options)
     return verified.result, _certify(verified, out, (plan_file, mapping_file), settings)
 
@@ -502,8 +518,20 @@ def _certify(
     )
 
 
-def _do_beside(stack: ExitStack, work: Callable[[], None]) -> None:
+def _settling(
+    declared: Declared, settle_seconds: float | None, strategy: AskedStrategy, *, provable: bool
+) -> float | None:
+    """How long to wait before reading again, as it was asked for here or in the plan. Raises `InvalidRequest`."""
+    seconds = declared.settle_seconds if settle_seconds is None else settle_seconds
+    if strategy != "stream" and (provable or seconds is not None):
+        raise InvalidRequest("row trees and databases that are written meanwhile need --strategy stream")
+    return seconds
+
+
+def _do_beside(stack: ExitStack, work: Callable[[], None] | None) -> None:
     """Does something in a thread of its own, which is waited for at the end."""
+    if work is None:
+        return
     beside = Thread(target=work, name="meanwhile", daemon=True)
     stack.callback(beside.join)
     beside.start()

@@ -4,8 +4,18 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.mariadb_builds import product
 from tests.mariadb_server import MariadbDatabase, MariadbServer
 from tests.servers import Database, PostgresServer
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what is about the other server of MariaDB's family than the one that this run talks to."""
+    about = {item: item.get_closest_marker("only_on") for item in items}
+    left = [item for item, mark in about.items() if mark is not None and mark.args[0] != product()]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in set(left)]
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ Four families of sources: typed engines are taken at their word, MariaDB but for
 is stored, files by what inverts.
 """
 
-from appliance.conversion.dynamic import read_dynamic
+from appliance.conversion.dynamic import keep_dynamic, read_dynamic
 from appliance.conversion.mariadb import read_mariadb
 from appliance.conversion.reading import Reading
 from appliance.conversion.survey import ColumnSurvey
@@ -15,13 +15,15 @@ from kora.catalog import Column, Type
 FILE_ENGINES = frozenset({"csv"})
 
 
-def read_column(engine: str, column: Column, survey: ColumnSurvey) -> Reading:
-    """The reading of one source column."""
+def read_column(engine: str, column: Column, survey: ColumnSurvey, *, at_home: bool = False) -> Reading:
+    """The reading of one source column. `at_home`: the target is of the same engine, so what only it lets in stays."""
     if engine in FILE_ENGINES:
         return read_file_text(survey) if column.type.declared == "text" else read_wanted(column.type, survey)
     if column.type.dynamic:
-        return read_dynamic(column.type, survey)
-    return read_mariadb(column.type, survey) if engine == "mariadb" else read_typed(column.type, survey)
+        return keep_dynamic(column.type, survey) if at_home else read_dynamic(column.type, survey)
+    if engine == "mariadb":
+        return read_mariadb(column.type, survey, at_home=at_home)
+    return read_typed(column.type, survey)
 
 
 def read_typed(declared: Type, survey: ColumnSurvey) -> Reading:

@@ -134,8 +134,9 @@ class MariadbTarget:
         self.sweep()
         with closing(MariadbSession(self._connect)) as session:
             read_only, local_files = session.query("SELECT @@read_only, @@local_infile")[0]
-            # A read-only server still takes writes of those who may set it so.
-            if int(read_only) and not _may_write_anyway(session):
+            # A read-only server still takes writes of those who may set it so, unless MySQL is told to take none.
+            for_all = ("super_read_only", "ON") in session.query("SHOW GLOBAL VARIABLES LIKE 'super_read_only'")
+            if for_all or (int(read_only) and not _may_write_anyway(session)):
                 raise AccessDenied(
                     f"mariadb: {self.address.place} is read-only",
                     hint="connect to the primary, or SET GLOBAL read_only = OFF",
@@ -180,7 +181,7 @@ def _login(session: MariadbSession) -> str:
 
 def _may_write_anyway(session: MariadbSession) -> bool:
     words = " ".join(str(row[0]) for row in session.query("SHOW GRANTS"))
-    return any(right in words for right in ("READ_ONLY ADMIN", "SUPER", "ALL PRIVILEGES ON *.*"))
+    return any(right in words for right in ("READ_ONLY ADMIN", "CONNECTION_ADMIN", "SUPER", "ALL PRIVILEGES ON *.*"))
 
 
 def _rights(grants: list[str], database: str) -> set[str] | None:

@@ -330,6 +330,18 @@ class EnumPlan(_Strict):
     labels: tuple[str, ...]
 
 
+TypeKind: TypeAlias = Literal["domain", "composite", "range"]
+
+
+class TypePlan(_Strict):
+    """A named type on the target. `definition` stands behind its name in CREATE TYPE or CREATE DOMAIN."""
+
+    name: PlanName
+    source: PlanName
+    kind: TypeKind
+    definition: str
+
+
 class Endpoint(_Strict):
     """One side: its engine, and its URL without a password."""
 
@@ -348,7 +360,11 @@ class Plan(_Strict):
     verification: Verification = Verification()
     """How KORA is to compare in the end, and whenever `kora verify --plan` is asked."""
     schemas: tuple[str, ...] = ()
+    extensions: tuple[str, ...] = ()
+    """Of the target's server, whose types columns are of."""
     enums: tuple[EnumPlan, ...] = ()
+    types: tuple[TypePlan, ...] = ()
+    """In the order in which they can be made."""
     sequences: tuple[SequencePlan, ...] = ()
     tables: tuple[TablePlan, ...] = ()
     views: tuple[ViewPlan, ...] = ()

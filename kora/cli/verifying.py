@@ -1,6 +1,8 @@
 """`kora verify`: two databases compared at their own doors, and the certificate of what was found."""
 
 import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +12,8 @@ from kora.cli.entry import FILE, entry_settings, password_prompt
 
 if TYPE_CHECKING:
     from kora.behavior.live import BehaviorRequest
-    from kora.comparison.result import VerificationResult
+    from kora.comparison.result import AskedStrategy, VerificationResult
+    from kora.databases.secrets import Prompt
     from kora.evidence.artifacts import Artifacts
     from kora.evidence.report_terminal import TerminalProgress
 
@@ -36,6 +39,13 @@ if TYPE_CHECKING:
 @click.option("--behavior", is_flag=True, help="Also ask both sides their views, habits and constraints.")
 @click.option("--workload", type=FILE, help="With --behavior: a file of SELECTs in the source's SQL, asked of both.")
 @click.option(
+    "--probe-target",
+    metavar="URL",
+    help="With --behavior: the target by a login that may write; rows are tried there and rolled back.",
+)
+@click.option("--routines", is_flag=True, help="With --behavior: also call the routines of both sides.")
+@click.option("--routine-inputs", type=FILE, help="With --routines: recorded inputs, one JSON object a line.")
+@click.option(
     "--live", is_flag=True, help="Both are written meanwhile: read what differs again before it is called different."
 )
 @click.option(
@@ -56,32 +66,39 @@ if TYPE_CHECKING:
 @click.option("--against", "certificate", type=FILE, help="Instead of TARGET: is SOURCE still what this certified?")
 @click.option("--key", "keys", type=FILE, multiple=True, help="With --against: a signer's .pub file (repeatable).")
 @click.option("--key-file", type=FILE, help="With --against: the migration's key; mode 0600.")
+@click.option(
+    "--strategy",
+    type=click.Choice(["stream", "pushdown", "auto"]),
+    default="stream",
+    show_default=True,
+    help="Read rows, have servers digest them (for a slow line), or decide by the line's measured speed.",
+)
 @click.option("--show-values", is_flag=True, help="Show differing values in report and terminal; else withheld.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout instead of the summary.")
 def verify(
     source: str,
     target: str | None,
-    mapping_file: Path | None,
-    plan_file: Path | None,
-    quarantine_file: Path | None,
-    tables: tuple[str, ...],
-    exclude: tuple[str, ...],
-    out: Path | None,
-    accept_loss: tuple[str, ...],
     provable: bool,
     behavior: bool,
     workload: Path | None,
+    probe_target: str | None,
+    routines: bool,
+    routine_inputs: Path | None,
     live: bool,
     settle: float,
     tolerances: tuple[str, ...],
-    show_values: bool,
+    strategy: "AskedStrategy",
+    certificate: Path | None,
+    keys: tuple[Path, ...],
+    key_file: Path | None,
     as_json: bool,
-    **against: Any,
+    **passed_on: Any,
 ) -> int:
     """Compare SOURCE with TARGET and certify the result.
 
     --behavior changes neither verdict nor exit code, which speak of data and declared structure: it is reported
-    beside them.
+    beside them. With --probe-target it also tries rows on a server, and with --routines calls routines; both in
+    transactions that are rolled back, and announced before.
 
     With --against the one URL is a certified target: its roots are computed again. Exit code 0 nothing has changed,
     1 something has, 3 not all could be looked at.
@@ -94,45 +111,41 @@ def verify(
       kora verify sqlite:///clinic.db postgresql://me@db/clinic --plan plan.yaml --out evidence
       kora verify postgresql://me@db/clinic --against evidence/certificate.json --key signer.pub --key-file K
     """
-    if against["certificate"]:
-        return _verify_against(source, target, **against, as_json=as_json)
-    if workload and not behavior:
-        raise click.UsageError("--workload belongs to --behavior")
+    if certificate:
+        return _verify_against(source, target, certificate, keys, key_file, as_json=as_json)
+    pair = _pair(source, target, *keys, key_file)
+    asked = _Questions(*pair, workload, probe_target, routines, routine_inputs).if_asked(behavior)
+    if strategy != "stream" and (provable or live):
+        raise click.UsageError("--provable and --live belong to --strategy stream")
     settings = entry_settings()
     from kora.evidence.verdict import decide_result
     from kora.verify import verify_databases
 
     progress = _progress_on_terminal()
-    try:
+    with ExitStack() as stack:
+        if progress:
+            stack.callback(progress.close)
+        prompt = password_prompt()
         result, artifacts = verify_databases(
-            *_pair(source, target, **against),
-            mapping_file=mapping_file,
-            plan_file=plan_file,
-            quarantine_file=quarantine_file,
-            tables=tables,
-            exclude=exclude,
-            out=out,
-            accept_loss=accept_loss,
-            show_values=show_values,
+            *pair,
+            **passed_on,
             provable=provable,
-            behavior=_questions(workload) if behavior else None,
+            behavior=asked.opened(stack, prompt) if asked else None,
             settle_seconds=settle if live else None,
             float_tolerance=_tolerances(tolerances),
+            strategy=strategy,
             settings=settings,
             progress=progress.watch if progress else None,
-            prompt=password_prompt(),
+            prompt=prompt,
             meanwhile=_load_reports,
         )
-    finally:
-        if progress:
-            progress.close()
     _show(result, artifacts, as_json=as_json)
     return int(decide_result(result).exit_code)
 
 
-def _pair(source: str, target: str | None, **against: object) -> tuple[str, str]:
-    """Both URLs, where no certificate stands in the target's place."""
-    if target is None or any(against.values()):
+def _pair(source: str, target: str | None, *keys: Path | None) -> tuple[str, str]:
+    """Both URLs, where no certificate stands in the target's place and no key for one was given."""
+    if target is None or any(keys):
         raise click.UsageError(
             "name SOURCE and TARGET, or one URL with --against, to which --key and --key-file belong"
         )
@@ -163,10 +176,39 @@ def _tolerances(texts: tuple[str, ...]) -> dict[str, str]:
     return {column: bound for column, _, bound in pairs}
 
 
-def _questions(workload: Path | None) -> "BehaviorRequest":
-    from kora.behavior.live import BehaviorRequest
+@dataclass(frozen=True, slots=True)
+class _Questions:
+    """What --behavior and its companions ask for."""
 
-    return BehaviorRequest(workload, announce=_announce)
+    source: str
+    target: str
+    workload: Path | None
+    probe_target: str | None
+    routines: bool
+    inputs: Path | None
+
+    def if_asked(self, behavior: bool) -> "_Questions | None":
+        """Itself with --behavior; refuses companions without it."""
+        if self.workload and not behavior:
+            raise click.UsageError("--workload belongs to --behavior")
+        if (self.probe_target or self.routines) and not behavior:
+            raise click.UsageError("--probe-target and --routines belong to --behavior")
+        if self.inputs and not self.routines:
+            raise click.UsageError("--routine-inputs belongs to --routines")
+        return self if behavior else None
+
+    def opened(self, stack: ExitStack, prompt: "Prompt | None") -> "BehaviorRequest":
+        """The request, with the sessions that it needs: one that may write only where --probe-target names it."""
+        from kora.behavior.live import BehaviorRequest
+        from kora.behavior.servers import writer_on_server
+
+        writer = stack.enter_context(writer_on_server(self.probe_target, prompt)) if self.probe_target else None
+        callers = None
+        if self.routines:
+            reading = writer_on_server(self.source, prompt, role="source", read_only=True)
+            other = writer or stack.enter_context(writer_on_server(self.target, prompt, read_only=True))
+            callers = (stack.enter_context(reading), other)
+        return BehaviorRequest(self.workload, writer, announce=_announce, callers=callers, inputs=self.inputs)
 
 
 def _show(result: "VerificationResult", artifacts: "Artifacts", *, as_json: bool) -> None:

@@ -5,6 +5,7 @@ Every text that comes from a database passes `visible`, so that no value can ste
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -57,6 +58,7 @@ def print_result(result: VerificationResult, artifacts: Artifacts | None) -> Non
         [f"{item.foreign_key} in {item.table}: {words.plural(item.count, 'row')}" for item in result.orphans],
     )
     print_not_checked(console, result.not_checked)
+    print_lines(console, "Over the line", words.line_sentences(result))
     console.print()
     console.print(Text.assemble(("Next  ", "bold"), summary.next_step))
     if artifacts:
@@ -79,6 +81,7 @@ def result_json(result: VerificationResult, artifacts: Artifacts | None) -> dict
     fields = {
         "source", "target", "outcome", "source_rows", "target_rows", "mismatch", "missing_in_target",
         "extra_in_target", "not_comparable_columns", "losses",
+        "strategy", "strategy_reason",
     }  # fmt: skip
     return {
         "verdict": decide_result(result).verdict,
@@ -90,6 +93,8 @@ def result_json(result: VerificationResult, artifacts: Artifacts | None) -> dict
         "orphans": [item.model_dump(mode="json") for item in result.orphans],
         "behavior": result.behavior if result.behavior == "not_run" else result.behavior.model_dump(mode="json"),
         "not_checked": [item.model_dump(mode="json") for item in result.not_checked],
+        "strategy": result.strategy.model_dump(mode="json"),
+        "lines": [line.model_dump(mode="json") for line in result.lines],
         "seconds": round(result.seconds, 3),
     }
 
@@ -332,6 +337,20 @@ def _without_verdict(console: Console, certificate: Certificate) -> None:
                 "Tier": str(made.tier),
                 "Tables": str(len(made.tables)),
                 "Migration key": made.key_id,
+            },
+        )
+    if certificate.recording:
+        recorded = certificate.recording
+        states = Counter(answer.state.replace("_", " ") for answer in recorded.answers)
+        print_pairs(
+            console,
+            {
+                "Behaviour of": recorded.url,
+                "Asked": recorded.asked,
+                "Answers": ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none",
+                "Seed": recorded.seed or "none",
+                "Migration key": recorded.key_id,
+                "Claimed time": recorded.claimed_time,
             },
         )
     console.print(Text(f"  {words.visible(kind)}: it holds no verdict, so nothing is proven by it"))

@@ -61,7 +61,9 @@ def prepared(database: MariadbDatabase, ddl: str) -> MariadbWriter:
     assert isinstance(writer, MariadbWriter)
     for _, sql, _ in create_statements("mariadb"):
         writer.execute(sql)
-    writer.execute(f"CREATE TABLE t ({ddl}) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin")
+    writer.execute(
+        f"CREATE TABLE t ({ddl}) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE {database.build.byte_collation}"
+    )
     return writer
 
 
@@ -116,7 +118,10 @@ def test_doubles_arrive_bit_for_bit_and_zero_does_not_count_itself_up(database):
 
 def test_uuids_bits_and_labels_arrive_as_themselves(database):
     uuid = "0b2f5b0e-8d5e-4b7b-9f57-0f3a2a3f8f10"
-    ddl = "c0 INT PRIMARY KEY, c1 UUID, c2 ENUM('a','','it''s','2'), c3 JSON"
+    ddl = (
+        "c0 INT PRIMARY KEY, c1 /*M! UUID *//*!80000 CHAR(36) CHARACTER SET ascii */,"
+        " c2 ENUM('a','','it''s','2'), c3 /*M! JSON *//*!80000 LONGTEXT */"
+    )
     rows = [[1, uuid, "it's", '{"a": "\\u00e9\\n"}'], [2, None, "", "[1.0]"], [3, uuid, "2", None]]
     with closing(prepared(database, ddl)) as writer:
         assert load(writer, rows, ["int", "uuid", "enum('a','','it''s','2')", "json"]) == []

@@ -328,6 +328,11 @@ impl RowSpill {
     fn row_count(&self) -> u64 {
         self.inner.row_count()
     }
+
+    fn keys_of<'py>(&self, py: Python<'py>, tags: Vec<KeyTag>) -> Vec<Option<Bytes<'py>>> {
+        let keys = tags.iter().map(|tag| self.inner.key_of(tag));
+        keys.map(|key| key.map(|key| PyBytes::new(py, key))).collect()
+    }
 }
 
 #[pyfunction]
@@ -398,7 +403,8 @@ fn compare_spills(py: Python<'_>, source: &RowSpill, target: &RowSpill, limit: u
 /// One row held in memory.
 #[pyclass(module = "kora._core", frozen)]
 pub struct Row {
-    inner: second_pass::Row,
+    /// The core's row.
+    pub inner: second_pass::Row,
 }
 
 #[pymethods]

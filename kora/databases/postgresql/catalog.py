@@ -3,9 +3,11 @@
 from kora.catalog import Catalog
 from kora.databases.base import Selection
 from kora.databases.postgresql.objects import (
+    read_composites,
     read_domains,
     read_enums,
     read_not_modelled,
+    read_ranges,
     read_routines,
     read_sequences,
     read_triggers,
@@ -35,6 +37,8 @@ def read_catalog(query: Query, server_version: int, selection: Selection) -> Cat
         sequences=read_sequences(query),
         enums=read_enums(query),
         domains=read_domains(query, types),
+        composites=read_composites(query, types),
+        ranges=read_ranges(query, types),
         not_modelled=read_not_modelled(query),
         facts=_facts(query),
     )

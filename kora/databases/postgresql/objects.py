@@ -2,12 +2,27 @@
 
 from collections import defaultdict
 
-from kora.catalog import Check, DomainType, EnumType, Name, NotModelled, Routine, Sequence, Trigger, View
+from kora.catalog import (
+    Check,
+    CompositeType,
+    DomainType,
+    EnumType,
+    Name,
+    NotModelled,
+    RangeType,
+    Routine,
+    Sequence,
+    Trigger,
+    Type,
+    View,
+)
 from kora.databases.base import Selection
 from kora.databases.postgresql.tables import NO_SYSTEM, Query
 from kora.databases.postgresql.types import TypeTable
 from kora.databases.sql_text import text_without_end
 
+_FIRST_OF_USERS = 16384
+"""`FirstNormalObjectId`: what has a lower OID came with the server."""
 _NOT_OF_EXTENSION = """NOT EXISTS (SELECT 1 FROM pg_depend x WHERE x.classid = '{catalog}'::regclass
     AND x.objid = {oid} AND x.deptype = 'e')"""
 
@@ -120,6 +135,46 @@ def read_domains(query: Query, types: TypeTable) -> tuple[DomainType, ...]:
         )
         for oid, schema, name, base, modifier, declared, not_null, default in rows
     )
+
+
+def read_composites(query: Query, types: TypeTable) -> tuple[CompositeType, ...]:
+    """Types of fields that stand by themselves; the row types of tables are none of these."""
+    rows = query(
+        f"""SELECT n.nspname, t.typname, a.attname, a.atttypid, a.atttypmod, format_type(a.atttypid, a.atttypmod),
+            CASE WHEN a.attcollation <> b.typcollation THEN co.collname END
+        FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+        JOIN pg_class c ON c.oid = t.typrelid AND c.relkind = 'c'
+        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        JOIN pg_type b ON b.oid = a.atttypid LEFT JOIN pg_collation co ON co.oid = a.attcollation
+        WHERE {NO_SYSTEM} AND {_own("pg_type", "t.oid")} ORDER BY 1, 2, a.attnum"""
+    )
+    fields: dict[Name, list[tuple[str, Type]]] = defaultdict(list)
+    for schema, name, field, oid, modifier, declared, collation in rows:
+        fields[Name(schema, name)].append((field, types.column_type(oid, modifier, declared, collation)))
+    return tuple(CompositeType(name, tuple(found)) for name, found in fields.items())
+
+
+def read_ranges(query: Query, types: TypeTable) -> tuple[RangeType, ...]:
+    """Ranges that no extension brought."""
+    rows = query(
+        f"""SELECT n.nspname, t.typname, r.rngsubtype, format_type(r.rngsubtype, NULL), mn.nspname, m.typname,
+            nullif(r.rngsubdiff, 0)::regproc::text,
+            CASE WHEN r.rngcollation <> 0 AND r.rngcollation <> b.typcollation THEN co.collname END,
+            r.rngcanonical <> 0 OR r.rngsubdiff >= {_FIRST_OF_USERS} OR NOT k.opcdefault
+        FROM pg_range r JOIN pg_type t ON t.oid = r.rngtypid JOIN pg_namespace n ON n.oid = t.typnamespace
+        JOIN pg_type b ON b.oid = r.rngsubtype JOIN pg_opclass k ON k.oid = r.rngsubopc
+        LEFT JOIN pg_collation co ON co.oid = r.rngcollation
+        LEFT JOIN pg_type m ON m.oid = (to_jsonb(r) ->> 'rngmultitypid')::oid
+        LEFT JOIN pg_namespace mn ON mn.oid = m.typnamespace
+        WHERE {NO_SYSTEM} AND {_own("pg_type", "t.oid")} ORDER BY 1, 2"""
+    )
+    return tuple(
+        RangeType(
+            Name(schema, name), types.column_type(subtype, -1, declared, None),
+            Name(many_schema, many) if many else None, difference, collation, bool(own),
+        )
+        for schema, name, subtype, declared, many_schema, many, difference, collation, own in rows
+    )  # fmt: skip
 
 
 _RELATION = "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE"

@@ -127,6 +127,26 @@ impl RowProgram {
         Ok(())
     }
 
+    /// Hands each cell to `each` after its rules, in the profile's order; gives the positions of the key's columns.
+    /// Counts like [`Self::encode`].
+    ///
+    /// # Errors
+    /// As for [`Self::encode`], and what `each` raises.
+    pub fn each_common(
+        &mut self,
+        cells: &[Cell<'_>],
+        mut each: impl FnMut(&Cell<'_>) -> Result<()>,
+    ) -> Result<&[usize]> {
+        self.check_width(cells)?;
+        for (cell, rules) in cells.iter().zip(&mut self.columns) {
+            match rules {
+                None => each(cell)?,
+                Some(rules) => each(&rules.common(*cell).cell)?,
+            }
+        }
+        Ok(&self.key)
+    }
+
     /// What the rules did so far, one entry per compared column.
     pub fn tallies(&self) -> Vec<ColumnTally> {
         self.pairs

@@ -96,7 +96,7 @@ def arrow_windows(
 ) -> RowStream:
     """Several streams as one; each is asked for only when the one before it was read to its end, in that thread.
 
-    `taken` is called whenever all of a stream's rows are in memory, before they are looked at, and the stream is closed.
+    `taken` is called whenever all of a stream's rows are in memory, before they are looked at, the stream closed.
     """
 
 @final
@@ -296,7 +296,6 @@ _Entry: TypeAlias = tuple[str, bytes, int, str, str, tuple[int, list[str], bool,
 
 def pack_answers(head: bytes, answers: Sequence[_Entry]) -> bytes: ...
 def unpack_answers(body: bytes) -> tuple[bytes, list[_Entry]]: ...
-
 def set_digest(digests: Sequence[bytes]) -> bytes:
     """Σ mod 2²⁵⁶ of 32-byte digests, little-endian."""
 

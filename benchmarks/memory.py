@@ -1,7 +1,8 @@
 """KORA's peak memory as tables grow and as more rows differ: it is to stay flat. Writes `memory.json` and `memory.svg`.
 
-Tables of four narrow columns with 10⁵ to 10⁷ rows, verified against themselves, in PostgreSQL and in SQLite. Digests are
-sorted in a buffer of 64 MiB, which two million rows fill; from there on it is level. Then two PostgreSQL tables of 10⁶ rows in which 10⁵ rows differ, and in which all do.
+Tables of four narrow columns with 10⁵ to 10⁷ rows, verified against themselves, in PostgreSQL and in SQLite. Digests
+are sorted in a buffer of 64 MiB, which two million rows fill; from there on memory is level. Then two PostgreSQL tables
+of 10⁶ rows in which 10⁵ rows differ, and in which all do.
 """
 
 import sqlite3

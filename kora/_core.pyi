@@ -182,9 +182,9 @@ def digest_rows(
     spill_directory: str | None = None,
     progress: Progress | None = None,
 ) -> TableDigest:
-    """One pass. `root_key`: also the root under that key; row digests beyond 64 MiB then go to
+    """One pass. `root_key`: also the root under that key; row digests beyond 16 MiB then go to
     `spill_directory` (the system's temporary folder if None). `tree_unique`: also a row tree under that key, of a table
-    whose key is unique (True) or is not; its leaves go there too, beyond 64 MiB of them."""
+    whose key is unique (True) or is not; its leaves go there too, beyond 16 MiB of them."""
 
 @final
 class Difference:
@@ -384,12 +384,12 @@ class LineBytes:
     @property
     def received(self) -> int: ...
 
+_Watched: TypeAlias = Progress | None
 _Within: TypeAlias = tuple[int, set[int]]
 """Hex digits, and the numbers of so many digits with which a key's digest may begin."""
 
 @final
 class PushdownSums:
-    """One side's rows by bucket: docs/formats/pushdown.md."""
     @property
     def total(self) -> tuple[int, list[int]]:
         """Rows, and the exact sums of their digests' four words."""
@@ -397,8 +397,7 @@ class PushdownSums:
     def buckets(self) -> list[tuple[int, int, int]]:
         """Number, rows and exact sum of the first word, of each bucket that has rows, ascending."""
     @property
-    def tallies(self) -> str:
-        """JSON list, as `TableDigest.tallies`."""
+    def tallies(self) -> str: ...
 
 def pushdown_sums(
     stream: RowStream,
@@ -408,19 +407,12 @@ def pushdown_sums(
     digits: int,
     *,
     within: _Within | None = None,
-    progress: Progress | None = None,
+    progress: _Watched = None,
 ) -> PushdownSums:
     """`salt`: 64 hex digits. `digits`: of a bucket's number, at most 6."""
 
 def pushdown_digests(
-    stream: RowStream,
-    profile: str,
-    side: _Side,
-    salt: str,
-    within: _Within,
-    limit: int,
-    *,
-    progress: Progress | None = None,
+    stream: RowStream, profile: str, side: _Side, salt: str, within: _Within, limit: int, *, progress: _Watched = None
 ) -> list[bytes]:
     """Per row the first 16 bytes of its key's digest and of its own. `LimitExceeded` for more than `limit` rows."""
 
@@ -432,7 +424,7 @@ def pushdown_rows(
     salt: str,
     keys: set[bytes],
     *,
-    progress: Progress | None = None,
+    progress: _Watched = None,
 ) -> list[Row]:
     """The different rows whose key's digest begins with one of these 16 bytes, as `collect_rows` gives them."""
 

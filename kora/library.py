@@ -130,8 +130,7 @@ def verify(
         out: Folder of the files; below the settings' home if None.
         map_file: Which tables and columns pair up, and under which rules.
         plan_file: A migration's plan, of which only the mapping and the approvals are read.
-        tables: Patterns of source tables; all if empty.
-        exclude: Patterns of tables left out.
+        tables, exclude: Patterns of source tables, all if empty; of tables left out.
         accept_loss: Rules whose declared losses are approved.
         show_values: Whether findings hold values.
         live: Both are written meanwhile: what differs is read again, from a later position, before it is called
@@ -158,7 +157,6 @@ def verify(
         raise InvalidRequest(
             f"settle_seconds is {settle_seconds}", hint=f"between 0 and {_LONGEST_SETTLING_SECONDS:,} seconds"
         )
-
     return verify_databases(
         source,
         target,

@@ -92,6 +92,10 @@ class VerifyOptions:
     strategy: AskedStrategy = "stream"
     timings: tuple[Timing, ...] = field(default=())
 
+    def __post_init__(self) -> None:
+        if self.strategy != "stream" and (self.provable or self.live):
+            raise InvalidRequest("row trees and databases that are written meanwhile need --strategy stream")
+
 
 @dataclass(frozen=True, slots=True)
 class Verified:
@@ -143,6 +147,7 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
     )
     ledger = _ledger(_with_orphans(structure, orphans), results, declared, options)
     behavior = _behavior(source, target, mapping, options.behavior)
+    trusted = (*_moving(options), *strategist.not_checked(results, logged=declared.source_log is not None))
     seconds = time.monotonic() - clock
     rows = sum((result.source_rows or 0) + (result.target_rows or 0) for result in results)
     result = VerificationResult(
@@ -155,13 +160,7 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         quarantined=quarantined,
         recounts=_recounts(results, declared),
         behavior=behavior,
-        not_checked=(
-            *_not_checked(source, target, mapping, declared, behavior),
-            *unfounded,
-            *disobeyed,
-            *_moving(options),
-            *strategist.not_checked(results, logged=declared.source_log is not None),
-        ),
+        not_checked=(*_not_checked(source, target, mapping, declared, behavior), *unfounded, *disobeyed, *trusted),
         strategy=strategist.used(results),
         lines=strategist.uses(source.database, target.database),
         logged=logged,
@@ -455,13 +454,11 @@ def verify_databases(
         mapping_file: A map; without one, and without a plan, names decide.
         plan_file: A plan of which only the mapping and the approvals are read.
         quarantine_file: Rows that a load set aside; with a plan, else the file that a run left beside it.
-        tables: Patterns of source tables to compare; all if empty. Narrowed on the target through the mapping.
-        exclude: Patterns of tables left out on both sides.
+        tables, exclude: Patterns of source tables to compare, all if empty; of tables left out on both sides.
         out: Folder for certificate, report and public key; `verifications/RUN` in the settings' home if None.
         accept_loss: Rules whose losses the operator accepts here and now.
         show_values: Whether findings hold values.
-        settle_seconds: For databases that are written meanwhile: how long to wait before a row that differs is read
-            again; None where nobody writes, if no plan says otherwise.
+        settle_seconds: Where somebody writes: the wait before a row that differs is read again; else None, or a plan's.
         float_tolerance: `table.column` of the source → `ulps,N` or `relative,R`, beside what map or plan says.
         strategy: `stream` reads rows, `pushdown` has servers digest them, `auto` decides by the line's speed.
         provable: Whether each table's rows are put under a Merkle tree, so that single ones can be proven later.
@@ -477,13 +474,10 @@ def verify_databases(
     declared = read_declared(mapping_file, plan_file, quarantine_file)
     run_id = f"verify-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{token_hex(3)}"
     settle_seconds = declared.settle_seconds if settle_seconds is None else settle_seconds
-    if strategy != "stream" and (provable or settle_seconds is not None):
-        raise InvalidRequest("row trees and databases that are written meanwhile need --strategy stream")
     prompt = remembered(prompt) if prompt and settle_seconds is not None else prompt
     with ExitStack() as stack:
         left, right = _open_both(stack, source, target, prompt)
-        asked = Selection(tables=tables, exclude=exclude)
-        left, right, declared = _as_asked(left, right, declared, asked, float_tolerance or {})
+        left, right, declared = _as_asked(left, right, declared, Selection(tables, exclude), float_tolerance or {})
         options = VerifyOptions(
             migration_key=_core.DigestKey(KeyStore(settings.home_directory).migration_key(run_id)),
             run_id=run_id,
@@ -497,26 +491,27 @@ def verify_databases(
             strategy=strategy,
             live=None if settle_seconds is None else Live(_reopener(source, target, prompt), settle_seconds),
         )
-        if meanwhile:
-            _do_beside(stack, meanwhile)
+        _do_beside(stack, meanwhile)
         verified = verify_sides(left, right, declared, options)
-    return verified.result, _certify(verified, out, plan_file.read_bytes() if plan_file else None, settings)
+    return verified.result, _certify(verified, out, plan_file, settings)
 
 
-def _certify(verified: Verified, out: Path | None, plan_bytes: bytes | None, settings: Settings) -> Artifacts:
+def _certify(verified: Verified, out: Path | None, plan_file: Path | None, settings: Settings) -> Artifacts:
     """Certificate, report and public key, and an entry of the log where one is kept."""
     return certify(
         verified.result,
         out or settings.home_directory / "verifications" / verified.result.run_id,
         KeyStore(settings.home_directory),
         settings.transparency_log,
-        plan_bytes=plan_bytes,
+        plan_bytes=plan_file.read_bytes() if plan_file else None,
         profiles=verified.profiles,
     )
 
 
-def _do_beside(stack: ExitStack, work: Callable[[], None]) -> None:
-    """Does something in a thread of its own, which is waited for at the end."""
+def _do_beside(stack: ExitStack, work: Callable[[], None] | None) -> None:
+    """Does something, if there is anything, in a thread of its own, which is waited for at the end."""
+    if work is None:
+        return
     beside = Thread(target=work, name="meanwhile", daemon=True)
     stack.callback(beside.join)
     beside.start()

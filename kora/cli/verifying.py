@@ -4,7 +4,7 @@ import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -108,16 +108,7 @@ def verify(
     Example:
       kora verify sqlite:///clinic.db postgresql://me@db/clinic --plan plan.yaml --out evidence
     """
-    if mapping_file and plan_file:
-        raise click.UsageError("--map and --plan exclude each other: a plan contains its map")
-    if workload and not behavior:
-        raise click.UsageError("--workload belongs to --behavior")
-    if (probe_target or routines) and not behavior:
-        raise click.UsageError("--probe-target and --routines belong to --behavior")
-    if routine_inputs and not routines:
-        raise click.UsageError("--routine-inputs belongs to --routines")
-    if strategy != "stream" and (provable or live):
-        raise click.UsageError("--provable and --live belong to --strategy stream")
+    _refuse_contradictions(click.get_current_context().params)
     settings = entry_settings()
     from kora.evidence.verdict import decide_result
     from kora.verify import verify_databases
@@ -151,6 +142,20 @@ def verify(
         )
     _show(result, artifacts, as_json=as_json)
     return int(decide_result(result).exit_code)
+
+
+def _refuse_contradictions(given: dict[str, Any]) -> None:
+    """Options that exclude each other, or that say nothing without another one."""
+    if given["mapping_file"] and given["plan_file"]:
+        raise click.UsageError("--map and --plan exclude each other: a plan contains its map")
+    if given["workload"] and not given["behavior"]:
+        raise click.UsageError("--workload belongs to --behavior")
+    if (given["probe_target"] or given["routines"]) and not given["behavior"]:
+        raise click.UsageError("--probe-target and --routines belong to --behavior")
+    if given["routine_inputs"] and not given["routines"]:
+        raise click.UsageError("--routine-inputs belongs to --routines")
+    if given["strategy"] != "stream" and (given["provable"] or given["live"]):
+        raise click.UsageError("--provable and --live belong to --strategy stream")
 
 
 def _tolerances(texts: tuple[str, ...]) -> dict[str, str]:

@@ -60,12 +60,14 @@ def read_triggers(query: Query, selection: Selection) -> tuple[Trigger, ...]:
 
 
 def read_routines(query: Query) -> tuple[Routine, ...]:
-    """Functions, procedures and aggregates that no extension brought."""
+    """Functions, procedures and aggregates that no extension brought, and no range type its constructors."""
     rows = query(
         f"""SELECT n.nspname, p.proname, p.prokind::text, pg_get_function_identity_arguments(p.oid), l.lanname,
             CASE WHEN p.prokind = 'a' THEN 'AGGREGATE ' || p.oid::regprocedure ELSE pg_get_functiondef(p.oid) END
         FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
-        WHERE {NO_SYSTEM} AND {_own("pg_proc", "p.oid")} ORDER BY 1, 2, 4"""
+        WHERE {NO_SYSTEM} AND {_own("pg_proc", "p.oid")} AND NOT EXISTS (SELECT 1 FROM pg_depend y
+            WHERE y.classid = 'pg_proc'::regclass AND y.objid = p.oid AND y.refclassid = 'pg_type'::regclass
+            AND y.deptype = 'i') ORDER BY 1, 2, 4"""
     )
     return tuple(
         Routine(

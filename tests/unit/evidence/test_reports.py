@@ -133,8 +133,9 @@ def test_the_json_object_has_the_documented_fields():
     made = report_terminal.result_json(samples.different(), None)
     assert set(made) == {
         "verdict", "certificate", "report", "log", "tables", "losses", "orphans", "behavior", "not_checked", "seconds",
+        "strategy", "lines",
     }  # fmt: skip
     assert set(made["tables"][0]) == {
         "source", "target", "outcome", "source_rows", "target_rows", "mismatch", "missing_in_target",
-        "extra_in_target", "not_comparable_columns", "losses",
+        "extra_in_target", "not_comparable_columns", "losses", "strategy", "strategy_reason",
     }  # fmt: skip

@@ -249,10 +249,12 @@ fn put_impossible(year: i32, month: u8, day: u8, out: &mut Vec<u8>) -> Result<()
     Ok(())
 }
 
-/// A day that some calendar has after all is no such value: whether it is a timestamp or an instant nobody said.
+/// A day that some calendar has after all is no such value: whether it is a timestamp or an instant nobody said. Only
+/// where the microseconds of both end it is, as it has no other form.
 fn put_impossible_timestamp(parts: [i64; 4], out: &mut Vec<u8>) -> Result<()> {
-    let [year, month, day, _] = parts;
-    if temporal::days(year, month as u8, day as u8).is_some() {
+    let [year, month, day, micros] = parts;
+    let time = Ticks::from_micros(micros);
+    if temporal::days(year, month as u8, day as u8).is_some_and(|days| temporal::join(days, time).is_some()) {
         return Err(Error::Usage(format!("{year}-{month}-{day} is a day of the calendar")));
     }
     put_signed(tag::IMPOSSIBLE_TIMESTAMP, &parts, out);

@@ -119,6 +119,7 @@ def verify(
     settle_seconds: float = 2.0,
     float_tolerance: Mapping[str, str] | None = None,
     provable: bool = False,
+    strategy: Literal["stream", "pushdown", "auto"] = "stream",
     settings: "Settings | None" = None,
 ) -> "tuple[VerificationResult, Artifacts]":
     """Compare two databases row by row, and write certificate and report.
@@ -129,8 +130,7 @@ def verify(
         out: Folder of the files; below the settings' home if None.
         map_file: Which tables and columns pair up, and under which rules.
         plan_file: A migration's plan, of which only the mapping and the approvals are read.
-        tables: Patterns of source tables; all if empty.
-        exclude: Patterns of tables left out.
+        tables, exclude: Patterns of source tables, all if empty; of tables left out.
         accept_loss: Rules whose declared losses are approved.
         show_values: Whether findings hold values.
         live: Both are written meanwhile: what differs is read again, from a later position, before it is called
@@ -140,6 +140,7 @@ def verify(
             `relative,R`: doubles that near are forgiven, counted, and a loss that needs approval. It takes the place of
             what map or plan says of the column.
         provable: Certify row trees, so that single rows can be proven later.
+        strategy: `stream` reads rows, `pushdown` has servers digest them, `auto` decides by the line's speed.
         settings: Where keys live, how many findings are listed; from the environment if None.
 
     Returns:
@@ -156,7 +157,6 @@ def verify(
         raise InvalidRequest(
             f"settle_seconds is {settle_seconds}", hint=f"between 0 and {_LONGEST_SETTLING_SECONDS:,} seconds"
         )
-
     return verify_databases(
         source,
         target,
@@ -170,6 +170,7 @@ def verify(
         provable=provable,
         settle_seconds=settle_seconds if live else None,
         float_tolerance=dict(float_tolerance or {}),
+        strategy=strategy,
         settings=settings or _settings(),
         progress=None,
     )

@@ -6,18 +6,17 @@
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from secrets import token_hex
-from threading import Lock, Thread
+from threading import Thread
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
 from kora import _core
-from kora.catalog import Catalog, NotModelled, Table
+from kora.catalog import NotModelled, Table
 from kora.comparison.behavior import Behavior
 from kora.comparison.compare import Options, Pair, compare_table
 from kora.comparison.declared import Declared, read_declared
@@ -28,6 +27,7 @@ from kora.comparison.narrowing import narrowed
 from kora.comparison.orphans import find_orphans
 from kora.comparison.quarantine import believed
 from kora.comparison.result import (
+    AskedStrategy,
     ColumnDifference,
     DatabaseFacts,
     Finding,
@@ -41,33 +41,24 @@ from kora.comparison.result import (
     VerificationResult,
 )
 from kora.comparison.source_log import SourceWitness
+from kora.comparison.strategy import Strategist
 from kora.comparison.structure import checks_by_number, structure_losses
 from kora.comparison.tolerance import with_tolerances
 from kora.comparison.unasked import unasked
-from kora.databases.address import parse_address
 from kora.databases.base import Database, Selection
-from kora.databases.registry import open_database
-from kora.databases.secrets import Prompt, remembered, resolve
+from kora.databases.opening import Opening, OpenSide
+from kora.databases.secrets import Prompt, remembered
 from kora.errors import InvalidRequest
-from kora.evidence.artifacts import Artifacts, certify
 from kora.evidence.signing import KeyStore
 from kora.evidence.verdict import decide_result
 from kora.settings import Settings
 
 if TYPE_CHECKING:
     from kora.behavior.live import BehaviorRequest
+    from kora.evidence.artifacts import Artifacts
 
 Observer = Callable[[str, Side, _core.Progress], None]
 _Databases = tuple[Database, Database]
-
-
-@dataclass(frozen=True, slots=True)
-class OpenSide:
-    """One database, open at one position, with its catalog read there."""
-
-    database: Database
-    catalog: Catalog
-    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +78,12 @@ class VerifyOptions:
     observe: Observer | None = None
     behavior: "BehaviorRequest | None" = None
     live: Live | None = None
+    strategy: AskedStrategy = "stream"
     timings: tuple[Timing, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if self.strategy != "stream" and (self.provable or self.live):
+            raise InvalidRequest("row trees and databases that are written meanwhile need --strategy stream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +113,12 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         provable=options.provable,
         observe=options.observe,
     )
-    witness = SourceWitness(declared.source_log, options.migration_key) if declared.source_log else None
+    strategist = Strategist.prepared(options.strategy, source.database, target.database)
+    logged_rows = declared.source_log if options.strategy == "stream" else None
+    witness = SourceWitness(logged_rows, options.migration_key) if logged_rows else None
     profiles = {pair.pair: pair.profile() for pair in mapping.tables}
     results = [
-        _table_result(source, target, pair, compare_options, declared, witness, profiles, options.live)
+        _table_result(source, target, pair, compare_options, declared, witness, profiles, strategist, options.live)
         for pair in mapping.tables
     ]
     results += strangers
@@ -138,6 +136,7 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
     )
     ledger = _ledger(_with_orphans(structure, orphans), results, declared, options)
     behavior = _behavior(source, target, mapping, options.behavior)
+    trusted = (*_moving(options), *strategist.not_checked(results, logged=declared.source_log is not None))
     seconds = time.monotonic() - clock
     rows = sum((result.source_rows or 0) + (result.target_rows or 0) for result in results)
     result = VerificationResult(
@@ -150,12 +149,9 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         quarantined=quarantined,
         recounts=_recounts(results, declared),
         behavior=behavior,
-        not_checked=(
-            *_not_checked(source, target, mapping, declared, behavior),
-            *unfounded,
-            *disobeyed,
-            *_moving(options),
-        ),
+        not_checked=(*_not_checked(source, target, mapping, declared, behavior), *unfounded, *disobeyed, *trusted),
+        strategy=strategist.used(results),
+        lines=strategist.uses(source.database, target.database),
         logged=logged,
         seconds=seconds,
         timings=(*options.timings, Timing(stage="verify", seconds=seconds, rows=rows)),
@@ -233,6 +229,7 @@ def _table_result(
     declared: Declared,
     witness: SourceWitness | None,
     profiles: dict[str, str],
+    strategist: Strategist,
     live: Live | None = None,
 ) -> TableResult:
     """Compares one pair; a table that is absent or unreadable gets the outcome that says so.
@@ -261,7 +258,9 @@ def _table_result(
     profiles[mapping.pair] = complete.profile()
     tally = witness.tally(source_table, [column.source for column in complete.columns]) if witness else None
     pair = Pair(source.database, target.database, source_table, target_table, complete, tally)
-    result = compare_until_quiet(pair, options, live) if live else compare_table(pair, options)
+    result = strategist.compare(
+        pair, options, lambda: compare_until_quiet(pair, options, live) if live else compare_table(pair, options)
+    )
     dropped = [
         name for name in unmatched_columns(source_table, mapping) if (mapping.source, name) not in declared.dropped
     ]
@@ -430,11 +429,13 @@ def verify_databases(
     behavior: "BehaviorRequest | None" = None,
     settle_seconds: float | None = None,
     float_tolerance: dict[str, str] | None = None,
+    strategy: AskedStrategy = "stream",
     settings: Settings,
     progress: Observer | None,
     prompt: Prompt | None = None,
     meanwhile: Callable[[], None] | None = None,
-) -> tuple[VerificationResult, Artifacts]:
+    opening: Opening | None = None,
+) -> tuple[VerificationResult, "Artifacts"]:
     """Verifies one database against another, whoever migrated them, and writes certificate and report.
 
     Args:
@@ -443,19 +444,21 @@ def verify_databases(
         mapping_file: A map; without one, and without a plan, names decide.
         plan_file: A plan of which only the mapping and the approvals are read.
         quarantine_file: Rows that a load set aside; with a plan, else the file that a run left beside it.
-        tables: Patterns of source tables to compare; all if empty. Narrowed on the target through the mapping.
+        tables: Patterns of source tables to compare, all if empty.
         exclude: Patterns of tables left out on both sides.
         out: Folder for certificate, report and public key; `verifications/RUN` in the settings' home if None.
         accept_loss: Rules whose losses the operator accepts here and now.
         show_values: Whether findings hold values.
-        settle_seconds: The wait before what differs is read again; None where nobody writes, if no plan says otherwise.
+        settle_seconds: Where somebody writes: the wait before a row that differs is read again; else None, or a plan's.
         float_tolerance: `table.column` of the source → `ulps,N` or `relative,R`, beside what map or plan says.
+        strategy: `stream` reads rows, `pushdown` has servers digest them, `auto` decides by the line's speed.
         provable: Whether each table's rows are put under a Merkle tree, so that single ones can be proven later.
         behavior: What to ask both sides besides their data; nothing if None.
         settings: Where keys, state and spilled digests live, and how many findings are listed.
         progress: Called for each pass with its counters.
         prompt: Asks a person for a password; None where nobody is there.
         meanwhile: Done once, in a thread of its own, while rows are read without holding the interpreter.
+        opening: Both databases, where their opening was begun already; they are closed here.
 
     Raises:
         SenseiError: Nothing could be compared; differences are never raised.
@@ -465,9 +468,8 @@ def verify_databases(
     settle_seconds = declared.settle_seconds if settle_seconds is None else settle_seconds
     prompt = remembered(prompt) if prompt and settle_seconds is not None else prompt
     with ExitStack() as stack:
-        left, right = _open_both(stack, source, target, prompt)
-        asked = Selection(tables=tables, exclude=exclude)
-        left, right, declared = _as_asked(left, right, declared, asked, float_tolerance or {})
+        left, right = stack.enter_context(opening or Opening(source, target, prompt)).sides()
+        left, right, declared = _as_asked(left, right, declared, Selection(tables, exclude), float_tolerance or {})
         options = VerifyOptions(
             migration_key=_core.DigestKey(KeyStore(settings.home_directory).migration_key(run_id)),
             run_id=run_id,
@@ -478,28 +480,32 @@ def verify_databases(
             provable=provable,
             behavior=behavior,
             observe=progress,
+            strategy=strategy,
             live=None if settle_seconds is None else Live(_reopener(source, target, prompt), settle_seconds),
         )
-        if meanwhile:
-            _do_beside(stack, meanwhile)
+        _do_beside(stack, meanwhile)
         verified = verify_sides(left, right, declared, options)
-    return verified.result, _certify(verified, out, plan_file.read_bytes() if plan_file else None, settings)
+    return verified.result, _certify(verified, out, plan_file, settings)
 
 
-def _certify(verified: Verified, out: Path | None, plan_bytes: bytes | None, settings: Settings) -> Artifacts:
+def _certify(verified: Verified, out: Path | None, plan_file: Path | None, settings: Settings) -> "Artifacts":
     """Certificate, report and public key, and an entry of the log where one is kept."""
+    from kora.evidence.artifacts import certify  # here: what writes is loaded while rows are read
+
     return certify(
         verified.result,
         out or settings.home_directory / "verifications" / verified.result.run_id,
         KeyStore(settings.home_directory),
         settings.transparency_log,
-        plan_bytes=plan_bytes,
+        plan_bytes=plan_file.read_bytes() if plan_file else None,
         profiles=verified.profiles,
     )
 
 
-def _do_beside(stack: ExitStack, work: Callable[[], None]) -> None:
-    """Does something in a thread of its own, which is waited for at the end."""
+def _do_beside(stack: ExitStack, work: Callable[[], None] | None) -> None:
+    """Does something, if there is anything, in a thread of its own, which is waited for at the end."""
+    if work is None:
+        return
     beside = Thread(target=work, name="meanwhile", daemon=True)
     stack.callback(beside.join)
     beside.start()
@@ -510,33 +516,11 @@ def _reopener(source: str, target: str, prompt: Prompt | None) -> Callable[[], A
 
     @contextmanager
     def reopened() -> Iterator[_Databases]:
-        with ExitStack() as stack:
-            left, right = _open_both(stack, source, target, prompt)
+        with Opening(source, target, prompt) as opening:
+            left, right = opening.sides()
             yield left.database, right.database
 
     return reopened
-
-
-def _open_both(stack: ExitStack, source: str, target: str, prompt: Prompt | None) -> tuple[OpenSide, OpenSide]:
-    """Both sides at once: half of the opening is waiting for a server. One question at a time reaches a person."""
-    asking = Lock()
-
-    def ask(question: str) -> str:
-        with asking:
-            return prompt(question) if prompt else ""
-
-    one_by_one = ask if prompt else None
-    with ThreadPoolExecutor(2, thread_name_prefix="open") as pool:
-        left = pool.submit(_open_side, stack, source, "source", one_by_one)
-        right = pool.submit(_open_side, stack, target, "target", one_by_one)
-    return left.result(), right.result()
-
-
-def _open_side(stack: ExitStack, url: str, role: Side, prompt: Prompt | None) -> OpenSide:
-    address = parse_address(url)
-    database = open_database(address, role=role, secret=resolve(address, role, prompt))
-    stack.callback(database.close)
-    return OpenSide(database, database.catalog(), str(address))
 
 
 def _as_asked(

@@ -1,8 +1,11 @@
 """`kora verify`: two databases compared at their own doors, and the certificate of what was found."""
 
 import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -10,9 +13,34 @@ from kora.cli.entry import FILE, entry_settings, password_prompt
 
 if TYPE_CHECKING:
     from kora.behavior.live import BehaviorRequest
-    from kora.comparison.result import VerificationResult
+    from kora.comparison.result import AskedStrategy, VerificationResult
+    from kora.databases.opening import Opening
+    from kora.databases.secrets import Prompt
     from kora.evidence.artifacts import Artifacts
     from kora.evidence.report_terminal import TerminalProgress
+
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_ASKING = (
+    click.option("--behavior", is_flag=True, help="Also ask both sides their views, habits and constraints."),
+    click.option(
+        "--workload", type=FILE, help="With --behavior: a file of SELECTs in the source's SQL, asked of both."
+    ),
+    click.option(
+        "--probe-target",
+        metavar="URL",
+        help="With --behavior: the target by a login that may write; rows are tried there and rolled back.",
+    ),
+    click.option("--routines", is_flag=True, help="With --behavior: also call the routines of both sides."),
+    click.option("--routine-inputs", type=FILE, help="With --routines: recorded inputs, one JSON object a line."),
+)
+
+
+def _asking(command: _Command) -> _Command:
+    """The options of --behavior and its companions."""
+    for option in reversed(_ASKING):
+        command = option(command)
+    return command
 
 
 @click.command()
@@ -33,8 +61,7 @@ if TYPE_CHECKING:
     "--accept-loss", multiple=True, metavar="RULE", help="Approve the declared losses of a rule (repeatable)."
 )
 @click.option("--provable", is_flag=True, help="Certify row trees: `kora prove` can then show single rows.")
-@click.option("--behavior", is_flag=True, help="Also ask both sides their views, habits and constraints.")
-@click.option("--workload", type=FILE, help="With --behavior: a file of SELECTs in the source's SQL, asked of both.")
+@_asking
 @click.option(
     "--live", is_flag=True, help="Both are written meanwhile: read what differs again before it is called different."
 )
@@ -53,6 +80,13 @@ if TYPE_CHECKING:
     metavar="COLUMN=BOUND",
     help="Forgive and count doubles of SCHEMA.TABLE.COLUMN within ulps,N or relative,R (repeatable).",
 )
+@click.option(
+    "--strategy",
+    type=click.Choice(["stream", "pushdown", "auto"]),
+    default="stream",
+    show_default=True,
+    help="Read rows, have servers digest them (for a slow line), or decide by the line's measured speed.",
+)
 @click.option("--show-values", is_flag=True, help="Show differing values in report and terminal; else withheld.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout instead of the summary.")
 def verify(
@@ -66,18 +100,19 @@ def verify(
     out: Path | None,
     accept_loss: tuple[str, ...],
     provable: bool,
-    behavior: bool,
-    workload: Path | None,
     live: bool,
     settle: float,
     tolerances: tuple[str, ...],
+    strategy: "AskedStrategy",
     show_values: bool,
     as_json: bool,
+    **asked: Any,
 ) -> int:
     """Compare SOURCE with TARGET and certify the result.
 
     --behavior changes neither verdict nor exit code, which speak of data and declared structure: it is reported
-    beside them.
+    beside them. With --probe-target it also tries rows on a server, and with --routines calls routines; both in
+    transactions that are rolled back, and announced before.
 
     Both are URLs: sqlite:///f.db, duckdb:///f.duckdb, postgresql://user@host/db, csv:///folder-or-zip,
     parquet:///folder. Without a map, names match exactly, else by unique case-fold.
@@ -86,16 +121,19 @@ def verify(
     Example:
       kora verify sqlite:///clinic.db postgresql://me@db/clinic --plan plan.yaml --out evidence
     """
-    if mapping_file and plan_file:
-        raise click.UsageError("--map and --plan exclude each other: a plan contains its map")
-    if workload and not behavior:
-        raise click.UsageError("--workload belongs to --behavior")
-    settings = entry_settings()
-    from kora.evidence.verdict import decide_result
-    from kora.verify import verify_databases
+    _refuse_contradictions(click.get_current_context().params)
+    questions = _Questions(source, target, **asked)
+    questions.check()
+    prompt = _prompt()
+    with ExitStack() as stack:
+        opening = None if prompt else stack.enter_context(_begun(source, target))
+        settings = entry_settings()
+        from kora.evidence.verdict import decide_result
+        from kora.verify import verify_databases
 
-    progress = _progress_on_terminal()
-    try:
+        progress = _progress_on_terminal()
+        if progress:
+            stack.callback(progress.close)
         result, artifacts = verify_databases(
             source,
             target,
@@ -108,19 +146,41 @@ def verify(
             accept_loss=accept_loss,
             show_values=show_values,
             provable=provable,
-            behavior=_questions(workload) if behavior else None,
+            behavior=questions.opened(stack, prompt),
             settle_seconds=settle if live else None,
             float_tolerance=_tolerances(tolerances),
+            strategy=strategy,
             settings=settings,
             progress=progress.watch if progress else None,
-            prompt=password_prompt(),
-            meanwhile=_load_reports,
+            prompt=prompt,
+            meanwhile=_load_writers if as_json else _load_reports,
+            opening=opening,
         )
-    finally:
-        if progress:
-            progress.close()
     _show(result, artifacts, as_json=as_json)
     return int(decide_result(result).exit_code)
+
+
+def _refuse_contradictions(given: dict[str, Any]) -> None:
+    """Options that exclude each other, but for what is asked of behaviour."""
+    if given["mapping_file"] and given["plan_file"]:
+        raise click.UsageError("--map and --plan exclude each other: a plan contains its map")
+    if given["strategy"] != "stream" and (given["provable"] or given["live"]):
+        raise click.UsageError("--provable and --live belong to --strategy stream")
+
+
+def _begun(source: str, target: str) -> "Opening":
+    """Both databases on their way, while the rest of the program is loaded. Nothing is asked of a person here."""
+    from kora.databases.opening import Opening
+
+    return Opening(source, target)
+
+
+def _prompt() -> "Prompt | None":
+    """Asks each question once: with routines and rows tried, a database is opened more than once."""
+    from kora.databases.secrets import remembered
+
+    asking = password_prompt()
+    return remembered(asking) if asking else None
 
 
 def _tolerances(texts: tuple[str, ...]) -> dict[str, str]:
@@ -131,18 +191,49 @@ def _tolerances(texts: tuple[str, ...]) -> dict[str, str]:
     return {column: bound for column, _, bound in pairs}
 
 
-def _questions(workload: Path | None) -> "BehaviorRequest":
-    from kora.behavior.live import BehaviorRequest
+@dataclass(frozen=True, slots=True)
+class _Questions:
+    """What --behavior and its companions ask for."""
 
-    return BehaviorRequest(workload, announce=_announce)
+    source: str
+    target: str
+    behavior: bool
+    workload: Path | None
+    probe_target: str | None
+    routines: bool
+    routine_inputs: Path | None
+
+    def check(self) -> None:
+        """Refuses companions that stand alone."""
+        if (self.workload or self.probe_target or self.routines) and not self.behavior:
+            raise click.UsageError("--workload, --probe-target and --routines belong to --behavior")
+        if self.routine_inputs and not self.routines:
+            raise click.UsageError("--routine-inputs belongs to --routines")
+
+    def opened(self, stack: ExitStack, prompt: "Prompt | None") -> "BehaviorRequest | None":
+        """The request, with the sessions that it needs: one that may write only where --probe-target names it."""
+        if not self.behavior:
+            return None
+        from kora.behavior.live import BehaviorRequest
+        from kora.behavior.servers import writer_on_server
+
+        writer = stack.enter_context(writer_on_server(self.probe_target, prompt)) if self.probe_target else None
+        callers = None
+        if self.routines:
+            reading = writer_on_server(self.source, prompt, role="source", read_only=True)
+            other = writer or stack.enter_context(writer_on_server(self.target, prompt, read_only=True))
+            callers = (stack.enter_context(reading), other)
+        return BehaviorRequest(self.workload, writer, announce=_announce, callers=callers, inputs=self.routine_inputs)
 
 
 def _show(result: "VerificationResult", artifacts: "Artifacts", *, as_json: bool) -> None:
+    if as_json:
+        from kora.evidence.report_json import print_json, result_json
+
+        print_json(result_json(result, artifacts))
+        return
     from kora.evidence import report_terminal as report
 
-    if as_json:
-        report.print_json(report.result_json(result, artifacts))
-        return
     report.print_result(result, artifacts)
     if result.behavior != "not_run":
         from kora.evidence.report_behavior import print_behavior
@@ -164,7 +255,14 @@ def _progress_on_terminal() -> "TerminalProgress | None":
 
 
 def _load_reports() -> None:
-    """Loads what writes and prints a result: a third of a second that a thread of its own spends beside the reading."""
-    from kora.evidence import report_html, report_terminal  # noqa: F401
+    """Loads what writes and prints a result, in a thread of its own beside the reading."""
+    from kora.evidence import report_terminal  # noqa: F401
+
+    _load_writers()
+
+
+def _load_writers() -> None:
+    """Loads what writes a result's files."""
+    from kora.evidence import artifacts, report_html, transparency  # noqa: F401
 
     report_html.template()

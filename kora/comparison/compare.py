@@ -3,7 +3,8 @@
 Pass 1 digests both sides at once: equal sums and counts under a key drawn after both snapshots were open mean equal
 multisets of rows. If they differ, a sketch from the same pass often names the rows, which are then fetched by key and
 must explain the difference of the sums exactly. Otherwise a second pass writes key and row digests to disk and joins
-them, and a third fetches the rows that are listed. Nothing is sampled and nothing is guessed.
+them. The rows that are listed are then fetched by key, or, where their keys were not kept, by a third pass. Nothing is
+guessed, and counts are of all rows.
 """
 
 import json
@@ -72,7 +73,7 @@ def compare_table(pair: Pair, options: Options) -> TableResult:
     """
     started = time.monotonic()
     near = tolerances(pair.mapping)
-    digests = _both(lambda side, progress: _digest(pair, side, options, progress), pair, options)
+    digests = both_sides(lambda side, progress: _digest(pair, side, options, progress), pair, options)
     source, target = digests
     located = Located()
     forgiven: tuple[Loss, ...] = ()
@@ -99,7 +100,7 @@ def compare_table(pair: Pair, options: Options) -> TableResult:
             NotComparableColumn(column=column, reason=reason) for column, reason in pair.mapping.not_comparable.items()
         ),
         losses=(*_losses(pair, source.tallies, target.tallies), *forgiven),
-        readings=_readings(pair, source.tallies, "source") + _readings(pair, target.tallies, "target"),
+        readings=readings_of(pair, source.tallies, "source") + readings_of(pair, target.tallies, "target"),
         root=target.root.hex() if target.root else None,
         tree=_row_tree(pair, target),
         findings=findings,
@@ -144,7 +145,7 @@ def _row_tree(pair: Pair, target: _core.TableDigest) -> RowTree | None:
     )
 
 
-def _both(work: Callable[[Side, _core.Progress], T], pair: Pair, options: Options) -> tuple[T, T]:
+def both_sides(work: Callable[[Side, _core.Progress], T], pair: Pair, options: Options) -> tuple[T, T]:
     """Does the same work on both sides at once; the first failure stops the other side and is the one raised."""
     counters: dict[Side, _core.Progress] = {"source": _core.Progress(), "target": _core.Progress()}
     if options.observe:
@@ -174,10 +175,7 @@ def _both(work: Callable[[Side, _core.Progress], T], pair: Pair, options: Option
 
 
 def _locate_by_sketch(pair: Pair, options: Options, difference: _core.Difference) -> Located | None:
-    """Fetches the rows that the sketch named; None where it could not, or where they do not explain everything.
-
-    A key of one side may be no value of the other's type, which that engine then refuses: None, too.
-    """
+    """Fetches the rows that the sketch named; None where it could not, or where they do not explain everything."""
     keys = [*difference.source_keys, *difference.target_keys]
     mapping = pair.mapping
     if not difference.decoded or not mapping.key or not 0 < len(keys) <= _POINT_SELECT_LIMIT:
@@ -185,11 +183,8 @@ def _locate_by_sketch(pair: Pair, options: Options, difference: _core.Difference
     selectors = _selectors(pair, sorted(set(keys)))
     if selectors is None:
         return None
-    fetched: dict[Side, list[_core.Row]] = {}
-    try:
-        for side in ("source", "target"):
-            fetched[side] = _fetch_by_key(pair, side, selectors, options)
-    except EngineError:
+    fetched = _fetch_both(pair, selectors, options)
+    if fetched is None:
         return None
     only_source, only_target = pair_rows(fetched["source"], fetched["target"])
     source_sum = _core.set_digest([row.digest for row in only_source])
@@ -221,6 +216,15 @@ def _native(kind: str, text: str) -> int | str:
     return int(text) if kind == "integer" else text
 
 
+def _fetch_both(pair: Pair, selectors: list[KeyTuple], options: Options) -> dict[Side, list[_core.Row]] | None:
+    """None where an engine refuses: a key of one side may be no value of the other's type."""
+    sides: tuple[Side, ...] = ("source", "target")
+    try:
+        return {side: _fetch_by_key(pair, side, selectors, options) for side in sides}
+    except EngineError:
+        return None
+
+
 def _fetch_by_key(pair: Pair, side: Side, selectors: list[KeyTuple], options: Options) -> list[_core.Row]:
     names = {column.source: column.target for column in pair.mapping.columns}
     if side == "source":
@@ -240,7 +244,7 @@ def _locate_by_spill(pair: Pair, options: Options) -> Located:
         folders = {side: Path(folder) / side for side in ("source", "target")}
         for path in folders.values():
             path.mkdir()
-        source, target = _both(
+        source, target = both_sides(
             lambda side, progress: _core.spill_rows(
                 rows_of(pair, side), profile, side, options.live, str(folders[side]), progress=progress
             ),
@@ -248,15 +252,48 @@ def _locate_by_spill(pair: Pair, options: Options) -> Located:
             options,
         )
         joined = _core.compare_spills(source, target, options.findings_limit)
+    listed = _listed_by_key(pair, options, joined, source, target) or _listed_by_scan(pair, options, joined)
+    return Located(joined.mismatch, joined.missing_in_target, joined.extra_in_target, listed.differing)
+
+
+def _listed_by_key(
+    pair: Pair, options: Options, joined: _core.SpillDifference, source: _core.RowSpill, target: _core.RowSpill
+) -> Located | None:
+    """The rows to list, fetched by the keys that the pass kept; None where they cannot be, or are not what differed.
+
+    Where many rows differ, the first of them in the order of tags are among those whose keys were kept.
+    """
+    samples = joined.samples
+    tags = [tag for _, tag, _, _ in samples]
+    if not pair.mapping.key or not 0 < len(tags) <= _POINT_SELECT_LIMIT:
+        return None
+    known = [left or right for left, right in zip(source.keys_of(tags), target.keys_of(tags), strict=True)]
+    keys = [key for key in known if key is not None]
+    selectors = _selectors(pair, keys) if len(keys) == len(tags) else None
+    fetched = _fetch_both(pair, selectors, options) if selectors else None
+    if fetched is None:
+        return None
+    wanted = set(tags)
+    only_source, only_target = pair_rows(
+        [row for row in fetched["source"] if row.key_tag in wanted],
+        [row for row in fetched["target"] if row.key_tag in wanted],
+        options.findings_limit,
+    )
+    there = {tag for _, tag, count, _ in samples if count}, {tag for _, tag, _, count in samples if count}
+    if ({row.key_tag for row in only_source}, {row.key_tag for row in only_target}) != there:
+        return None
+    return Located.from_rows(only_source, only_target, keyed=True)
+
+
+def _listed_by_scan(pair: Pair, options: Options, joined: _core.SpillDifference) -> Located:
     rows_source, rows_target = read_again(pair, options, [tag for _, tag, _, _ in joined.samples])
     only_source, only_target = pair_rows(rows_source, rows_target, options.findings_limit)
-    listed = Located.from_rows(only_source, only_target, keyed=bool(pair.mapping.key))
-    return Located(joined.mismatch, joined.missing_in_target, joined.extra_in_target, listed.differing)
+    return Located.from_rows(only_source, only_target, keyed=bool(pair.mapping.key))
 
 
 def read_again(pair: Pair, options: Options, tags: list[bytes]) -> tuple[list[_core.Row], list[_core.Row]]:
     """All rows of both sides whose key has one of these tags, by one scan of each."""
-    return _both(
+    return both_sides(
         lambda side, progress: _core.collect_rows(
             rows_of(pair, side), pair.mapping.profile(), side, options.live, key_tags=tags, progress=progress
         ),
@@ -270,7 +307,8 @@ def _tally(tallies: str) -> list[dict[str, object]]:
     return parsed
 
 
-def _readings(pair: Pair, tallies: str, side: Side) -> tuple[Reading, ...]:
+def readings_of(pair: Pair, tallies: str, side: Side) -> tuple[Reading, ...]:
+    """What the representations of one side did, of a pass's tallies."""
     readings = []
     for column, tally in zip(pair.mapping.columns, _tally(tallies), strict=True):
         rule = column.source_representation if side == "source" else column.target_representation

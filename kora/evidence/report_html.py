@@ -11,6 +11,7 @@ from typing import Final
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
+from kora.comparison.behavior import FINDINGS
 from kora.comparison.result import TableResult, VerificationResult
 from kora.evidence import report_words as words
 from kora.evidence.transparency import Checkpoint
@@ -44,6 +45,7 @@ def render_html(
         decision=decision,
         label=words.LABELS[decision.verdict],
         outcomes=words.OUTCOMES,
+        lines=words.line_sentences(result),
         summary=words.summarize(result, decision),
         figures=_figures(result),
         tables=sorted(result.tables, key=lambda table: (_OUTCOME_ORDER.index(table.outcome), table.name)),
@@ -54,6 +56,7 @@ def render_html(
         not_checked=words.not_checked(result.not_checked),
         behavior=None if result.behavior == "not_run" else result.behavior,
         behavior_words=words.BEHAVIOR,
+        behavior_findings=FINDINGS,
         longest=max((timing.seconds for timing in result.timings), default=0.0),
         signer_key_id=signer_key_id,
         certificate_name=certificate_name,

@@ -95,6 +95,21 @@ def not_checked(items: Sequence[NotChecked]) -> list[NotChecked]:
     return behaviour + [item for item in items if item.what != "behaviour"]
 
 
+def line_sentences(result: VerificationResult) -> list[str]:
+    """What each side's connections moved, and by which strategy tables were compared where that was chosen."""
+    told = [
+        f"{line.side}: {line.received:,} bytes received, {line.sent:,} sent"
+        for line in result.lines
+        if line.received or line.sent
+    ]
+    told += [
+        f"{table.name}: {'pushed down' if table.strategy == 'pushdown' else 'streamed'} ({table.strategy_reason})"
+        for table in result.tables
+        if table.strategy_reason
+    ]
+    return told
+
+
 def visible(text: str) -> str:
     """Text in which nothing is invisible or acts on the reader: blanks at the ends, control and direction characters.
 

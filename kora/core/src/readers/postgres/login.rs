@@ -5,14 +5,13 @@ use super::settings::{Host, Settings, SslMode};
 use super::wire::{lost, protocol, Frame, Wire, ENGINE};
 use crate::error::{Error, Result};
 use crate::readers::line::tls::{server_end_point, Tls};
-use crate::readers::line::{self, Transport};
+use crate::readers::line::{self, Counted, Transport};
 use bytes::BytesMut;
 use postgres_protocol::authentication::md5_hash;
 use postgres_protocol::authentication::sasl::{ChannelBinding, ScramSha256, SCRAM_SHA_256, SCRAM_SHA_256_PLUS};
 use postgres_protocol::message::frontend;
 use std::collections::HashMap;
 use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 
 /// `SSLRequest`: length 8, code 80877103.
@@ -98,7 +97,7 @@ fn both(first: Error, second: &Error) -> Error {
 }
 
 fn attempt(settings: &Settings, host: &str, tls: Option<&Tls>, encryption: Encryption) -> Result<Session> {
-    let mut socket = line::connect(ENGINE, host, settings.port, settings.connect_timeout)?;
+    let mut socket = line::connect(ENGINE, host, settings.port, settings.connect_timeout, &settings.line)?;
     let transport = match (encryption, tls) {
         (Encryption::IfOffered | Encryption::Always, Some(tls)) => match tls_offered(&mut socket)? {
             true => tls.handshake(socket, host)?,
@@ -111,7 +110,7 @@ fn attempt(settings: &Settings, host: &str, tls: Option<&Tls>, encryption: Encry
 }
 
 /// Asks for TLS. Exactly one byte is read: whatever came before the handshake would not be authentic.
-fn tls_offered(socket: &mut TcpStream) -> Result<bool> {
+fn tls_offered(socket: &mut Counted) -> Result<bool> {
     let mut answer = [0];
     socket
         .write_all(&SSL_REQUEST)

@@ -1,6 +1,7 @@
 //! Field decoders: the binary send format of each `pg_type`, as its `*_send` function in PostgreSQL writes it.
 
 use super::wire::protocol;
+use crate::canon::{encode_cell, encode_here, put_utf8};
 use crate::cell::{Cell, Network, Temporal, Ticks};
 use crate::error::{Error, Result};
 use crate::temporal;
@@ -154,6 +155,22 @@ impl ColumnKind {
             Self::Uint8 => Cell::Int(u64::from_be_bytes(fixed(bytes)?).into()),
             Self::Nested => return Err(protocol("a nested value has its own decoder")),
         })
+    }
+
+    /// Appends a field's canonical cell: what [`Self::decode`] and [`encode_cell`] do one after the other, for the usual
+    /// kinds without a cell in memory between them.
+    #[inline(always)]
+    pub fn encode(self, bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        macro_rules! known {
+            ($($kind:ident),*) => {
+                match self {
+                    $(Self::$kind => encode_here(&Self::$kind.decode(bytes)?, out),)*
+                    Self::Text if put_utf8(bytes, out) => Ok(()),
+                    other => encode_cell(&other.decode(bytes)?, out),
+                }
+            };
+        }
+        known!(Bool, Int2, Int4, Int8, Float4, Float8, Date, Timestamp, Instant, Bytes, Uuid)
     }
 }
 

@@ -6,18 +6,17 @@
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from secrets import token_hex
-from threading import Lock, Thread
+from threading import Thread
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
 from kora import _core
-from kora.catalog import Catalog, NotModelled, Table
+from kora.catalog import NotModelled, Table
 from kora.comparison.behavior import Behavior
 from kora.comparison.compare import Options, Pair, compare_table
 from kora.comparison.declared import Declared, read_declared
@@ -46,30 +45,20 @@ from kora.comparison.strategy import Strategist
 from kora.comparison.structure import checks_by_number, structure_losses
 from kora.comparison.tolerance import with_tolerances
 from kora.comparison.unasked import unasked
-from kora.databases.address import parse_address
 from kora.databases.base import Database, Selection
-from kora.databases.registry import open_database
-from kora.databases.secrets import Prompt, remembered, resolve
+from kora.databases.opening import Opening, OpenSide
+from kora.databases.secrets import Prompt, remembered
 from kora.errors import InvalidRequest
-from kora.evidence.artifacts import Artifacts, certify
 from kora.evidence.signing import KeyStore
 from kora.evidence.verdict import decide_result
 from kora.settings import Settings
 
 if TYPE_CHECKING:
     from kora.behavior.live import BehaviorRequest
+    from kora.evidence.artifacts import Artifacts
 
 Observer = Callable[[str, Side, _core.Progress], None]
 _Databases = tuple[Database, Database]
-
-
-@dataclass(frozen=True, slots=True)
-class OpenSide:
-    """One database, open at one position, with its catalog read there."""
-
-    database: Database
-    catalog: Catalog
-    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -445,7 +434,8 @@ def verify_databases(
     progress: Observer | None,
     prompt: Prompt | None = None,
     meanwhile: Callable[[], None] | None = None,
-) -> tuple[VerificationResult, Artifacts]:
+    opening: Opening | None = None,
+) -> tuple[VerificationResult, "Artifacts"]:
     """Verifies one database against another, whoever migrated them, and writes certificate and report.
 
     Args:
@@ -454,7 +444,8 @@ def verify_databases(
         mapping_file: A map; without one, and without a plan, names decide.
         plan_file: A plan of which only the mapping and the approvals are read.
         quarantine_file: Rows that a load set aside; with a plan, else the file that a run left beside it.
-        tables, exclude: Patterns of source tables to compare, all if empty; of tables left out on both sides.
+        tables: Patterns of source tables to compare, all if empty.
+        exclude: Patterns of tables left out on both sides.
         out: Folder for certificate, report and public key; `verifications/RUN` in the settings' home if None.
         accept_loss: Rules whose losses the operator accepts here and now.
         show_values: Whether findings hold values.
@@ -467,6 +458,7 @@ def verify_databases(
         progress: Called for each pass with its counters.
         prompt: Asks a person for a password; None where nobody is there.
         meanwhile: Done once, in a thread of its own, while rows are read without holding the interpreter.
+        opening: Both databases, where their opening was begun already; they are closed here.
 
     Raises:
         SenseiError: Nothing could be compared; differences are never raised.
@@ -476,7 +468,7 @@ def verify_databases(
     settle_seconds = declared.settle_seconds if settle_seconds is None else settle_seconds
     prompt = remembered(prompt) if prompt and settle_seconds is not None else prompt
     with ExitStack() as stack:
-        left, right = _open_both(stack, source, target, prompt)
+        left, right = stack.enter_context(opening or Opening(source, target, prompt)).sides()
         left, right, declared = _as_asked(left, right, declared, Selection(tables, exclude), float_tolerance or {})
         options = VerifyOptions(
             migration_key=_core.DigestKey(KeyStore(settings.home_directory).migration_key(run_id)),
@@ -496,8 +488,10 @@ def verify_databases(
     return verified.result, _certify(verified, out, plan_file, settings)
 
 
-def _certify(verified: Verified, out: Path | None, plan_file: Path | None, settings: Settings) -> Artifacts:
+def _certify(verified: Verified, out: Path | None, plan_file: Path | None, settings: Settings) -> "Artifacts":
     """Certificate, report and public key, and an entry of the log where one is kept."""
+    from kora.evidence.artifacts import certify  # here: what writes is loaded while rows are read
+
     return certify(
         verified.result,
         out or settings.home_directory / "verifications" / verified.result.run_id,
@@ -522,33 +516,11 @@ def _reopener(source: str, target: str, prompt: Prompt | None) -> Callable[[], A
 
     @contextmanager
     def reopened() -> Iterator[_Databases]:
-        with ExitStack() as stack:
-            left, right = _open_both(stack, source, target, prompt)
+        with Opening(source, target, prompt) as opening:
+            left, right = opening.sides()
             yield left.database, right.database
 
     return reopened
-
-
-def _open_both(stack: ExitStack, source: str, target: str, prompt: Prompt | None) -> tuple[OpenSide, OpenSide]:
-    """Both sides at once: half of the opening is waiting for a server. One question at a time reaches a person."""
-    asking = Lock()
-
-    def ask(question: str) -> str:
-        with asking:
-            return prompt(question) if prompt else ""
-
-    one_by_one = ask if prompt else None
-    with ThreadPoolExecutor(2, thread_name_prefix="open") as pool:
-        left = pool.submit(_open_side, stack, source, "source", one_by_one)
-        right = pool.submit(_open_side, stack, target, "target", one_by_one)
-    return left.result(), right.result()
-
-
-def _open_side(stack: ExitStack, url: str, role: Side, prompt: Prompt | None) -> OpenSide:
-    address = parse_address(url)
-    database = open_database(address, role=role, secret=resolve(address, role, prompt))
-    stack.callback(database.close)
-    return OpenSide(database, database.catalog(), str(address))
 
 
 def _as_asked(

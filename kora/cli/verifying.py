@@ -1,10 +1,11 @@
 """`kora verify`: two databases compared at their own doors, and the certificate of what was found."""
 
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -13,9 +14,33 @@ from kora.cli.entry import FILE, entry_settings, password_prompt
 if TYPE_CHECKING:
     from kora.behavior.live import BehaviorRequest
     from kora.comparison.result import AskedStrategy, VerificationResult
+    from kora.databases.opening import Opening
     from kora.databases.secrets import Prompt
     from kora.evidence.artifacts import Artifacts
     from kora.evidence.report_terminal import TerminalProgress
+
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_ASKING = (
+    click.option("--behavior", is_flag=True, help="Also ask both sides their views, habits and constraints."),
+    click.option(
+        "--workload", type=FILE, help="With --behavior: a file of SELECTs in the source's SQL, asked of both."
+    ),
+    click.option(
+        "--probe-target",
+        metavar="URL",
+        help="With --behavior: the target by a login that may write; rows are tried there and rolled back.",
+    ),
+    click.option("--routines", is_flag=True, help="With --behavior: also call the routines of both sides."),
+    click.option("--routine-inputs", type=FILE, help="With --routines: recorded inputs, one JSON object a line."),
+)
+
+
+def _asking(command: _Command) -> _Command:
+    """The options of --behavior and its companions."""
+    for option in reversed(_ASKING):
+        command = option(command)
+    return command
 
 
 @click.command()
@@ -36,15 +61,7 @@ if TYPE_CHECKING:
     "--accept-loss", multiple=True, metavar="RULE", help="Approve the declared losses of a rule (repeatable)."
 )
 @click.option("--provable", is_flag=True, help="Certify row trees: `kora prove` can then show single rows.")
-@click.option("--behavior", is_flag=True, help="Also ask both sides their views, habits and constraints.")
-@click.option("--workload", type=FILE, help="With --behavior: a file of SELECTs in the source's SQL, asked of both.")
-@click.option(
-    "--probe-target",
-    metavar="URL",
-    help="With --behavior: the target by a login that may write; rows are tried there and rolled back.",
-)
-@click.option("--routines", is_flag=True, help="With --behavior: also call the routines of both sides.")
-@click.option("--routine-inputs", type=FILE, help="With --routines: recorded inputs, one JSON object a line.")
+@_asking
 @click.option(
     "--live", is_flag=True, help="Both are written meanwhile: read what differs again before it is called different."
 )
@@ -83,17 +100,13 @@ def verify(
     out: Path | None,
     accept_loss: tuple[str, ...],
     provable: bool,
-    behavior: bool,
-    workload: Path | None,
-    probe_target: str | None,
-    routines: bool,
-    routine_inputs: Path | None,
     live: bool,
     settle: float,
     tolerances: tuple[str, ...],
     strategy: "AskedStrategy",
     show_values: bool,
     as_json: bool,
+    **asked: Any,
 ) -> int:
     """Compare SOURCE with TARGET and certify the result.
 
@@ -109,16 +122,18 @@ def verify(
       kora verify sqlite:///clinic.db postgresql://me@db/clinic --plan plan.yaml --out evidence
     """
     _refuse_contradictions(click.get_current_context().params)
-    settings = entry_settings()
-    from kora.evidence.verdict import decide_result
-    from kora.verify import verify_databases
-
-    progress = _progress_on_terminal()
+    questions = _Questions(source, target, **asked)
+    questions.check()
+    prompt = _prompt()
     with ExitStack() as stack:
+        opening = None if prompt else stack.enter_context(_begun(source, target))
+        settings = entry_settings()
+        from kora.evidence.verdict import decide_result
+        from kora.verify import verify_databases
+
+        progress = _progress_on_terminal()
         if progress:
             stack.callback(progress.close)
-        prompt = password_prompt()
-        asked = _Questions(source, target, workload, probe_target, routines, routine_inputs) if behavior else None
         result, artifacts = verify_databases(
             source,
             target,
@@ -131,31 +146,41 @@ def verify(
             accept_loss=accept_loss,
             show_values=show_values,
             provable=provable,
-            behavior=asked.opened(stack, prompt) if asked else None,
+            behavior=questions.opened(stack, prompt),
             settle_seconds=settle if live else None,
             float_tolerance=_tolerances(tolerances),
             strategy=strategy,
             settings=settings,
             progress=progress.watch if progress else None,
             prompt=prompt,
-            meanwhile=_load_reports,
+            meanwhile=_load_writers if as_json else _load_reports,
+            opening=opening,
         )
     _show(result, artifacts, as_json=as_json)
     return int(decide_result(result).exit_code)
 
 
 def _refuse_contradictions(given: dict[str, Any]) -> None:
-    """Options that exclude each other, or that say nothing without another one."""
+    """Options that exclude each other, but for what is asked of behaviour."""
     if given["mapping_file"] and given["plan_file"]:
         raise click.UsageError("--map and --plan exclude each other: a plan contains its map")
-    if given["workload"] and not given["behavior"]:
-        raise click.UsageError("--workload belongs to --behavior")
-    if (given["probe_target"] or given["routines"]) and not given["behavior"]:
-        raise click.UsageError("--probe-target and --routines belong to --behavior")
-    if given["routine_inputs"] and not given["routines"]:
-        raise click.UsageError("--routine-inputs belongs to --routines")
     if given["strategy"] != "stream" and (given["provable"] or given["live"]):
         raise click.UsageError("--provable and --live belong to --strategy stream")
+
+
+def _begun(source: str, target: str) -> "Opening":
+    """Both databases on their way, while the rest of the program is loaded. Nothing is asked of a person here."""
+    from kora.databases.opening import Opening
+
+    return Opening(source, target)
+
+
+def _prompt() -> "Prompt | None":
+    """Asks each question once: with routines and rows tried, a database is opened more than once."""
+    from kora.databases.secrets import remembered
+
+    asking = password_prompt()
+    return remembered(asking) if asking else None
 
 
 def _tolerances(texts: tuple[str, ...]) -> dict[str, str]:
@@ -172,13 +197,23 @@ class _Questions:
 
     source: str
     target: str
+    behavior: bool
     workload: Path | None
     probe_target: str | None
     routines: bool
-    inputs: Path | None
+    routine_inputs: Path | None
 
-    def opened(self, stack: ExitStack, prompt: "Prompt | None") -> "BehaviorRequest":
+    def check(self) -> None:
+        """Refuses companions that stand alone."""
+        if (self.workload or self.probe_target or self.routines) and not self.behavior:
+            raise click.UsageError("--workload, --probe-target and --routines belong to --behavior")
+        if self.routine_inputs and not self.routines:
+            raise click.UsageError("--routine-inputs belongs to --routines")
+
+    def opened(self, stack: ExitStack, prompt: "Prompt | None") -> "BehaviorRequest | None":
         """The request, with the sessions that it needs: one that may write only where --probe-target names it."""
+        if not self.behavior:
+            return None
         from kora.behavior.live import BehaviorRequest
         from kora.behavior.servers import writer_on_server
 
@@ -188,15 +223,17 @@ class _Questions:
             reading = writer_on_server(self.source, prompt, role="source", read_only=True)
             other = writer or stack.enter_context(writer_on_server(self.target, prompt, read_only=True))
             callers = (stack.enter_context(reading), other)
-        return BehaviorRequest(self.workload, writer, announce=_announce, callers=callers, inputs=self.inputs)
+        return BehaviorRequest(self.workload, writer, announce=_announce, callers=callers, inputs=self.routine_inputs)
 
 
 def _show(result: "VerificationResult", artifacts: "Artifacts", *, as_json: bool) -> None:
+    if as_json:
+        from kora.evidence.report_json import print_json, result_json
+
+        print_json(result_json(result, artifacts))
+        return
     from kora.evidence import report_terminal as report
 
-    if as_json:
-        report.print_json(report.result_json(result, artifacts))
-        return
     report.print_result(result, artifacts)
     if result.behavior != "not_run":
         from kora.evidence.report_behavior import print_behavior
@@ -218,7 +255,14 @@ def _progress_on_terminal() -> "TerminalProgress | None":
 
 
 def _load_reports() -> None:
-    """Loads what writes and prints a result: a third of a second that a thread of its own spends beside the reading."""
-    from kora.evidence import report_html, report_terminal  # noqa: F401
+    """Loads what writes and prints a result, in a thread of its own beside the reading."""
+    from kora.evidence import report_terminal  # noqa: F401
+
+    _load_writers()
+
+
+def _load_writers() -> None:
+    """Loads what writes a result's files."""
+    from kora.evidence import artifacts, report_html, transparency  # noqa: F401
 
     report_html.template()

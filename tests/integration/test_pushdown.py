@@ -18,10 +18,11 @@ from kora.comparison.declared import Declared
 from kora.comparison.mapping import ColumnMapping, TableMapping
 from kora.comparison.result import AskedStrategy, TableResult, VerificationResult
 from kora.databases.base import Database
+from kora.databases.opening import OpenSide
 from kora.databases.pushdown import PushesDown, PushRequest, Within
 from kora.databases.registry import open_database
 from kora.errors import InvalidRequest
-from kora.verify import OpenSide, VerifyOptions, verify_sides
+from kora.verify import VerifyOptions, verify_sides
 from tests.corpus.clients import statements
 from tests.corpus.kinds import Kind
 from tests.corpus.moving import KINDS as KINDS_OF

@@ -23,10 +23,9 @@ from kora.databases.pushdown import PushesDown, PushRequest, Within
 from kora.databases.registry import open_database
 from kora.errors import InvalidRequest
 from kora.verify import VerifyOptions, verify_sides
-from tests.corpus import postgresql_kinds
 from tests.corpus.clients import statements
 from tests.corpus.kinds import Kind
-from tests.corpus.moving import KINDS as CORPUS
+from tests.corpus.moving import KINDS as KINDS_OF
 from tests.mariadb_server import MariadbDatabase, MariadbServer, numbers
 from tests.servers import Database as PostgresDatabase
 from tests.servers import PostgresServer
@@ -48,10 +47,10 @@ REFUSED = {
 @pytest.fixture(scope="module")
 def corpora(postgres_server: PostgresServer, mariadb_server: MariadbServer) -> dict[str, str]:
     postgres = postgres_server.create_database()
-    postgres.execute(*statements(postgresql_kinds.KINDS, "integer"))
+    postgres.execute(*statements(KINDS_OF["postgresql"], "integer"))
     mariadb = mariadb_server.create_database(f"CHARACTER SET utf8mb4 COLLATE {mariadb_server.build.byte_collation}")
     loose = ("SET sql_mode = 'ALLOW_INVALID_DATES'", "SET time_zone = '+00:00'")
-    mariadb.execute(*loose, *statements(CORPUS["mariadb"], "integer"))
+    mariadb.execute(*loose, *statements(KINDS_OF["mariadb"], "integer"))
     return {"postgresql": postgres.url, "mariadb": mariadb.url}
 
 
@@ -62,10 +61,7 @@ def opened(corpora: dict[str, str]) -> Iterator[dict[str, tuple[Database, Catalo
         yield {name: (database, database.catalog()) for name, database in databases.items()}
 
 
-KINDS: list[tuple[str, Kind]] = [
-    *(("postgresql", kind) for kind in postgresql_kinds.KINDS),
-    *(("mariadb", kind) for kind in CORPUS["mariadb"]),
-]
+KINDS = [(engine, kind) for engine in ("postgresql", "mariadb") for kind in KINDS_OF[engine]]
 
 
 @pytest.mark.parametrize(("engine", "kind"), KINDS, ids=[f"{engine}-{kind.name}" for engine, kind in KINDS])

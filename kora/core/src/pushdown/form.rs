@@ -34,11 +34,9 @@ pub fn put_form(cell: &Cell<'_>, scratch: &mut String, out: &mut Vec<u8>) {
 const fn letter(cell: &Cell<'_>) -> Option<u8> {
     Some(match cell {
         Cell::Null => return None,
-        Cell::Int(_)
-        | Cell::Decimal { .. }
-        | Cell::BigDecimal(_)
-        | Cell::DecimalNan
-        | Cell::DecimalInfinity { .. } => b'n',
+        Cell::Int(_) | Cell::Decimal { .. } | Cell::BigDecimal(_) | Cell::DecimalNan | Cell::DecimalInfinity { .. } => {
+            b'n'
+        }
         Cell::Bool(_) => b'b',
         Cell::Float(_) => b'f',
         Cell::Text(_) => b't',
@@ -145,7 +143,14 @@ mod tests {
 
     #[test]
     fn null_and_every_word_for_it_are_apart() {
-        let forms = [Cell::Null, Cell::Text(""), Cell::Text("N"), Cell::Text("NULL"), Cell::Bytes(b"")].map(form);
+        let forms = [
+            Cell::Null,
+            Cell::Text(""),
+            Cell::Text("N"),
+            Cell::Text("NULL"),
+            Cell::Bytes(b""),
+        ]
+        .map(form);
         assert_eq!(forms, ["N", "t0:", "t1:N", "t4:NULL", "x0:"]);
     }
 

@@ -239,8 +239,12 @@ mod tests {
         assert_eq!(sums.buckets.len(), 1);
         let number = u32::from(row.key[0]) << 4 | u32::from(row.key[1] >> 4);
         assert_eq!(sums.buckets.keys().copied().collect::<Vec<_>>(), [number]);
-        assert!(Within::new(3, HashSet::from([number])).expect("three digits").holds(&row.key));
-        assert!(!Within::new(3, HashSet::from([number ^ 1])).expect("three digits").holds(&row.key));
+        assert!(Within::new(3, HashSet::from([number]))
+            .expect("three digits")
+            .holds(&row.key));
+        assert!(!Within::new(3, HashSet::from([number ^ 1]))
+            .expect("three digits")
+            .holds(&row.key));
     }
 
     #[test]

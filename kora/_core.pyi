@@ -1,6 +1,6 @@
 """The Rust core, as Python sees it. Long calls release the GIL; errors are `kora.errors` exceptions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, Protocol, Self, TypeAlias, final
 
 _Scalar: TypeAlias = None | bool | int | float | str | bytes
@@ -91,8 +91,13 @@ def mysql_rows(connection: MysqlConnection, query: str, types: Sequence[str]) ->
 def arrow_rows(stream: _GivesArrow, types: Sequence[str]) -> RowStream:
     """`types`: DuckDB type names per column, for what Arrow does not say (JSON, UUID, TIMETZ, ENUM, BIT)."""
 
-def arrow_windows(streams: Iterable[_GivesArrow], types: Sequence[str]) -> RowStream:
-    """Several streams as one; each is asked for only when the one before it was read to its end, in that thread."""
+def arrow_windows(
+    streams: Iterable[_GivesArrow], types: Sequence[str], taken: Callable[[], object] | None = None
+) -> RowStream:
+    """Several streams as one; each is asked for only when the one before it was read to its end, in that thread.
+
+    `taken` is called whenever all of a stream's rows are in memory, before they are looked at, and the stream is closed.
+    """
 
 @final
 class CsvFile:
@@ -182,9 +187,9 @@ def digest_rows(
     spill_directory: str | None = None,
     progress: Progress | None = None,
 ) -> TableDigest:
-    """One pass. `root_key`: also the root under that key; row digests beyond 64 MiB then go to
+    """One pass. `root_key`: also the root under that key; row digests beyond 16 MiB then go to
     `spill_directory` (the system's temporary folder if None). `tree_unique`: also a row tree under that key, of a table
-    whose key is unique (True) or is not; its leaves go there too, beyond 64 MiB of them."""
+    whose key is unique (True) or is not; its leaves go there too, beyond 16 MiB of them."""
 
 @final
 class Difference:
@@ -271,18 +276,15 @@ def decode_cells(cells: bytes) -> list[tuple[str, str | None]]:
 
 @final
 class AnswerDigest:
-    """What a query answered: docs/formats/kbh.md."""
+    """What a query answered; `exact` and `plain` are a set and a sequence of 32 bytes each: docs/formats/kbh.md."""
     @property
     def row_count(self) -> int: ...
     @property
-    def kinds(self) -> list[list[str]]:
-        """Per column the kinds of its values, NULL left out, sorted."""
+    def kinds(self) -> list[list[str]]: ...
     @property
-    def exact(self) -> tuple[bytes, bytes]:
-        """The rows as a set and the ordered columns as a sequence, 32 bytes each."""
+    def exact(self) -> tuple[bytes, bytes]: ...
     @property
-    def plain(self) -> tuple[bytes, bytes]:
-        """The same of the plain reading."""
+    def plain(self) -> tuple[bytes, bytes]: ...
 
 def digest_answer(
     stream: RowStream, key: DigestKey, order: Sequence[int] = ..., *, progress: Progress | None = None
@@ -291,15 +293,9 @@ def digest_answer(
 
 _Reading: TypeAlias = tuple[bytes, bytes | None]
 _Entry: TypeAlias = tuple[str, bytes, int, str, str, tuple[int, list[str], bool, _Reading, _Reading] | None]
-"""Name, beginning of the question's SHA-256, state (0 answered, 1 error, 2 not decidable, 3 not comparable), reason,
-fragile; where it was answered the rows, kinds per column, ties, and the exact and the plain reading as set and sequence."""
 
-def pack_answers(head: bytes, answers: Sequence[_Entry]) -> bytes:
-    """The body of a behaviour file: docs/formats/kbh.md. Raises `LimitExceeded`."""
-
-def unpack_answers(body: bytes) -> tuple[bytes, list[_Entry]]:
-    """Head and answers. Raises `MalformedInput` for what `pack_answers` does not write, `LimitExceeded`."""
-
+def pack_answers(head: bytes, answers: Sequence[_Entry]) -> bytes: ...
+def unpack_answers(body: bytes) -> tuple[bytes, list[_Entry]]: ...
 def set_digest(digests: Sequence[bytes]) -> bytes:
     """Σ mod 2²⁵⁶ of 32-byte digests, little-endian."""
 
@@ -384,12 +380,12 @@ class LineBytes:
     @property
     def received(self) -> int: ...
 
+_Watched: TypeAlias = Progress | None
 _Within: TypeAlias = tuple[int, set[int]]
 """Hex digits, and the numbers of so many digits with which a key's digest may begin."""
 
 @final
 class PushdownSums:
-    """One side's rows by bucket: docs/formats/pushdown.md."""
     @property
     def total(self) -> tuple[int, list[int]]:
         """Rows, and the exact sums of their digests' four words."""
@@ -397,8 +393,7 @@ class PushdownSums:
     def buckets(self) -> list[tuple[int, int, int]]:
         """Number, rows and exact sum of the first word, of each bucket that has rows, ascending."""
     @property
-    def tallies(self) -> str:
-        """JSON list, as `TableDigest.tallies`."""
+    def tallies(self) -> str: ...
 
 def pushdown_sums(
     stream: RowStream,
@@ -408,19 +403,12 @@ def pushdown_sums(
     digits: int,
     *,
     within: _Within | None = None,
-    progress: Progress | None = None,
+    progress: _Watched = None,
 ) -> PushdownSums:
     """`salt`: 64 hex digits. `digits`: of a bucket's number, at most 6."""
 
 def pushdown_digests(
-    stream: RowStream,
-    profile: str,
-    side: _Side,
-    salt: str,
-    within: _Within,
-    limit: int,
-    *,
-    progress: Progress | None = None,
+    stream: RowStream, profile: str, side: _Side, salt: str, within: _Within, limit: int, *, progress: _Watched = None
 ) -> list[bytes]:
     """Per row the first 16 bytes of its key's digest and of its own. `LimitExceeded` for more than `limit` rows."""
 
@@ -432,7 +420,7 @@ def pushdown_rows(
     salt: str,
     keys: set[bytes],
     *,
-    progress: Progress | None = None,
+    progress: _Watched = None,
 ) -> list[Row]:
     """The different rows whose key's digest begins with one of these 16 bytes, as `collect_rows` gives them."""
 

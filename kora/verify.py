@@ -6,18 +6,17 @@
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from secrets import token_hex
-from threading import Lock, Thread
+from threading import Thread
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
 from kora import _core
-from kora.catalog import Catalog, NotModelled, Table
+from kora.catalog import NotModelled, Table
 from kora.comparison.behavior import Behavior
 from kora.comparison.compare import Options, Pair, compare_table
 from kora.comparison.declared import Declared, read_declared
@@ -46,30 +45,20 @@ from kora.comparison.strategy import Strategist
 from kora.comparison.structure import checks_by_number, structure_losses
 from kora.comparison.tolerance import with_tolerances
 from kora.comparison.unasked import unasked
-from kora.databases.address import parse_address
 from kora.databases.base import Database, Selection
-from kora.databases.registry import open_database
-from kora.databases.secrets import Prompt, remembered, resolve
+from kora.databases.opening import Opening, OpenSide
+from kora.databases.secrets import Prompt, remembered
 from kora.errors import InvalidRequest
-from kora.evidence.artifacts import Artifacts, certify
 from kora.evidence.signing import KeyStore
 from kora.evidence.verdict import decide_result
 from kora.settings import Settings
 
 if TYPE_CHECKING:
     from kora.behavior.live import BehaviorRequest
+    from kora.evidence.artifacts import Artifacts
 
 Observer = Callable[[str, Side, _core.Progress], None]
 _Databases = tuple[Database, Database]
-
-
-@dataclass(frozen=True, slots=True)
-class OpenSide:
-    """One database, open at one position, with its catalog read there."""
-
-    database: Database
-    catalog: Catalog
-    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +81,10 @@ class VerifyOptions:
     strategy: AskedStrategy = "stream"
     timings: tuple[Timing, ...] = field(default=())
 
+    def __post_init__(self) -> None:
+        if self.strategy != "stream" and (self.provable or self.live):
+            raise InvalidRequest("row trees and databases that are written meanwhile need --strategy stream")
+
 
 @dataclass(frozen=True, slots=True)
 class Verified:
@@ -111,7 +104,15 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
     """
     started, clock = _now(), time.monotonic()
     mapping, strangers = _complete_mapping(source, target, declared.mapping)
-    compare_options = _compare_options(declared, options)
+    compare_options = Options(
+        live=_core.DigestKey.random(),
+        root=options.migration_key,
+        findings_limit=max(options.findings_limit, sum(item.count for item in declared.quarantined) + 1),
+        show_values=options.show_values,
+        spill_directory=options.spill_directory,
+        provable=options.provable,
+        observe=options.observe,
+    )
     strategist = Strategist.prepared(options.strategy, source.database, target.database)
     logged_rows = declared.source_log if options.strategy == "stream" else None
     witness = SourceWitness(logged_rows, options.migration_key) if logged_rows else None
@@ -135,6 +136,7 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
     )
     ledger = _ledger(_with_orphans(structure, orphans), results, declared, options)
     behavior = _behavior(source, target, mapping, options.behavior)
+    trusted = (*_moving(options), *strategist.not_checked(results, logged=declared.source_log is not None))
     seconds = time.monotonic() - clock
     rows = sum((result.source_rows or 0) + (result.target_rows or 0) for result in results)
     result = VerificationResult(
@@ -147,13 +149,7 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         quarantined=quarantined,
         recounts=_recounts(results, declared),
         behavior=behavior,
-        not_checked=(
-            *_not_checked(source, target, mapping, declared, behavior),
-            *unfounded,
-            *disobeyed,
-            *_moving(options),
-            *strategist.not_checked(results, logged=declared.source_log is not None),
-        ),
+        not_checked=(*_not_checked(source, target, mapping, declared, behavior), *unfounded, *disobeyed, *trusted),
         strategy=strategist.used(results),
         lines=strategist.uses(source.database, target.database),
         logged=logged,
@@ -165,19 +161,6 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         ended=_now(),
     )
     return Verified(result.model_copy(update={"verdict": decide_result(result).verdict}), profiles)
-
-
-def _compare_options(declared: Declared, options: VerifyOptions) -> Options:
-    """How each table is compared, under a live key that is drawn now."""
-    return Options(
-        live=_core.DigestKey.random(),
-        root=options.migration_key,
-        findings_limit=max(options.findings_limit, sum(item.count for item in declared.quarantined) + 1),
-        show_values=options.show_values,
-        spill_directory=options.spill_directory,
-        provable=options.provable,
-        observe=options.observe,
-    )
 
 
 def _behavior(
@@ -451,7 +434,8 @@ def verify_databases(
     progress: Observer | None,
     prompt: Prompt | None = None,
     meanwhile: Callable[[], None] | None = None,
-) -> tuple[VerificationResult, Artifacts]:
+    opening: Opening | None = None,
+) -> tuple[VerificationResult, "Artifacts"]:
     """Verifies one database against another, whoever migrated them, and writes certificate and report.
 
     Args:
@@ -460,12 +444,12 @@ def verify_databases(
         mapping_file: A map; without one, and without a plan, names decide.
         plan_file: A plan of which only the mapping and the approvals are read.
         quarantine_file: Rows that a load set aside; with a plan, else the file that a run left beside it.
-        tables: Patterns of source tables to compare; all if empty. Narrowed on the target through the mapping.
+        tables: Patterns of source tables to compare, all if empty.
         exclude: Patterns of tables left out on both sides.
         out: Folder for certificate, report and public key; `verifications/RUN` in the settings' home if None.
         accept_loss: Rules whose losses the operator accepts here and now.
         show_values: Whether findings hold values.
-        settle_seconds: The wait before what differs is read again; None where nobody writes, if no plan says so.
+        settle_seconds: Where somebody writes: the wait before a row that differs is read again; else None, or a plan's.
         float_tolerance: `table.column` of the source → `ulps,N` or `relative,R`, beside what map or plan says.
         strategy: `stream` reads rows, `pushdown` has servers digest them, `auto` decides by the line's speed.
         provable: Whether each table's rows are put under a Merkle tree, so that single ones can be proven later.
@@ -474,18 +458,21 @@ def verify_databases(
         progress: Called for each pass with its counters.
         prompt: Asks a person for a password; None where nobody is there.
         meanwhile: Done once, in a thread of its own, while rows are read without holding the interpreter.
+        opening: Both databases, where their opening was begun already; they are closed here.
 
     Raises:
         SenseiError: Nothing could be compared; differences are never raised.
     """
     declared = read_declared(mapping_file, plan_file, quarantine_file)
-    settle_seconds = _settling(declared, settle_seconds, strategy, provable=provable)
+    run_id = f"verify-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{token_hex(3)}"
+    settle_seconds = declared.settle_seconds if settle_seconds is None else settle_seconds
     prompt = remembered(prompt) if prompt and settle_seconds is not None else prompt
     with ExitStack() as stack:
-        left, right = _open_both(stack, source, target, prompt)
+        left, right = stack.enter_context(opening or Opening(source, target, prompt)).sides()
         left, right, declared = _as_asked(left, right, declared, Selection(tables, exclude), float_tolerance or {})
         options = VerifyOptions(
-            run_id=(run_id := f"verify-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{token_hex(3)}"),
+            migration_key=_core.DigestKey(KeyStore(settings.home_directory).migration_key(run_id)),
+            run_id=run_id,
             accept_loss=accept_loss,
             show_values=show_values,
             findings_limit=settings.findings_per_table,
@@ -495,7 +482,6 @@ def verify_databases(
             observe=progress,
             strategy=strategy,
             live=None if settle_seconds is None else Live(_reopener(source, target, prompt), settle_seconds),
-            migration_key=_core.DigestKey(KeyStore(settings.home_directory).migration_key(run_id)),
         )
         _do_beside(stack, meanwhile)
         verified = verify_sides(left, right, declared, options)
@@ -504,8 +490,10 @@ def verify_databases(
 
 def _certify(
     verified: Verified, out: Path | None, asked: tuple[Path | None, Path | None], settings: Settings
-) -> Artifacts:
+) -> "Artifacts":
     """Certificate, report and public key, and an entry of the log where one is kept. `asked`: plan and map, if any."""
+    from kora.evidence.artifacts import certify  # here: what writes is loaded while rows are read
+
     plan, mapping = (path.read_bytes() if path else None for path in asked)
     return certify(
         verified.result,
@@ -518,18 +506,8 @@ def _certify(
     )
 
 
-def _settling(
-    declared: Declared, settle_seconds: float | None, strategy: AskedStrategy, *, provable: bool
-) -> float | None:
-    """How long to wait before reading again, as it was asked for here or in the plan. Raises `InvalidRequest`."""
-    seconds = declared.settle_seconds if settle_seconds is None else settle_seconds
-    if strategy != "stream" and (provable or seconds is not None):
-        raise InvalidRequest("row trees and databases that are written meanwhile need --strategy stream")
-    return seconds
-
-
 def _do_beside(stack: ExitStack, work: Callable[[], None] | None) -> None:
-    """Does something in a thread of its own, which is waited for at the end."""
+    """Does something, if there is anything, in a thread of its own, which is waited for at the end."""
     if work is None:
         return
     beside = Thread(target=work, name="meanwhile", daemon=True)
@@ -542,33 +520,11 @@ def _reopener(source: str, target: str, prompt: Prompt | None) -> Callable[[], A
 
     @contextmanager
     def reopened() -> Iterator[_Databases]:
-        with ExitStack() as stack:
-            left, right = _open_both(stack, source, target, prompt)
+        with Opening(source, target, prompt) as opening:
+            left, right = opening.sides()
             yield left.database, right.database
 
     return reopened
-
-
-def _open_both(stack: ExitStack, source: str, target: str, prompt: Prompt | None) -> tuple[OpenSide, OpenSide]:
-    """Both sides at once: half of the opening is waiting for a server. One question at a time reaches a person."""
-    asking = Lock()
-
-    def ask(question: str) -> str:
-        with asking:
-            return prompt(question) if prompt else ""
-
-    one_by_one = ask if prompt else None
-    with ThreadPoolExecutor(2, thread_name_prefix="open") as pool:
-        left = pool.submit(_open_side, stack, source, "source", one_by_one)
-        right = pool.submit(_open_side, stack, target, "target", one_by_one)
-    return left.result(), right.result()
-
-
-def _open_side(stack: ExitStack, url: str, role: Side, prompt: Prompt | None) -> OpenSide:
-    address = parse_address(url)
-    database = open_database(address, role=role, secret=resolve(address, role, prompt))
-    stack.callback(database.close)
-    return OpenSide(database, database.catalog(), str(address))
 
 
 def _as_asked(

@@ -1,10 +1,11 @@
 """`kora verify`: two databases compared at their own doors, and the certificate of what was found."""
 
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -13,9 +14,33 @@ from kora.cli.entry import FILE, entry_settings, password_prompt
 if TYPE_CHECKING:
     from kora.behavior.live import BehaviorRequest
     from kora.comparison.result import AskedStrategy, VerificationResult
+    from kora.databases.opening import Opening
     from kora.databases.secrets import Prompt
     from kora.evidence.artifacts import Artifacts
     from kora.evidence.report_terminal import TerminalProgress
+
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_ASKING = (
+    click.option("--behavior", is_flag=True, help="Also ask both sides their views, habits and constraints."),
+    click.option(
+        "--workload", type=FILE, help="With --behavior: a file of SELECTs in the source's SQL, asked of both."
+    ),
+    click.option(
+        "--probe-target",
+        metavar="URL",
+        help="With --behavior: the target by a login that may write; rows are tried there and rolled back.",
+    ),
+    click.option("--routines", is_flag=True, help="With --behavior: also call the routines of both sides."),
+    click.option("--routine-inputs", type=FILE, help="With --routines: recorded inputs, one JSON object a line."),
+)
+
+
+def _asking(command: _Command) -> _Command:
+    """The options of --behavior and its companions."""
+    for option in reversed(_ASKING):
+        command = option(command)
+    return command
 
 
 @click.command()
@@ -36,15 +61,7 @@ if TYPE_CHECKING:
     "--accept-loss", multiple=True, metavar="RULE", help="Approve the declared losses of a rule (repeatable)."
 )
 @click.option("--provable", is_flag=True, help="Certify row trees: `kora prove` can then show single rows.")
-@click.option("--behavior", is_flag=True, help="Also ask both sides their views, habits and constraints.")
-@click.option("--workload", type=FILE, help="With --behavior: a file of SELECTs in the source's SQL, asked of both.")
-@click.option(
-    "--probe-target",
-    metavar="URL",
-    help="With --behavior: the target by a login that may write; rows are tried there and rolled back.",
-)
-@click.option("--routines", is_flag=True, help="With --behavior: also call the routines of both sides.")
-@click.option("--routine-inputs", type=FILE, help="With --routines: recorded inputs, one JSON object a line.")
+@_asking
 @click.option(
     "--live", is_flag=True, help="Both are written meanwhile: read what differs again before it is called different."
 )
@@ -63,9 +80,6 @@ if TYPE_CHECKING:
     metavar="COLUMN=BOUND",
     help="Forgive and count doubles of SCHEMA.TABLE.COLUMN within ulps,N or relative,R (repeatable).",
 )
-@click.option("--against", "certificate", type=FILE, help="Instead of TARGET: is SOURCE still what this certified?")
-@click.option("--key", "keys", type=FILE, multiple=True, help="With --against: a signer's .pub file (repeatable).")
-@click.option("--key-file", type=FILE, help="With --against: the migration's key; mode 0600.")
 @click.option(
     "--strategy",
     type=click.Choice(["stream", "pushdown", "auto"]),
@@ -73,17 +87,22 @@ if TYPE_CHECKING:
     show_default=True,
     help="Read rows, have servers digest them (for a slow line), or decide by the line's measured speed.",
 )
+@click.option("--against", "certificate", type=FILE, help="Instead of TARGET: is SOURCE still what this certified?")
+@click.option("--key", "keys", type=FILE, multiple=True, help="With --against: a signer's .pub file (repeatable).")
+@click.option("--key-file", type=FILE, help="With --against: the migration's key; mode 0600.")
 @click.option("--show-values", is_flag=True, help="Show differing values in report and terminal; else withheld.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout instead of the summary.")
 def verify(
     source: str,
     target: str | None,
+    mapping_file: Path | None,
+    plan_file: Path | None,
+    quarantine_file: Path | None,
+    tables: tuple[str, ...],
+    exclude: tuple[str, ...],
+    out: Path | None,
+    accept_loss: tuple[str, ...],
     provable: bool,
-    behavior: bool,
-    workload: Path | None,
-    probe_target: str | None,
-    routines: bool,
-    routine_inputs: Path | None,
     live: bool,
     settle: float,
     tolerances: tuple[str, ...],
@@ -91,8 +110,9 @@ def verify(
     certificate: Path | None,
     keys: tuple[Path, ...],
     key_file: Path | None,
+    show_values: bool,
     as_json: bool,
-    **passed_on: Any,
+    **asked: Any,
 ) -> int:
     """Compare SOURCE with TARGET and certify the result.
 
@@ -113,43 +133,59 @@ def verify(
     """
     if certificate:
         return _verify_against(source, target, certificate, keys, key_file, as_json=as_json)
-    pair = _pair(source, target, *keys, key_file)
-    asked = _Questions(*pair, workload, probe_target, routines, routine_inputs).if_asked(behavior)
-    if strategy != "stream" and (provable or live):
-        raise click.UsageError("--provable and --live belong to --strategy stream")
-    settings = entry_settings()
-    from kora.evidence.verdict import decide_result
-    from kora.verify import verify_databases
-
-    progress = _progress_on_terminal()
+    target = _second(target, *keys, key_file)
+    _refuse_contradictions(click.get_current_context().params)
+    questions = _Questions(source, target, **asked)
+    questions.check()
+    prompt = _prompt()
     with ExitStack() as stack:
+        opening = None if prompt else stack.enter_context(_begun(source, target))
+        settings = entry_settings()
+        from kora.evidence.verdict import decide_result
+        from kora.verify import verify_databases
+
+        progress = _progress_on_terminal()
         if progress:
             stack.callback(progress.close)
-        prompt = password_prompt()
         result, artifacts = verify_databases(
-            *pair,
-            **passed_on,
+            source,
+            target,
+            mapping_file=mapping_file,
+            plan_file=plan_file,
+            quarantine_file=quarantine_file,
+            tables=tables,
+            exclude=exclude,
+            out=out,
+            accept_loss=accept_loss,
+            show_values=show_values,
             provable=provable,
-            behavior=asked.opened(stack, prompt) if asked else None,
+            behavior=questions.opened(stack, prompt),
             settle_seconds=settle if live else None,
             float_tolerance=_tolerances(tolerances),
             strategy=strategy,
             settings=settings,
             progress=progress.watch if progress else None,
             prompt=prompt,
-            meanwhile=_load_reports,
+            meanwhile=_load_writers if as_json else _load_reports,
+            opening=opening,
         )
     _show(result, artifacts, as_json=as_json)
     return int(decide_result(result).exit_code)
 
 
-def _pair(source: str, target: str | None, *keys: Path | None) -> tuple[str, str]:
-    """Both URLs, where no certificate stands in the target's place and no key for one was given."""
+def _refuse_contradictions(given: dict[str, Any]) -> None:
+    """Options that exclude each other, but for what is asked of behaviour."""
+    if given["mapping_file"] and given["plan_file"]:
+        raise click.UsageError("--map and --plan exclude each other: a plan contains its map")
+    if given["strategy"] != "stream" and (given["provable"] or given["live"]):
+        raise click.UsageError("--provable and --live belong to --strategy stream")
+
+
+def _second(target: str | None, *keys: Path | None) -> str:
+    """The target, where no certificate stands in its place and no key for one was given."""
     if target is None or any(keys):
-        raise click.UsageError(
-            "name SOURCE and TARGET, or one URL with --against, to which --key and --key-file belong"
-        )
-    return source, target
+        raise click.UsageError("name SOURCE and TARGET, or one URL with --against; --key and --key-file belong to that")
+    return target
 
 
 def _verify_against(
@@ -163,9 +199,24 @@ def _verify_against(
     from kora.evidence.signing import read_public_key
 
     request = AgainstRequest(url, certificate, [read_public_key(key) for key in keys], key_file)
-    found = verify_against(request, settings=settings, prompt=password_prompt())
+    found = verify_against(request, settings=settings, prompt=_prompt())
     print_against(found, as_json=as_json)
     return int(found.exit_code)
+
+
+def _begun(source: str, target: str) -> "Opening":
+    """Both databases on their way, while the rest of the program is loaded. Nothing is asked of a person here."""
+    from kora.databases.opening import Opening
+
+    return Opening(source, target)
+
+
+def _prompt() -> "Prompt | None":
+    """Asks each question once: with routines and rows tried, a database is opened more than once."""
+    from kora.databases.secrets import remembered
+
+    asking = password_prompt()
+    return remembered(asking) if asking else None
 
 
 def _tolerances(texts: tuple[str, ...]) -> dict[str, str]:
@@ -182,23 +233,23 @@ class _Questions:
 
     source: str
     target: str
+    behavior: bool
     workload: Path | None
     probe_target: str | None
     routines: bool
-    inputs: Path | None
+    routine_inputs: Path | None
 
-    def if_asked(self, behavior: bool) -> "_Questions | None":
-        """Itself with --behavior; refuses companions without it."""
-        if self.workload and not behavior:
-            raise click.UsageError("--workload belongs to --behavior")
-        if (self.probe_target or self.routines) and not behavior:
-            raise click.UsageError("--probe-target and --routines belong to --behavior")
-        if self.inputs and not self.routines:
+    def check(self) -> None:
+        """Refuses companions that stand alone."""
+        if (self.workload or self.probe_target or self.routines) and not self.behavior:
+            raise click.UsageError("--workload, --probe-target and --routines belong to --behavior")
+        if self.routine_inputs and not self.routines:
             raise click.UsageError("--routine-inputs belongs to --routines")
-        return self if behavior else None
 
-    def opened(self, stack: ExitStack, prompt: "Prompt | None") -> "BehaviorRequest":
+    def opened(self, stack: ExitStack, prompt: "Prompt | None") -> "BehaviorRequest | None":
         """The request, with the sessions that it needs: one that may write only where --probe-target names it."""
+        if not self.behavior:
+            return None
         from kora.behavior.live import BehaviorRequest
         from kora.behavior.servers import writer_on_server
 
@@ -208,15 +259,17 @@ class _Questions:
             reading = writer_on_server(self.source, prompt, role="source", read_only=True)
             other = writer or stack.enter_context(writer_on_server(self.target, prompt, read_only=True))
             callers = (stack.enter_context(reading), other)
-        return BehaviorRequest(self.workload, writer, announce=_announce, callers=callers, inputs=self.inputs)
+        return BehaviorRequest(self.workload, writer, announce=_announce, callers=callers, inputs=self.routine_inputs)
 
 
 def _show(result: "VerificationResult", artifacts: "Artifacts", *, as_json: bool) -> None:
+    if as_json:
+        from kora.evidence.report_json import print_json, result_json
+
+        print_json(result_json(result, artifacts))
+        return
     from kora.evidence import report_terminal as report
 
-    if as_json:
-        report.print_json(report.result_json(result, artifacts))
-        return
     report.print_result(result, artifacts)
     if result.behavior != "not_run":
         from kora.evidence.report_behavior import print_behavior
@@ -238,7 +291,14 @@ def _progress_on_terminal() -> "TerminalProgress | None":
 
 
 def _load_reports() -> None:
-    """Loads what writes and prints a result: a third of a second that a thread of its own spends beside the reading."""
-    from kora.evidence import report_html, report_terminal  # noqa: F401
+    """Loads what writes and prints a result, in a thread of its own beside the reading."""
+    from kora.evidence import report_terminal  # noqa: F401
+
+    _load_writers()
+
+
+def _load_writers() -> None:
+    """Loads what writes a result's files."""
+    from kora.evidence import artifacts, report_html, transparency  # noqa: F401
 
     report_html.template()

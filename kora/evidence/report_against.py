@@ -5,6 +5,7 @@ from rich.text import Text
 from kora.evidence import report_terminal as terminal
 from kora.evidence import report_words as words
 from kora.evidence.against import Against, TableState
+from kora.evidence.report_json import print_json
 from kora.exit_codes import ExitCode
 
 _HEADLINES = {
@@ -17,7 +18,7 @@ _HEADLINES = {
 def print_against(found: Against, *, as_json: bool) -> None:
     """The summary on stdout, or one JSON object."""
     if as_json:
-        terminal.print_json({**found.model_dump(mode="json"), "exit_code": int(found.exit_code)})
+        print_json({**found.model_dump(mode="json"), "exit_code": int(found.exit_code)})
         return
     console = terminal.stdout_console()
     sign, style, headline = _HEADLINES[found.exit_code]

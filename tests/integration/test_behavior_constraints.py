@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from kora import _core

@@ -1,24 +1,28 @@
 """What servers digest of their own rows is what the core digests of them; and what push-down says of tables."""
 
 import json
+import os
 import secrets
+import socket
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
 
 from kora import _core, cli
+from kora.catalog import Catalog
 from kora.comparison import pushdown
 from kora.comparison.declared import Declared
 from kora.comparison.mapping import ColumnMapping, TableMapping
 from kora.comparison.result import AskedStrategy, TableResult, VerificationResult
 from kora.databases.base import Database
+from kora.databases.opening import OpenSide
 from kora.databases.pushdown import PushesDown, PushRequest, Within
 from kora.databases.registry import open_database
 from kora.errors import InvalidRequest
-from kora.verify import OpenSide, VerifyOptions, verify_sides
+from kora.verify import VerifyOptions, verify_sides
 from tests.corpus import mariadb_kinds, postgresql_kinds
 from tests.corpus.clients import statements
 from tests.corpus.kinds import Kind
@@ -30,11 +34,11 @@ REFUSED = {
     "postgresql": {
         "array_from_0", "array_of_arrays", "cidr", "composite", "daterange", "hstore", "inet", "int4multirange",
         "int4range", "integer_array", "macaddr", "macaddr8", "money", "numeric_array", "numrange", "one_byte_char",
-        "point", "polygon", "text_array", "tsvector",
+        "point", "polygon", "text_array", "tsvector", "xml",
     },
     "mariadb": {
-        "cp1251", "double", "double_negative_zero", "float", "float_7_4", "geometry", "inet4", "inet6", "point", "set",
-        "ucs2",
+        "cp1251", "double", "double_negative_zero", "float", "float_7_4", "gb18030", "geometry", "inet4", "inet6",
+        "point", "set", "ucs2", "vector",
     },
 }  # fmt: skip
 """Kinds of the corpus that the servers cannot render exactly; each other one they must."""
@@ -51,9 +55,10 @@ def corpora(postgres_server: PostgresServer, mariadb_server: MariadbServer) -> d
 
 
 @pytest.fixture(scope="module")
-def opened(corpora: dict[str, str]) -> Iterator[dict[str, Database]]:
+def opened(corpora: dict[str, str]) -> Iterator[dict[str, tuple[Database, Catalog]]]:
     with ExitStack() as stack:
-        yield {name: stack.enter_context(closing(open_database(url))) for name, url in corpora.items()}
+        databases = {name: stack.enter_context(closing(open_database(url))) for name, url in corpora.items()}
+        yield {name: (database, database.catalog()) for name, database in databases.items()}
 
 
 KINDS: list[tuple[str, Kind]] = [
@@ -64,11 +69,11 @@ KINDS: list[tuple[str, Kind]] = [
 
 @pytest.mark.parametrize(("engine", "kind"), KINDS, ids=[f"{engine}-{kind.name}" for engine, kind in KINDS])
 def test_a_server_digests_every_value_as_the_core_does_or_refuses_its_kind(
-    engine: str, kind: Kind, opened: dict[str, Database]
+    engine: str, kind: Kind, opened: dict[str, tuple[Database, Catalog]]
 ) -> None:
-    database = opened[engine]
+    database, catalog = opened[engine]
     assert isinstance(database, PushesDown)
-    table = next(table for table in database.catalog().tables if table.name.name == kind.table)
+    table = next(table for table in catalog.tables if table.name.name == kind.table)
     refused = database.push_refusals(table, ["id", "v"])
     assert (set(refused) == {"v"}) == (kind.name in REFUSED[engine]), refused
     if refused:
@@ -96,7 +101,9 @@ def test_every_byte_of_latin1_is_digested_as_the_core_reads_it(mariadb_database:
     )
     with closing(open_database(mariadb_database.url)) as database:
         kind = Kind("latin", "varchar(10)", ())
-        test_a_server_digests_every_value_as_the_core_does_or_refuses_its_kind("mariadb", kind, {"mariadb": database})
+        test_a_server_digests_every_value_as_the_core_does_or_refuses_its_kind(
+            "mariadb", kind, {"mariadb": (database, database.catalog())}
+        )
 
 
 def verified(
@@ -183,6 +190,15 @@ def test_more_differences_than_are_listed_are_told_as_at_least_and_stay_differen
     assert (exact.mismatch, exact.strategy) == (30_000, "stream")
 
 
+def test_tables_of_more_columns_than_a_function_takes_are_digested_whole(sides: Sides) -> None:
+    columns = ", ".join(f"c{n} int DEFAULT {n}" for n in range(250))
+    urls = made(sides, f"CREATE TABLE wide (id int PRIMARY KEY, {columns})", "INSERT INTO wide VALUES (1), (2)")
+    assert only(verified(urls)).outcome == "match"
+    sides[1].execute("UPDATE wide SET c249 = 0 WHERE id = 2")
+    (finding,) = only(verified(urls)).findings
+    assert (finding.key, [column.column for column in finding.columns]) == ("id=2", ["c249"])
+
+
 def test_a_column_without_an_exact_form_is_named_and_nothing_is_concluded(sides: Sides) -> None:
     urls = made(sides, "CREATE TABLE t (id int PRIMARY KEY, a int[])", "INSERT INTO t VALUES (1, '{1}')")
     result = verified(urls)
@@ -262,6 +278,20 @@ def test_bytes_over_the_line_are_counted_with_and_without_tls(
             sent, received = database.line.sent - before[0], database.line.received - before[1]
         assert 50_000 < sent < 52_000, mode
         assert 100_000 < received < 103_000, mode
+
+
+def test_a_silent_line_is_watched_by_the_system(postgres_database: PostgresDatabase) -> None:
+    def watched() -> list[int]:
+        found = []
+        for path in Path("/proc/self/fd").iterdir():
+            with suppress(OSError), socket.socket(fileno=os.dup(int(path.name))) as each:
+                if each.family == socket.AF_INET and each.getpeername()[1] == int(postgres_database.settings["port"]):
+                    assert each.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+                    found.append(each.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE))
+        return found
+
+    with closing(open_database(postgres_database.url)):
+        assert set(watched()) == {30}
 
 
 def test_a_certificate_says_which_hash_stands_for_which_table(

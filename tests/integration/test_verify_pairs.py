@@ -17,8 +17,9 @@ from kora.catalog import Name
 from kora.comparison.declared import Declared
 from kora.comparison.mapping import ColumnMapping, Mapping, TableMapping
 from kora.comparison.result import Quarantined, TableResult, VerificationResult
+from kora.databases.opening import OpenSide
 from kora.databases.registry import open_database
-from kora.verify import OpenSide, VerifyOptions, verify_sides
+from kora.verify import VerifyOptions, verify_sides
 from tests.servers import PASSWORD, Database, PostgresServer
 from tests.unit.chinook import CHINOOK
 

@@ -199,7 +199,7 @@ def _verify_against(
     from kora.evidence.signing import read_public_key
 
     request = AgainstRequest(url, certificate, [read_public_key(key) for key in keys], key_file)
-    found = verify_against(request, settings=settings, prompt=password_prompt())
+    found = verify_against(request, settings=settings, prompt=_prompt())
     print_against(found, as_json=as_json)
     return int(found.exit_code)
 

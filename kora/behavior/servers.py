@@ -83,8 +83,8 @@ def trials_on(address: Address, secret: Secret, *, read_only: bool = False) -> I
         writer = MariadbTrials(first_mariadb(address, secret)[1], address.place, read_only=read_only)
     else:
         raise InvalidRequest(
-            f"{address} is no server: rows are tried on a copy of the file",
-            hint="leave --probe-target away: it is for PostgreSQL and MariaDB",
+            f"{address} is no server: it keeps no routines, and rows are tried on a copy of the file",
+            hint="leave --probe-target and --routines away: they are for PostgreSQL and MariaDB",
         )
     try:
         yield writer

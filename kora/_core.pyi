@@ -1,6 +1,6 @@
 """The Rust core, as Python sees it. Long calls release the GIL; errors are `kora.errors` exceptions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, Protocol, Self, TypeAlias, final
 
 _Scalar: TypeAlias = None | bool | int | float | str | bytes
@@ -91,8 +91,13 @@ def mysql_rows(connection: MysqlConnection, query: str, types: Sequence[str]) ->
 def arrow_rows(stream: _GivesArrow, types: Sequence[str]) -> RowStream:
     """`types`: DuckDB type names per column, for what Arrow does not say (JSON, UUID, TIMETZ, ENUM, BIT)."""
 
-def arrow_windows(streams: Iterable[_GivesArrow], types: Sequence[str]) -> RowStream:
-    """Several streams as one; each is asked for only when the one before it was read to its end, in that thread."""
+def arrow_windows(
+    streams: Iterable[_GivesArrow], types: Sequence[str], taken: Callable[[], object] | None = None
+) -> RowStream:
+    """Several streams as one; each is asked for only when the one before it was read to its end, in that thread.
+
+    `taken` is called whenever all of a stream's rows are in memory, before they are looked at, the stream closed.
+    """
 
 @final
 class CsvFile:
@@ -291,7 +296,6 @@ _Entry: TypeAlias = tuple[str, bytes, int, str, str, tuple[int, list[str], bool,
 
 def pack_answers(head: bytes, answers: Sequence[_Entry]) -> bytes: ...
 def unpack_answers(body: bytes) -> tuple[bytes, list[_Entry]]: ...
-
 def set_digest(digests: Sequence[bytes]) -> bytes:
     """Σ mod 2²⁵⁶ of 32-byte digests, little-endian."""
 
@@ -376,12 +380,12 @@ class LineBytes:
     @property
     def received(self) -> int: ...
 
+_Watched: TypeAlias = Progress | None
 _Within: TypeAlias = tuple[int, set[int]]
 """Hex digits, and the numbers of so many digits with which a key's digest may begin."""
 
 @final
 class PushdownSums:
-    """One side's rows by bucket: docs/formats/pushdown.md."""
     @property
     def total(self) -> tuple[int, list[int]]:
         """Rows, and the exact sums of their digests' four words."""
@@ -389,8 +393,7 @@ class PushdownSums:
     def buckets(self) -> list[tuple[int, int, int]]:
         """Number, rows and exact sum of the first word, of each bucket that has rows, ascending."""
     @property
-    def tallies(self) -> str:
-        """JSON list, as `TableDigest.tallies`."""
+    def tallies(self) -> str: ...
 
 def pushdown_sums(
     stream: RowStream,
@@ -400,19 +403,12 @@ def pushdown_sums(
     digits: int,
     *,
     within: _Within | None = None,
-    progress: Progress | None = None,
+    progress: _Watched = None,
 ) -> PushdownSums:
     """`salt`: 64 hex digits. `digits`: of a bucket's number, at most 6."""
 
 def pushdown_digests(
-    stream: RowStream,
-    profile: str,
-    side: _Side,
-    salt: str,
-    within: _Within,
-    limit: int,
-    *,
-    progress: Progress | None = None,
+    stream: RowStream, profile: str, side: _Side, salt: str, within: _Within, limit: int, *, progress: _Watched = None
 ) -> list[bytes]:
     """Per row the first 16 bytes of its key's digest and of its own. `LimitExceeded` for more than `limit` rows."""
 
@@ -424,7 +420,7 @@ def pushdown_rows(
     salt: str,
     keys: set[bytes],
     *,
-    progress: Progress | None = None,
+    progress: _Watched = None,
 ) -> list[Row]:
     """The different rows whose key's digest begins with one of these 16 bytes, as `collect_rows` gives them."""
 

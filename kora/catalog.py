@@ -145,7 +145,10 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
-    """A reference. `parent_columns` are resolved: never empty where the parent exists."""
+    """A reference. `parent_columns` are resolved: never empty where the parent exists.
+
+    `temporal`: the last columns are periods, of which the parent's must cover the child's (PostgreSQL 18, PERIOD).
+    """
 
     name: str
     columns: tuple[str, ...]
@@ -157,6 +160,7 @@ class ForeignKey:
     deferrable: bool = False
     initially_deferred: bool = False
     validated: bool = True
+    temporal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +173,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """An exclusion constraint: no two rows for which all its operators hold. `definition` is the engine's own text."""
+    """An exclusion constraint: no two rows for which all its operators hold. `definition` is the engine's own text.
+
+    A key WITHOUT OVERLAPS is one: its columns may be equal in two rows, but for their periods.
+    """
 
     name: str
     columns: tuple[str, ...]

@@ -6,7 +6,7 @@ import pytest
 
 from tests.mariadb_builds import product
 from tests.mariadb_server import MariadbDatabase, MariadbServer
-from tests.servers import Database, PostgresServer
+from tests.servers import Database, PostgresServer, bundled_installation
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -22,6 +22,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def postgres_server() -> Iterator[PostgresServer]:
     """One PostgreSQL for the whole test run."""
     with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_16() -> Iterator[PostgresServer]:
+    """PostgreSQL 16 for the whole test run."""
+    with PostgresServer(installation=bundled_installation(16)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_18() -> Iterator[PostgresServer]:
+    """PostgreSQL 18 for the whole test run."""
+    with PostgresServer(installation=bundled_installation(18)) as server:
         yield server
 
 

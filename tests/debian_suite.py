@@ -26,6 +26,8 @@ PACKAGES = {
     "mariadb": ("mariadb-server-core", "mariadb-client-core"),
 }
 """What is fetched by the name of a server; the first one gives the version."""
+_ALONE = {"mysql": (), "mariadb": ("mariadb-server",)}
+"""Packages of whose files some are wanted (plugins), without what they need."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ def fetch(name: str) -> Unpacked:
         root = kept / version
         if not root.exists():
             apt.run("apt-get", "--yes", "--quiet", "--download-only", "install", *PACKAGES[name])
+            for package in _ALONE[name]:
+                apt.run("apt-get", "--quiet", "download", package)
             _unpack(sorted((apt.folder / "cache/archives").glob("*.deb")), root)
     link = kept / f"current.{os.getpid()}"
     link.symlink_to(root.name)
@@ -116,7 +120,8 @@ class _Apt:
     def run(self, program: str, *words: str) -> str:
         """Runs one of apt's programs; its words are shown only where it fails."""
         environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
-        done = subprocess.run([program, *self._options, *words], capture_output=True, text=True, env=environment)
+        done = subprocess.run([program, *self._options, *words], capture_output=True, text=True, env=environment,
+                              cwd=self.folder / "cache/archives")  # fmt: skip
         if done.returncode:
             raise RuntimeError(f"{program} {' '.join(words)} failed:\n{done.stdout}{done.stderr}")
         return done.stdout

@@ -65,21 +65,25 @@ def plan_columns(context: Context, table: Table, surveys: dict[str, ColumnSurvey
         else:
             placed.append((column, reading, placement))
     placed = _fit_row(context, placed)
-    booleans = frozenset(
-        column.name for column, reading, _ in placed if reading.type.kind == "boolean" and column.type.kind != "boolean"
-    )
+    booleans = frozenset(column.name for column, reading, _ in placed if _became_boolean(column.type, reading.type))
     opaque = frozenset(
         column.name.lower()
         for column, reading, placement in placed
         if is_kept_as_text(reading.target_representation or placement.representation)
     )
+    texts = frozenset(column.name.lower() for column, _, _ in placed if column.type.kind == "text")
     kept = {name: names[name] for name in names if name not in left_out}
-    scope = Scope(columns=kept, booleans=booleans, opaque=opaque)
+    scope = Scope(columns=kept, booleans=booleans, opaque=opaque, texts=texts)
     columns = tuple(
         _column(context, table, column, (reading, placement, surveys.get(column.name, ColumnSurvey())), scope)
         for column, reading, placement in placed
     )
     return PlannedColumns(columns, left_out, scope)
+
+
+def _became_boolean(source: Type, read: Type) -> bool:
+    """Whether 0 and 1 became false and true: SQLite's BOOLEAN is a number too, as long as it stays in SQLite."""
+    return read.kind == "boolean" and not read.dynamic and (source.dynamic or source.kind != "boolean")
 
 
 def _keyed(table: Table) -> dict[str, int]:

@@ -311,6 +311,8 @@ def _orphans(context: Context, subject: str, orphans: int, reason: str) -> str:
 
 
 def _reference_obstacle(context: Context, references: References, facts: TableFacts, key: ForeignKey) -> str:
+    if key.temporal:
+        return "it holds over PERIODs, and only references between equal values are carried"
     parent = references.facts.get(key.parent)
     if parent is None:
         return f"the table {key.parent} is not carried"

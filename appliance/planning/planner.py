@@ -20,6 +20,8 @@ from appliance.planning.views import plan_views, refuse_programs
 from kora.catalog import Catalog, Name, Sequence, Table
 from kora.databases.csvfiles import describe_dialects
 
+_LEFT_CONSTRAINTS = frozenset({"constraint not enforced", "not null not validated", "name of a not null"})
+
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
@@ -69,6 +71,7 @@ def make_plan(
     views = plan_views(context, tables)
     refuse_programs(context)
     _note_names(context, readable)
+    _note_constraints(context)
     for name, reason in types.reasons.items():
         decisions.note(f"the type {name} is not made on the target: {reason}")
     for line in engine.capabilities.notes:
@@ -91,6 +94,13 @@ def make_plan(
         refused=decisions.refused,
         notes=decisions.notes,
     )
+
+
+def _note_constraints(context: Context) -> None:
+    """Constraints that promise less than others do, and names that are not carried: no row depends on them."""
+    for item in context.catalog.not_modelled:
+        if item.what in _LEFT_CONSTRAINTS:
+            context.decisions.note(f"{item.what}: {item.name} ({item.detail}) is not carried")
 
 
 def _plan_tables(

@@ -16,7 +16,8 @@ from kora.comparison.mapping import Side
 from kora.comparison.quarantine import approved
 from kora.comparison.result import Quarantined, Timing
 from kora.databases.base import Database, Selection
-from kora.verify import OpenSide, Verified, VerifyOptions, verify_sides
+from kora.databases.opening import OpenSide
+from kora.verify import Verified, VerifyOptions, verify_sides
 
 if TYPE_CHECKING:
     from kora.behavior.live import BehaviorRequest

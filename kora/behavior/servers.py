@@ -196,7 +196,9 @@ class MariadbTrials:
             # As the applications write: what is too long is refused or cut by the server's own mode.
             session.execute("SET SESSION sql_mode = @@GLOBAL.sql_mode, time_zone = '+00:00'")
             for setting in (f"innodb_lock_wait_timeout = {PATIENCE_SECONDS}", f"lock_wait_timeout = {PATIENCE_SECONDS}",
-                            f"max_statement_time = {STATEMENT_SECONDS}"):  # fmt: skip
+                            f"max_statement_time = {STATEMENT_SECONDS}",
+                            f"max_execution_time = {STATEMENT_SECONDS * 1000}",
+                            "information_schema_stats_expiry = 0"):  # fmt: skip
                 with suppress(EngineError):  # a version that has no such setting
                     session.execute(f"SET SESSION {setting}")
             rows = session.query(

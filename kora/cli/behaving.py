@@ -83,7 +83,7 @@ def record(
     from kora.behavior.recording import RecordRequest
     from kora.behavior.recording import record as record_answers
     from kora.behavior.servers import writer_on_server
-    from kora.evidence import report_behavior, report_terminal
+    from kora.evidence import report_behavior, report_json
 
     with ExitStack() as stack:
         writer = None
@@ -95,7 +95,7 @@ def record(
         )
         made = record_answers(url, output, request, settings=settings, prompt=password_prompt())
     if as_json:
-        report_terminal.print_json(made.model_dump(mode="json"))
+        report_json.print_json(made.model_dump(mode="json"))
     else:
         report_behavior.print_recording(made, str(output))
     return int(ExitCode.EQUIVALENT)
@@ -120,12 +120,12 @@ def compare_answers(first: Path, second: Path, keys: tuple[Path, ...], as_json: 
     """
     settings = entry_settings()
     from kora.behavior.recording import compare_recordings
-    from kora.evidence import report_behavior, report_terminal
+    from kora.evidence import report_behavior, report_json
     from kora.evidence.signing import read_public_key
 
     behavior = compare_recordings(first, second, [read_public_key(key) for key in keys], settings)
     if as_json:
-        report_terminal.print_json({"counts": behavior.counts, **behavior.model_dump(mode="json")})
+        report_json.print_json({"counts": behavior.counts, **behavior.model_dump(mode="json")})
     else:
         report_behavior.print_behavior(behavior)
     return int(_EXITS[behavior.outcome])

@@ -34,6 +34,7 @@ def check(
       kora check certificate.json --key a.pub --key b.pub --threshold 2 --log-key log.pub
     """
     from kora.evidence import certificate as certificates
+    from kora.evidence import report_json
     from kora.evidence import report_terminal as report
     from kora.evidence.signing import read_public_key
 
@@ -50,9 +51,9 @@ def check(
     key_ids = list(dict.fromkeys(key.key_id for key in public_keys if key.key_id in checked.envelope.key_ids))
     if as_json:
         verdict = checked.statement.predicate.verdict if checked.statement else None
-        log = report.log_json(logged.checkpoint, logged.index) if logged else None
+        log = report_json.log_json(logged.checkpoint, logged.index) if logged else None
         facts = {"authentic": True, "verdict": verdict, "key_ids": key_ids, "files_present": present, "log": log}
-        report.print_json(facts)
+        report_json.print_json(facts)
     else:
         report.print_checked(checked, present, key_ids, logged)
     return int(checked.exit_code)
@@ -122,6 +123,7 @@ def keygen(rotate: bool, as_json: bool) -> int:
       SENSEI_HOME=/srv/sensei kora keygen
     """
     settings = entry_settings()
+    from kora.evidence import report_json
     from kora.evidence import report_terminal as report
     from kora.evidence.signing import KeyStore
 
@@ -136,7 +138,7 @@ def keygen(rotate: bool, as_json: bool) -> int:
     made = not store.signing_path.exists()
     key = store.signing_key()
     if as_json:
-        report.print_json({"key_id": key.public.key_id, "public_key": str(store.public_path), "made": made})
+        report_json.print_json({"key_id": key.public.key_id, "public_key": str(store.public_path), "made": made})
     else:
         report.print_key(key.public.key_id, store.public_path, store.signing_path, made=made)
     return int(ExitCode.EQUIVALENT)

@@ -17,7 +17,7 @@ RESULT_FORMAT = "kora-result-1"
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class NotComparableColumn(_Frozen):

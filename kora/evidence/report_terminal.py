@@ -3,7 +3,6 @@
 Every text that comes from a database passes `visible`, so that no value can steer the terminal.
 """
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +19,7 @@ from kora.comparison.result import NotChecked, TableResult, VerificationResult
 from kora.evidence import report_words as words
 from kora.evidence.artifacts import Artifacts
 from kora.evidence.certificate import Certificate
+from kora.evidence.report_json import print_json
 from kora.evidence.statement import CertifiedLoss, Predicate
 from kora.evidence.transparency import Checkpoint, LogPlace
 from kora.evidence.verdict import decide_result
@@ -74,34 +74,6 @@ def print_result(result: VerificationResult, artifacts: Artifacts | None) -> Non
         )
     if artifacts and artifacts.logged:
         print_logged_place(console, artifacts.logged.index, artifacts.logged.checkpoint)
-
-
-def result_json(result: VerificationResult, artifacts: Artifacts | None) -> dict[str, object]:
-    """The `--json` object of a verification."""
-    fields = {
-        "source", "target", "outcome", "source_rows", "target_rows", "mismatch", "missing_in_target",
-        "extra_in_target", "not_comparable_columns", "losses",
-        "strategy", "strategy_reason",
-    }  # fmt: skip
-    return {
-        "verdict": decide_result(result).verdict,
-        "certificate": str(artifacts.certificate) if artifacts else None,
-        "report": str(artifacts.report) if artifacts else None,
-        "log": log_json(logged.checkpoint, logged.index) if artifacts and (logged := artifacts.logged) else None,
-        "tables": [table.model_dump(mode="json", include=fields) for table in result.tables],
-        "losses": [loss.model_dump(mode="json") for loss in result.losses if loss.count],
-        "orphans": [item.model_dump(mode="json") for item in result.orphans],
-        "behavior": result.behavior if result.behavior == "not_run" else result.behavior.model_dump(mode="json"),
-        "not_checked": [item.model_dump(mode="json") for item in result.not_checked],
-        "strategy": result.strategy.model_dump(mode="json"),
-        "lines": [line.model_dump(mode="json") for line in result.lines],
-        "seconds": round(result.seconds, 3),
-    }
-
-
-def log_json(checkpoint: Checkpoint, index: int) -> dict[str, object]:
-    """A file's place in a log, and the log's checkpoint."""
-    return {"origin": checkpoint.origin, "index": index, "size": checkpoint.size, "root": checkpoint.root}
 
 
 def print_logged_place(console: Console, index: int, checkpoint: Checkpoint) -> None:
@@ -165,11 +137,6 @@ def print_key(key_id: str, public_path: Path, private_path: Path, *, made: bool)
     print_pairs(
         console, {"Key id": key_id, "Public key": str(public_path), "Private key": f"{private_path} (keep it home)"}
     )
-
-
-def print_json(value: object) -> None:
-    """One JSON object on stdout."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=True, indent=2) + "\n")
 
 
 def print_error(message: str, hint: str = "") -> None:

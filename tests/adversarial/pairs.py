@@ -19,8 +19,9 @@ from kora.comparison.declared import Declared
 from kora.comparison.mapping import ColumnMapping, Mapping, TableMapping
 from kora.comparison.matching import match_tables
 from kora.comparison.result import TableResult
+from kora.databases.opening import OpenSide
 from kora.databases.registry import open_database
-from kora.verify import OpenSide, VerifyOptions, verify_sides
+from kora.verify import VerifyOptions, verify_sides
 from tests.adversarial.corpus import Case, cases, make_together, schema_of
 from tests.adversarial.engines import NotExpressible, connect, fill, stored
 from tests.mariadb_server import MariadbDatabase, MariadbServer

@@ -11,9 +11,10 @@ from kora.comparison.declared import Declared
 from kora.comparison.mapping import ColumnMapping, Mapping
 from kora.comparison.matching import match_catalogs
 from kora.comparison.result import AskedStrategy, TableResult, VerificationResult
+from kora.databases.opening import OpenSide
 from kora.databases.registry import open_database
 from kora.evidence.verdict import decide
-from kora.verify import OpenSide, VerifyOptions, verify_sides
+from kora.verify import VerifyOptions, verify_sides
 from tests.adversarial.corpus import Case, cases, make, make_together, schema_of
 from tests.servers import PostgresServer
 

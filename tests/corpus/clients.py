@@ -105,13 +105,21 @@ class DuckDb:
 
 @dataclass(frozen=True)
 class Parquet:
-    """A folder of Parquet files, read with DuckDB's reader."""
+    """A folder of Parquet files, written and read by DuckDB."""
 
     folder: Path
 
     @property
     def url(self) -> str:
         return f"parquet:///{self.folder}"
+
+    def build(self, kinds: Sequence[Kind]) -> None:
+        with duckdb.connect() as connection:
+            for statement in statements(kinds, "INTEGER"):
+                connection.execute(statement)
+            for kind in kinds:
+                (self.folder / kind.table).mkdir(parents=True)
+                connection.execute(f"COPY {kind.table} TO '{self.folder}/{kind.table}/data.parquet' (FORMAT parquet)")
 
     def read(self, table: str, show: str = "") -> Column:
         with duckdb.connect() as connection:

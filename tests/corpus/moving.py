@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.corpus import duckdb_kinds, mariadb_kinds, mysql_kinds, postgresql_kinds, sqlite_kinds
+from tests.corpus import duckdb_kinds, mariadb_kinds, mysql_kinds, parquet_kinds, postgresql_kinds, sqlite_kinds
 from tests.corpus.clients import Client, Column, DuckDb, Mariadb, Parquet, Postgres, SourceClient, Sqlite
 from tests.corpus.kinds import Kind
 from tests.corpus.outcomes import Moved
@@ -17,6 +17,7 @@ KINDS: dict[str, Sequence[Kind]] = {
     "duckdb": duckdb_kinds.KINDS,
     "postgresql": postgresql_kinds.KINDS,
     "mariadb": mysql_kinds.KINDS if product() == "MySQL" else mariadb_kinds.KINDS,
+    "parquet": parquet_kinds.KINDS,
 }
 TARGETS = ("sqlite", "duckdb", "postgresql", "mariadb", "parquet")
 PAIRS = tuple(
@@ -48,7 +49,7 @@ class Workplace:
         """Migrates a corpus, as a user would."""
         name = f"{source}-to-{target}"
         there = self.source(source)
-        here = Parquet(self._folder / name) if target == "parquet" else self._database(target, name)
+        here = self._database(target, name)
         return Moved(source, target, there, here, migrate(there.url, here.url), self._known[source])
 
     def _database(self, engine: str, name: str) -> SourceClient:
@@ -57,6 +58,8 @@ class Workplace:
                 return Sqlite(self._folder / f"{name}.db")
             case "duckdb":
                 return DuckDb(self._folder / f"{name}.duckdb")
+            case "parquet":
+                return Parquet(self._folder / name)
             case "postgresql":
                 return Postgres(self._postgres.create_database())
             case _:

@@ -174,7 +174,7 @@ def test_fifty_thousand_rows_are_verified_by_their_servers_digests_over_a_shaped
 def test_auto_streams_over_a_fast_line_and_pushes_down_over_a_slow_one(
     postgres_server: PostgresServer, postgres_database: Database, tmp_path: Path
 ) -> None:
-    urls = built(tmp_path, postgres_database, 50_000)
+    urls = built(tmp_path, postgres_database, 20_000)
     fast = json.loads(verified(Line("10gbit", 0), postgres_server, tmp_path, urls, "auto").out)
     assert fast["tables"][0]["strategy"] == "stream", fast
     slow = json.loads(verified(Line("1mbit", 0.01), postgres_server, tmp_path, urls, "auto").out)

@@ -23,9 +23,9 @@ def fill(database: MariadbDatabase) -> None:
     """A table of many chunks, one with a text key, one without a key."""
     database.execute(
         "CREATE TABLE visit (id INT PRIMARY KEY, reason VARCHAR(80) NOT NULL)",
-        f"INSERT INTO visit SELECT n, concat('reason ', md5(n)) FROM {numbers(ROWS)}",
+        f"INSERT INTO visit SELECT n, concat('reason ', left(sha2(n, 256), 32)) FROM {numbers(ROWS)}",
         "CREATE TABLE word (word VARCHAR(40) PRIMARY KEY, n INT)",
-        f"INSERT INTO word SELECT md5(n), n FROM {numbers(3000)}",
+        f"INSERT INTO word SELECT left(sha2(n, 256), 32), n FROM {numbers(3000)}",
         "CREATE TABLE line (said TEXT)",
         "INSERT INTO line VALUES ('same'), ('same'), ('other')",
     )

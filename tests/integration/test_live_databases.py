@@ -14,10 +14,11 @@ from kora import _core, cli, library
 from kora.comparison.declared import Declared, read_declared
 from kora.comparison.live import Live, Reopen
 from kora.comparison.result import TableResult, VerificationResult
+from kora.databases.opening import OpenSide
 from kora.databases.registry import open_database
 from kora.errors import InvalidRequest
 from kora.settings import Settings
-from kora.verify import OpenSide, VerifyOptions, verify_sides
+from kora.verify import VerifyOptions, verify_sides
 from tests.servers import Database, PostgresServer
 
 MAKE = (

@@ -10,8 +10,9 @@ from kora import _core
 from kora.comparison.declared import Declared
 from kora.comparison.mapping import Side
 from kora.comparison.result import TableResult
+from kora.databases.opening import OpenSide
 from kora.databases.registry import open_database
-from kora.verify import OpenSide, VerifyOptions, verify_sides
+from kora.verify import VerifyOptions, verify_sides
 
 ROWS = 12_000
 KEYS = {

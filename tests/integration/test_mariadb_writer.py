@@ -191,6 +191,19 @@ def test_a_server_that_asks_for_a_file_gets_none(mariadb_database, tmp_path):
     assert mariadb_database.query("SELECT count(*) FROM t") == [("0",)]
 
 
+def test_a_foreign_key_that_is_not_there_can_be_dropped_and_anything_else_cannot(mariadb_database):
+    ours = "ALTER TABLE /*M! IF EXISTS */ `{}` DROP FOREIGN KEY /*M! IF EXISTS */ `k`"
+    with closing(prepared(mariadb_database, "c0 INT PRIMARY KEY, c1 INT")) as writer:
+        writer.execute(ours.format("t"))
+        writer.execute(ours.format("nowhere"))
+        writer.execute("ALTER TABLE t ADD CONSTRAINT k FOREIGN KEY (c1) REFERENCES t (c0)")
+        writer.execute(ours.format("t"))
+        with pytest.raises(EngineError):
+            writer.execute("ALTER TABLE t DROP KEY k2")
+    keys = "SELECT count(*) FROM information_schema.referential_constraints WHERE constraint_schema = DATABASE()"
+    assert mariadb_database.query(keys) == [("0",)]
+
+
 def test_a_lock_that_another_session_holds_is_busy(mariadb_database):
     with (
         closing(prepared(mariadb_database, "c0 INT PRIMARY KEY")) as writer,

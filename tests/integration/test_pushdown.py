@@ -1,28 +1,32 @@
 """What servers digest of their own rows is what the core digests of them; and what push-down says of tables."""
 
 import json
+import os
 import secrets
+import socket
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
 
 from kora import _core, cli
+from kora.catalog import Catalog
 from kora.comparison import pushdown
 from kora.comparison.declared import Declared
 from kora.comparison.mapping import ColumnMapping, TableMapping
 from kora.comparison.result import AskedStrategy, TableResult, VerificationResult
 from kora.databases.base import Database
+from kora.databases.opening import OpenSide
 from kora.databases.pushdown import PushesDown, PushRequest, Within
 from kora.databases.registry import open_database
 from kora.errors import InvalidRequest
-from kora.verify import OpenSide, VerifyOptions, verify_sides
-from tests.corpus import mariadb_kinds, postgresql_kinds
+from kora.verify import VerifyOptions, verify_sides
 from tests.corpus.clients import statements
 from tests.corpus.kinds import Kind
-from tests.mariadb_server import MariadbDatabase, MariadbServer
+from tests.corpus.moving import KINDS as KINDS_OF
+from tests.mariadb_server import MariadbDatabase, MariadbServer, numbers
 from tests.servers import Database as PostgresDatabase
 from tests.servers import PostgresServer
 
@@ -30,11 +34,11 @@ REFUSED = {
     "postgresql": {
         "array_from_0", "array_of_arrays", "cidr", "composite", "daterange", "hstore", "inet", "int4multirange",
         "int4range", "integer_array", "macaddr", "macaddr8", "money", "numeric_array", "numrange", "one_byte_char",
-        "point", "polygon", "text_array", "tsvector",
+        "point", "polygon", "text_array", "tsvector", "xml",
     },
     "mariadb": {
-        "cp1251", "double", "double_negative_zero", "float", "float_7_4", "geometry", "inet4", "inet6", "point", "set",
-        "ucs2",
+        "cp1251", "double", "double_negative_zero", "float", "float_7_4", "gb18030", "geometry", "inet4", "inet6",
+        "point", "set", "ucs2", "vector",
     },
 }  # fmt: skip
 """Kinds of the corpus that the servers cannot render exactly; each other one they must."""
@@ -43,32 +47,30 @@ REFUSED = {
 @pytest.fixture(scope="module")
 def corpora(postgres_server: PostgresServer, mariadb_server: MariadbServer) -> dict[str, str]:
     postgres = postgres_server.create_database()
-    postgres.execute(*statements(postgresql_kinds.KINDS, "integer"))
-    mariadb = mariadb_server.create_database("CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin")
+    postgres.execute(*statements(KINDS_OF["postgresql"], "integer"))
+    mariadb = mariadb_server.create_database(f"CHARACTER SET utf8mb4 COLLATE {mariadb_server.build.byte_collation}")
     loose = ("SET sql_mode = 'ALLOW_INVALID_DATES'", "SET time_zone = '+00:00'")
-    mariadb.execute(*loose, *statements(mariadb_kinds.KINDS, "integer"))
+    mariadb.execute(*loose, *statements(KINDS_OF["mariadb"], "integer"))
     return {"postgresql": postgres.url, "mariadb": mariadb.url}
 
 
 @pytest.fixture(scope="module")
-def opened(corpora: dict[str, str]) -> Iterator[dict[str, Database]]:
+def opened(corpora: dict[str, str]) -> Iterator[dict[str, tuple[Database, Catalog]]]:
     with ExitStack() as stack:
-        yield {name: stack.enter_context(closing(open_database(url))) for name, url in corpora.items()}
+        databases = {name: stack.enter_context(closing(open_database(url))) for name, url in corpora.items()}
+        yield {name: (database, database.catalog()) for name, database in databases.items()}
 
 
-KINDS: list[tuple[str, Kind]] = [
-    *(("postgresql", kind) for kind in postgresql_kinds.KINDS),
-    *(("mariadb", kind) for kind in mariadb_kinds.KINDS),
-]
+KINDS = [(engine, kind) for engine in ("postgresql", "mariadb") for kind in KINDS_OF[engine]]
 
 
 @pytest.mark.parametrize(("engine", "kind"), KINDS, ids=[f"{engine}-{kind.name}" for engine, kind in KINDS])
 def test_a_server_digests_every_value_as_the_core_does_or_refuses_its_kind(
-    engine: str, kind: Kind, opened: dict[str, Database]
+    engine: str, kind: Kind, opened: dict[str, tuple[Database, Catalog]]
 ) -> None:
-    database = opened[engine]
+    database, catalog = opened[engine]
     assert isinstance(database, PushesDown)
-    table = next(table for table in database.catalog().tables if table.name.name == kind.table)
+    table = next(table for table in catalog.tables if table.name.name == kind.table)
     refused = database.push_refusals(table, ["id", "v"])
     assert (set(refused) == {"v"}) == (kind.name in REFUSED[engine]), refused
     if refused:
@@ -92,11 +94,13 @@ def test_a_server_digests_every_value_as_the_core_does_or_refuses_its_kind(
 def test_every_byte_of_latin1_is_digested_as_the_core_reads_it(mariadb_database: MariadbDatabase) -> None:
     mariadb_database.execute(
         "CREATE TABLE k_latin (id int PRIMARY KEY, v varchar(10) CHARACTER SET latin1)",
-        "INSERT INTO k_latin SELECT seq, CAST(CHAR(seq) AS BINARY) FROM seq_0_to_255",
+        f"INSERT INTO k_latin SELECT n - 1, CAST(CHAR(n - 1) AS BINARY) FROM {numbers(256)}",
     )
     with closing(open_database(mariadb_database.url)) as database:
         kind = Kind("latin", "varchar(10)", ())
-        test_a_server_digests_every_value_as_the_core_does_or_refuses_its_kind("mariadb", kind, {"mariadb": database})
+        test_a_server_digests_every_value_as_the_core_does_or_refuses_its_kind(
+            "mariadb", kind, {"mariadb": (database, database.catalog())}
+        )
 
 
 def verified(
@@ -183,6 +187,15 @@ def test_more_differences_than_are_listed_are_told_as_at_least_and_stay_differen
     assert (exact.mismatch, exact.strategy) == (30_000, "stream")
 
 
+def test_tables_of_more_columns_than_a_function_takes_are_digested_whole(sides: Sides) -> None:
+    columns = ", ".join(f"c{n} int DEFAULT {n}" for n in range(250))
+    urls = made(sides, f"CREATE TABLE wide (id int PRIMARY KEY, {columns})", "INSERT INTO wide VALUES (1), (2)")
+    assert only(verified(urls)).outcome == "match"
+    sides[1].execute("UPDATE wide SET c249 = 0 WHERE id = 2")
+    (finding,) = only(verified(urls)).findings
+    assert (finding.key, [column.column for column in finding.columns]) == ("id=2", ["c249"])
+
+
 def test_a_column_without_an_exact_form_is_named_and_nothing_is_concluded(sides: Sides) -> None:
     urls = made(sides, "CREATE TABLE t (id int PRIMARY KEY, a int[])", "INSERT INTO t VALUES (1, '{1}')")
     result = verified(urls)
@@ -198,7 +211,10 @@ def test_a_database_in_another_encoding_is_refused(postgres_server: PostgresServ
 
 
 def test_a_row_that_the_server_cannot_put_together_is_never_taken_for_equal(mariadb_server: MariadbServer) -> None:
-    sides = [mariadb_server.create_database("CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin") for _ in range(2)]
+    sides = [
+        mariadb_server.create_database(f"CHARACTER SET utf8mb4 COLLATE {mariadb_server.build.byte_collation}")
+        for _ in range(2)
+    ]
     packet = mariadb_server.create_database().query("SELECT @@GLOBAL.max_allowed_packet")[0][0]
     for side, letter in zip(sides, "ab", strict=True):
         side.execute(
@@ -262,6 +278,20 @@ def test_bytes_over_the_line_are_counted_with_and_without_tls(
             sent, received = database.line.sent - before[0], database.line.received - before[1]
         assert 50_000 < sent < 52_000, mode
         assert 100_000 < received < 103_000, mode
+
+
+def test_a_silent_line_is_watched_by_the_system(postgres_database: PostgresDatabase) -> None:
+    def watched() -> list[int]:
+        found = []
+        for path in Path("/proc/self/fd").iterdir():
+            with suppress(OSError), socket.socket(fileno=os.dup(int(path.name))) as each:
+                if each.family == socket.AF_INET and each.getpeername()[1] == int(postgres_database.settings["port"]):
+                    assert each.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+                    found.append(each.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE))
+        return found
+
+    with closing(open_database(postgres_database.url)):
+        assert set(watched()) == {30}
 
 
 def test_a_certificate_says_which_hash_stands_for_which_table(

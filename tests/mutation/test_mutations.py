@@ -18,8 +18,9 @@ from kora.comparison.declared import Declared
 from kora.comparison.mapping import Mapping, Rule
 from kora.comparison.matching import match_catalogs
 from kora.comparison.result import AskedStrategy, TableResult, VerificationResult
+from kora.databases.opening import OpenSide
 from kora.databases.registry import open_database
-from kora.verify import OpenSide, VerifyOptions, verify_sides
+from kora.verify import VerifyOptions, verify_sides
 from tests.mutation.clients import Client
 from tests.mutation.kinds import Kind
 from tests.mutation.mutations import Mutation, mutations, statements

@@ -11,7 +11,7 @@ use kora_core::error::{Error, Result};
 use kora_core::large;
 use kora_core::program::{Profile, RowProgram, Side};
 use kora_core::row_tree::RowTreePass;
-use kora_core::rows::{Flow, RowReader};
+use kora_core::rows::{Flow, RowReader, RowSink};
 use kora_core::second_pass::{KeyTag, RowCollector, SpillPass};
 use kora_core::{canon, digest, keys, second_pass, set_hash, spill};
 use pyo3::prelude::*;
@@ -137,8 +137,8 @@ pub(crate) fn scan_canonical(
 /// [`scan_canonical`] for a digest, which takes the long payloads of large rows where they lie; a row tree beside it
 /// needs each row whole.
 fn scan_digest(
-    reader: Box<dyn RowReader>,
-    mut program: RowProgram,
+    mut reader: Box<dyn RowReader>,
+    program: RowProgram,
     watch: &mut Watch,
     pass: &mut TablePass,
     tree: &mut Option<RowTreePass>,
@@ -149,21 +149,55 @@ fn scan_digest(
             pass.row(row, key)
         });
     }
-    let (mut row, mut key) = (Vec::new(), Vec::new());
-    scan(reader, watch, |cells| {
-        row.clear();
-        key.clear();
-        if large::is_large(cells) {
+    watch.report()?;
+    let mut sink = Digested {
+        program,
+        watch,
+        pass,
+        row: Vec::new(),
+        key: Vec::new(),
+    };
+    while reader.pump(&mut sink)? {}
+    sink.watch.report()?;
+    tallies_json(&sink.program)
+}
+
+/// Rows on their way into a digest.
+struct Digested<'a> {
+    program: RowProgram,
+    watch: &'a mut Watch,
+    pass: &'a mut TablePass,
+    row: Vec<u8>,
+    key: Vec<u8>,
+}
+
+impl RowSink for Digested<'_> {
+    fn row(&mut self, cells: &[Cell<'_>]) -> Result<Flow> {
+        self.row.clear();
+        self.key.clear();
+        let bytes = if large::is_large(cells) {
             let _alone = large::alone();
-            let gathered = program.gather(cells, &mut key)?;
-            pass.gathered_row(&gathered, &key)?;
-            return Ok((gathered.byte_count(), Flow::Continue));
-        }
-        program.encode(cells, &mut row, &mut key)?;
-        pass.row(&row, &key)?;
-        Ok((row.len(), Flow::Continue))
-    })?;
-    tallies_json(&program)
+            let gathered = self.program.gather(cells, &mut self.key)?;
+            self.pass.gathered_row(&gathered, &self.key)?;
+            gathered.byte_count()
+        } else {
+            self.program.encode(cells, &mut self.row, &mut self.key)?;
+            self.pass.row(&self.row, &self.key)?;
+            self.row.len()
+        };
+        self.watch.row(bytes).map(|()| Flow::Continue)
+    }
+
+    fn takes_canonical(&self) -> bool {
+        self.program.is_plain()
+    }
+
+    fn canonical_row(&mut self, row: &[u8], bounds: &[usize]) -> Result<Flow> {
+        self.key.clear();
+        self.program.key_of(row, bounds, &mut self.key)?;
+        self.pass.row(row, &self.key)?;
+        self.watch.row(row.len()).map(|()| Flow::Continue)
+    }
 }
 
 fn tallies_json(program: &RowProgram) -> Result<String> {

@@ -58,7 +58,9 @@ impl PushdownSums {
     #[getter]
     fn buckets(&self) -> Vec<(u32, u64, i128)> {
         let buckets = self.inner.buckets.iter();
-        buckets.map(|(number, sums)| (*number, sums.rows, sums.words[0])).collect()
+        buckets
+            .map(|(number, sums)| (*number, sums.rows, sums.words[0]))
+            .collect()
     }
     #[getter]
     fn tallies(&self) -> &str {
@@ -74,9 +76,7 @@ fn summed(sums: &Sums) -> Summed {
 type Asked = (u32, HashSet<u32>);
 
 fn asked(within: Option<Asked>) -> Result<Option<Within>> {
-    within
-        .map(|(digits, buckets)| Within::new(digits, buckets))
-        .transpose()
+    within.map(|(digits, buckets)| Within::new(digits, buckets)).transpose()
 }
 
 #[pyfunction]

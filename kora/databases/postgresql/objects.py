@@ -63,12 +63,14 @@ def read_triggers(query: Query, selection: Selection) -> tuple[Trigger, ...]:
 
 
 def read_routines(query: Query) -> tuple[Routine, ...]:
-    """Functions, procedures and aggregates that no extension brought."""
+    """Functions, procedures and aggregates that no extension brought, and no range type its constructors."""
     rows = query(
         f"""SELECT n.nspname, p.proname, p.prokind::text, pg_get_function_identity_arguments(p.oid), l.lanname,
             CASE WHEN p.prokind = 'a' THEN 'AGGREGATE ' || p.oid::regprocedure ELSE pg_get_functiondef(p.oid) END
         FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
-        WHERE {NO_SYSTEM} AND {_own("pg_proc", "p.oid")} ORDER BY 1, 2, 4"""
+        WHERE {NO_SYSTEM} AND {_own("pg_proc", "p.oid")} AND NOT EXISTS (SELECT 1 FROM pg_depend y
+            WHERE y.classid = 'pg_proc'::regclass AND y.objid = p.oid AND y.refclassid = 'pg_type'::regclass
+            AND y.deptype = 'i') ORDER BY 1, 2, 4"""
     )
     return tuple(
         Routine(
@@ -213,7 +215,16 @@ _CENSUS: dict[str, str] = {
     "inheritance": f"""SELECT {_NAMED}, 'of ' || h.inhparent::regclass FROM pg_inherits h
         {_RELATION_OF.format("h.inhrelid")} NOT c.relispartition AND c.relkind = 'r' AND {NO_SYSTEM}""",
     "check not validated": f"""SELECT {_NAMED} || '.' || o.conname, pg_get_constraintdef(o.oid) FROM pg_constraint o
-        {_RELATION_OF.format("o.conrelid")} o.contype = 'c' AND NOT o.convalidated AND {NO_SYSTEM}""",
+        {_RELATION_OF.format("o.conrelid")} o.contype = 'c' AND NOT o.convalidated
+            AND coalesce(to_jsonb(o) ->> 'conenforced', 'true') = 'true' AND {NO_SYSTEM}""",
+    "constraint not enforced": f"""SELECT {_NAMED} || '.' || o.conname, pg_get_constraintdef(o.oid) FROM pg_constraint o
+        {_RELATION_OF.format("o.conrelid")} o.contype IN ('c', 'f') AND o.conparentid = 0
+            AND to_jsonb(o) ->> 'conenforced' = 'false' AND {NO_SYSTEM}""",
+    "not null not validated": f"""SELECT {_NAMED} || '.' || o.conname, pg_get_constraintdef(o.oid) FROM pg_constraint o
+        {_RELATION_OF.format("o.conrelid")} o.contype = 'n' AND NOT o.convalidated AND {NO_SYSTEM}""",
+    "name of a not null": f"""SELECT {_NAMED} || '.' || o.conname, pg_get_constraintdef(o.oid) FROM pg_constraint o
+        {_RELATION_OF.format("o.conrelid")} o.contype = 'n' AND o.convalidated AND NOT c.relispartition
+            AND o.conname !~ '_not_null[0-9]*$' AND {NO_SYSTEM}""",
     "invalid index": f"""SELECT {_NAMED}, pg_get_indexdef(i.indexrelid) FROM pg_index i
         {_RELATION_OF.format("i.indexrelid")} NOT i.indisvalid AND {NO_SYSTEM}""",
     "rule": f"""SELECT {_NAMED} || '.' || r.rulename, pg_get_ruledef(r.oid) FROM pg_rewrite r

@@ -139,8 +139,9 @@ pub struct Sums {
 impl Sums {
     fn add(&mut self, row: &[u8; 32]) {
         self.rows += 1;
-        for (sum, bytes) in self.words.iter_mut().zip(row.as_chunks::<8>().0) {
-            *sum += i128::from(i64::from_be_bytes(*bytes));
+        for (sum, bytes) in self.words.iter_mut().zip(row.chunks_exact(8)) {
+            let word = bytes.iter().fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
+            *sum += i128::from(word as i64);
         }
     }
 }
@@ -239,8 +240,12 @@ mod tests {
         assert_eq!(sums.buckets.len(), 1);
         let number = u32::from(row.key[0]) << 4 | u32::from(row.key[1] >> 4);
         assert_eq!(sums.buckets.keys().copied().collect::<Vec<_>>(), [number]);
-        assert!(Within::new(3, HashSet::from([number])).expect("three digits").holds(&row.key));
-        assert!(!Within::new(3, HashSet::from([number ^ 1])).expect("three digits").holds(&row.key));
+        assert!(Within::new(3, HashSet::from([number]))
+            .expect("three digits")
+            .holds(&row.key));
+        assert!(!Within::new(3, HashSet::from([number ^ 1]))
+            .expect("three digits")
+            .holds(&row.key));
     }
 
     #[test]

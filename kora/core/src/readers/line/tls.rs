@@ -70,7 +70,13 @@ impl Tls {
         let name = match ServerName::try_from(host.to_owned()) {
             Ok(name) => name,
             // Only SNI needs the name, the verifier has its own; an address sends none.
-            Err(_) => ServerName::from(socket.socket().peer_addr().map_err(|error| lost(self.engine, &error))?.ip()),
+            Err(_) => ServerName::from(
+                socket
+                    .socket()
+                    .peer_addr()
+                    .map_err(|error| lost(self.engine, &error))?
+                    .ip(),
+            ),
         };
         let mut session = ClientConnection::new(Arc::clone(&self.config), name)
             .map_err(|error| denied(self.engine, error.to_string()))?;

@@ -66,7 +66,13 @@ pub fn log_in(settings: &Settings) -> Result<Session> {
         SslMode::Disabled => None,
         _ => Some(Tls::new(&settings.tls()?)?),
     };
-    let socket = line::connect(ENGINE, &settings.host, settings.port, settings.connect_timeout, &settings.line)?;
+    let socket = line::connect(
+        ENGINE,
+        &settings.host,
+        settings.port,
+        settings.connect_timeout,
+        &settings.line,
+    )?;
     let mut transport = Transport::Tcp(socket);
     let (greeting, sequence) = read_greeting(&mut transport)?;
     match (tls, greeting.capabilities & SSL != 0) {

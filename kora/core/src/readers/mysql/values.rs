@@ -8,6 +8,8 @@ use crate::error::Result;
 use crate::temporal::{days, DAY_MICROS};
 use std::net::IpAddr;
 
+/// Bytes of digits and a point that always fit 64 bits.
+const SHORT_BYTES: usize = 19;
 /// Digits that always fit 128 bits.
 const SMALL_DIGITS: usize = 38;
 
@@ -110,6 +112,13 @@ pub fn decimal(bytes: &[u8]) -> Result<Cell<'_>> {
         Some((b'-', rest)) => (true, rest),
         _ => (false, bytes),
     };
+    if let Some((coefficient, scale)) = short_decimal(digits) {
+        return Ok(Cell::Decimal {
+            negative: negative && coefficient != 0,
+            coefficient: u128::from(coefficient),
+            scale,
+        });
+    }
     let (mut coefficient, mut scale, mut count, mut behind_point) = (0_u128, 0_u32, 0_usize, false);
     for (place, byte) in digits.iter().enumerate() {
         match byte {
@@ -134,6 +143,24 @@ pub fn decimal(bytes: &[u8]) -> Result<Cell<'_>> {
     }
     let text = std::str::from_utf8(bytes).map_err(|_| no_decimal(bytes))?;
     Ok(Cell::BigDecimal(text))
+}
+
+/// Coefficient and scale of a number that surely fits 64 bits; `None` for a longer one, and for what is no number.
+#[inline]
+fn short_decimal(digits: &[u8]) -> Option<(u64, u32)> {
+    if digits.is_empty() || digits.len() > SHORT_BYTES {
+        return None;
+    }
+    let (mut coefficient, mut point) = (0_u64, None);
+    for (place, byte) in digits.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => coefficient = coefficient * 10 + u64::from(byte - b'0'),
+            b'.' if point.is_none() && place > 0 && place + 1 < digits.len() => point = Some(place),
+            _ => return None,
+        }
+    }
+    let behind = point.map_or(0, |place| digits.len() - 1 - place);
+    Some((coefficient, behind as u32))
 }
 
 #[cold]

@@ -155,7 +155,7 @@ def test_many_large_rows_without_a_key_pass_in_bounded_memory(tmp_path: Path) ->
     with closing(sqlite3.connect(tmp_path / "s.db")) as connection:
         connection.execute("CREATE TABLE large (id INTEGER, body BLOB)")
         connection.executemany(
-            "INSERT INTO large VALUES (?, ?)", ((number, os.urandom(MIB) * 32) for number in range(16))
+            "INSERT INTO large VALUES (?, ?)", ((number, os.urandom(MIB) * 32) for number in range(12))
         )
         connection.commit()
     source = file_url("sqlite", tmp_path / "s.db")

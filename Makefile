@@ -5,6 +5,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+DATA_DIFF := .venv-data-diff
+BENCH ?=
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sensei
 export CARGO_TARGET_DIR ?= $(CACHE)/cargo-target
 RUST_SOURCES := $(shell find kora/seal kora/core kora/bindings -name '*.rs' -o -name 'Cargo.toml') kora/Cargo.toml kora/Cargo.lock \
@@ -13,7 +15,7 @@ CHECK_TARGET := $(shell uname -m)-unknown-linux-musl
 FUZZ_CASES ?= 100000
 DEMO_OUT ?= demo-out
 
-.PHONY: help setup system demo test test-slow test-rust lint format bench docs types lock clean kora-check fuzz
+.PHONY: help setup system demo test test-mysql test-mariadb types-mysql test-slow test-rust lint format bench docs types lock clean kora-check fuzz
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -46,7 +48,7 @@ test-rust:
 
 fuzz: ## Every decoder against FUZZ_CASES random and damaged inputs: minutes to hours
 	cd kora && PROPTEST_CASES=$(FUZZ_CASES) cargo test --quiet --release -p kora-seal
-	cd kora && PROPTEST_CASES=$(FUZZ_CASES) cargo test --quiet --release -p kora-core --lib --test decoders --test kcf
+	cd kora && PROPTEST_CASES=$(FUZZ_CASES) cargo test --quiet --release -p kora-core --lib --test decoders --test wires --test kcf
 
 kora-check: ## Build the static verifier for machines without Python into dist/kora-check
 	@rustc --print target-libdir --target $(CHECK_TARGET) | xargs -I{} test -d {} \
@@ -58,6 +60,17 @@ kora-check: ## Build the static verifier for machines without Python into dist/k
 
 test-slow: $(VENV)/.ready system ## The lanes that take minutes
 	$(BIN)/python -m pytest -m slow
+
+OF_THE_FAMILY = tests/integration tests/contracts tests/e2e tests/mutation tests/faults \
+	-m 'not slow' -k 'mariadb or mysql or clinic_comes or chinook'
+
+test-mysql: $(VENV)/.ready system ## What the tests ask of MariaDB, asked of the MySQL of Debian's unstable suite
+	$(BIN)/python -m tests.debian_suite mysql
+	SENSEI_TEST_MARIADB=mysql $(BIN)/python -m pytest $(OF_THE_FAMILY)
+
+test-mariadb: $(VENV)/.ready system ## The same, asked of the MariaDB of Debian's unstable suite
+	$(BIN)/python -m tests.debian_suite mariadb
+	SENSEI_TEST_MARIADB=mariadb $(BIN)/python -m pytest $(OF_THE_FAMILY)
 
 lint: $(VENV)/.ready ## ruff, mypy strict, import-linter, clippy, rustfmt
 	$(BIN)/ruff check .
@@ -71,8 +84,14 @@ format: $(VENV)/.ready ## Put spelling right: ruff, rustfmt
 	$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 	cd kora && cargo fmt --all
 
-bench: $(VENV)/.ready system ## Measure beside the peers; results in benchmarks/results/
-	$(BIN)/python -m benchmarks
+bench: $(VENV)/.ready $(DATA_DIFF)/.ready system ## Measure beside the peers; results in benchmarks/results/; BENCH='--only keys' for one
+	$(BIN)/python -m benchmarks --data-diff $(DATA_DIFF)/bin $(BENCH)
+
+# data-diff was left with pydantic 1 and an old dbt, which nothing else here can stand beside.
+$(DATA_DIFF)/.ready: $(VENV)/.packages
+	test -x $(DATA_DIFF)/bin/python || $(PYTHON) -m venv $(DATA_DIFF)
+	VIRTUAL_ENV=$(CURDIR)/$(DATA_DIFF) $(BIN)/uv pip install --quiet 'data-diff==0.11.2' 'dbt-core==1.6.*' 'pydantic<2' 'psycopg2-binary>=2.9' 'setuptools<81'
+	touch $@
 
 docs: $(VENV)/.ready ## Write docs/cli.md and docs/adversarial.md anew from what they describe
 	$(BIN)/python -m tests.generate_cli_docs
@@ -81,10 +100,14 @@ docs: $(VENV)/.ready ## Write docs/cli.md and docs/adversarial.md anew from what
 types: $(VENV)/.ready system ## Write docs/types.md anew: the corpus of kinds, migrated between all engines
 	$(BIN)/python -m tests.corpus.page
 
+types-mysql: $(VENV)/.ready system ## Write docs/types-mysql.md anew, with the MySQL of Debian's unstable suite
+	$(BIN)/python -m tests.debian_suite mysql
+	SENSEI_TEST_MARIADB=mysql $(BIN)/python -m tests.corpus.page
+
 lock: $(VENV)/.ready ## Resolve the dependencies anew into requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --group dev --group bench pyproject.toml -o requirements.lock
 
 clean: ## Remove what the targets made inside the checkout
-	rm -rf $(VENV) $(DEMO_OUT) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(DATA_DIFF) $(DEMO_OUT) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	find . -name '__pycache__' -prune -exec rm -rf {} +
 	rm -f kora/_core*.so

@@ -17,7 +17,7 @@ from appliance.pipeline import Outcome
 from appliance.planning.assess import Assessment
 from appliance.planning.model import Plan
 from appliance.progress import Event
-from kora.evidence import report_terminal
+from kora.evidence import report_json, report_terminal
 from kora.evidence.report_words import visible
 from kora.evidence.verdict import decide_result
 from kora.exit_codes import ExitCode
@@ -50,6 +50,8 @@ class Progress:
             self._stage = event.text
             if not self._console.is_terminal:
                 self._console.print(f"{time.strftime('%H:%M:%S')} {event.text}")
+        if event.kind == "announcement":  # said even where nothing else is
+            Console(stderr=True, highlight=False, markup=False).print(visible(event.text))
         self._event = event
 
     def pause(self) -> None:
@@ -71,8 +73,8 @@ class Progress:
 def print_outcome(outcome: Outcome, *, as_json: bool) -> int:
     """The end of a migration; returns its exit code."""
     if as_json:
-        body = report_terminal.result_json(outcome.result, outcome.artifacts)
-        report_terminal.print_json({**body, "run": outcome.run.id, "notes": list(outcome.notes)})
+        body = report_json.result_json(outcome.result, outcome.artifacts)
+        report_json.print_json({**body, "run": outcome.run.id, "notes": list(outcome.notes)})
     else:
         report_terminal.print_result(outcome.result, outcome.artifacts)
         console = _stdout()
@@ -109,7 +111,7 @@ def print_decisions(plan: Plan) -> None:
 def print_assessment(assessment: Assessment, *, as_json: bool) -> None:
     """What is in a database and what about it is hard."""
     if as_json:
-        report_terminal.print_json(assessment.to_json())
+        report_json.print_json(assessment.to_json())
         return
     console = _stdout()
     for name, value in assessment.summary():
@@ -138,7 +140,7 @@ def print_recheck(run: str, changed: Sequence[Changed], *, as_json: bool) -> int
             {"table": item.table, "what": item.what, "rows_then": item.rows_then, "rows_now": item.rows_now}
             for item in changed
         ]
-        report_terminal.print_json({"changed": bool(changed), "tables": tables})
+        report_json.print_json({"changed": bool(changed), "tables": tables})
     elif not changed:
         _stdout().print(f"the source is what run {run} migrated: nothing has changed")
     else:
@@ -183,7 +185,7 @@ def print_runs(states: Sequence[RunState], *, as_json: bool) -> None:
 def print_run(state: RunState, *, as_json: bool) -> None:
     """One run."""
     if as_json:
-        report_terminal.print_json(_state_json(state))
+        report_json.print_json(_state_json(state))
         return
     console = _stdout()
     request = state.run.request

@@ -36,10 +36,9 @@ from kora.databases.base import Database, Selection
 from kora.databases.registry import open_database
 from kora.databases.secrets import Prompt, Role, resolve
 from kora.errors import ConnectionLost, EngineError, InvalidRequest, SenseiError, Stopped
-from kora.evidence.artifacts import Artifacts, write_artifacts
+from kora.evidence.artifacts import Artifacts, certify
 from kora.evidence.files import write_atomically
 from kora.evidence.signing import KeyStore
-from kora.evidence.transparency import log_certificate
 from kora.logs import configure_logs, current_run_id
 from kora.settings import Settings
 from kora.verify import Verified
@@ -252,17 +251,17 @@ def _run_stage(migration: Migration, module: Stage) -> None:
 
 def _finish(migration: Migration, result: VerificationResult, profiles: dict[str, str]) -> Outcome:
     """Signs, reports, and removes the checkpoints; safe to repeat."""
-    run, keys = migration.run, KeyStore(migration.settings.home_directory)
+    run = migration.run
     migration.listener(Event("stage", "certify"))
-    artifacts = write_artifacts(
+    artifacts = certify(
         result,
         run.out,
-        keys.signing_key(),
+        KeyStore(migration.settings.home_directory),
+        migration.settings.transparency_log,
         plan_bytes=run.plan_path.read_bytes(),
         profiles=profiles,
         source_log_bytes=run.source_log_path.read_bytes() if result.logged else None,
     )
-    log_certificate(migration.settings.transparency_log, artifacts.certificate, keys)
     reached("certify.after")
     migration.journal.start_stage("cleanup")
     with closing(migration.target.writer()) as writer:

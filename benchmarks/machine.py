@@ -21,8 +21,8 @@ SETTINGS = {
 """The server as an administrator would run it: durable, with room. The same for every contestant."""
 
 
-def describe(server: Database, peers: Path) -> dict[str, object]:
-    """Processor, memory, kernel and versions. `peers` is the folder of the Python peers' programs."""
+def describe(server: Database, peers: Path, data_diff: Path) -> dict[str, object]:
+    """Processor, memory, kernel and versions. `peers` and `data_diff` are folders of the Python peers' programs."""
     cpu = Path("/proc/cpuinfo").read_text()
     memory = Path("/proc/meminfo").read_text()
     model = re.search(r"model name\s*: (.*)", cpu)
@@ -43,6 +43,8 @@ def describe(server: Database, peers: Path) -> dict[str, object]:
         "sensei": _own_version(),
         "reladiff": _first_line(peers / "reladiff", "--version"),
         "rowproof": _first_line(peers / "rowproof", "--version"),
+        "data-diff": _first_line(data_diff / "data-diff", "--version"),
+        "duckdb": metadata.version("duckdb"),
         "pgloader": _first_line("pgloader", "--version"),
         "pgloader_package": _first_line("dpkg-query", "-W", "-f", "${Version}", "pgloader"),
     }

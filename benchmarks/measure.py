@@ -39,9 +39,13 @@ class Finished:
 
 
 def run(
-    command: Sequence[str | Path], *, environment: dict[str, str] | None = None, folder: Path | None = None
+    command: Sequence[str | Path],
+    *,
+    environment: dict[str, str] | None = None,
+    folder: Path | None = None,
+    limit_seconds: float | None = None,
 ) -> Finished:
-    """Runs a command to its end, watching its memory."""
+    """Runs a command to its end, watching its memory; kills it at the limit (its exit code is then −9)."""
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
         started = time.perf_counter()
         process = subprocess.Popen(
@@ -50,9 +54,12 @@ def run(
         )  # fmt: skip
         watch = _MemoryWatch(process.pid)
         watch.start()
+        end = threading.Timer(limit_seconds or threading.TIMEOUT_MAX, process.kill)
+        end.start()
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
+        end.cancel()
         peak = watch.stop()
         output.seek(0)
         errors.seek(0)

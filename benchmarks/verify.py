@@ -47,7 +47,7 @@ def contestants(case: Case, threads: int) -> list[Contestant]:
         Contestant(
             "bare egress",
             "psql -c '\\copy visit to /dev/null (format binary)' on both databases at once",
-            lambda: _egress(case),
+            lambda: egress(case.source, case.target),
         ),
     ]
 
@@ -103,7 +103,7 @@ def _rowproof(case: Case, threads: int) -> Sample:
     return finished.sample
 
 
-def _egress(case: Case) -> Sample:
+def egress(*databases: Database) -> Sample:
     """Two sessions, each with a client that discards what it gets."""
     started = time.perf_counter()
     sessions = [
@@ -111,7 +111,7 @@ def _egress(case: Case) -> Sample:
             ["psql", database.url, "-q", "-X", "-c", rf"\copy {TABLE} to /dev/null (format binary)"],
             stdin=subprocess.DEVNULL,
         )
-        for database in (case.source, case.target)
+        for database in databases
     ]
     codes = [session.wait() for session in sessions]
     if any(codes):

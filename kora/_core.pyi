@@ -36,7 +36,7 @@ class SqliteConnection:
 class PostgresConnection:
     """A reading session. `settings`: host (a folder means its socket), port, user, password, dbname, sslmode,
     sslrootcert, sslcert, sslkey, connect_timeout, application_name, options: as libpq understands them."""
-    def __new__(cls, settings: dict[str, str]) -> Self: ...
+    def __new__(cls, settings: dict[str, str], line: LineBytes | None = None) -> Self: ...
     def execute(self, sql: str) -> None: ...
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """The rows of the last statement that has any. Booleans, integers, floats, bytea and arrays of
@@ -53,7 +53,7 @@ class MysqlConnection:
     """A reading session with MariaDB or MySQL. `settings`: host, port, socket (a path, instead of both), user,
     password, database, ssl-mode, ssl-ca, ssl-cert, ssl-key: as MySQL's clients understand them; connect_timeout in
     seconds."""
-    def __new__(cls, settings: dict[str, str]) -> Self: ...
+    def __new__(cls, settings: dict[str, str], line: LineBytes | None = None) -> Self: ...
     def execute(self, sql: str) -> None: ...
     def query(self, sql: str) -> list[tuple[str | None, ...]]:
         """A statement in the text protocol; every value as text."""
@@ -173,6 +173,9 @@ class TableDigest:
     @property
     def tallies(self) -> str:
         """JSON list, per compared column: {pair, read, disobeyed, policies: {rule: changed}}."""
+    @property
+    def tree(self) -> tuple[int, bytes, bytes] | None:
+        """Leaves, root and the proof key's commitment of the row tree, where asked for."""
 
 def digest_rows(
     stream: RowStream,
@@ -181,11 +184,13 @@ def digest_rows(
     key: DigestKey,
     *,
     root_key: DigestKey | None = None,
+    tree_unique: bool | None = None,
     spill_directory: str | None = None,
     progress: Progress | None = None,
 ) -> TableDigest:
     """One pass. `root_key`: also the root under that key; row digests beyond 64 MiB then go to
-    `spill_directory` (the system's temporary folder if None)."""
+    `spill_directory` (the system's temporary folder if None). `tree_unique`: also a row tree under that key, of a table
+    whose key is unique (True) or is not; its leaves go there too, beyond 64 MiB of them."""
 
 @final
 class Difference:
@@ -210,6 +215,8 @@ class RowSpill:
     """Key and row digests of one side, on disk, for the exact second pass."""
     @property
     def row_count(self) -> int: ...
+    def keys_of(self, tags: Sequence[bytes]) -> list[bytes | None]:
+        """KCF-1 cells of the keys with these tags (16 bytes each); None for one that is not among the smallest."""
 
 def spill_rows(
     stream: RowStream, profile: str, side: _Side, key: DigestKey, directory: str, *, progress: Progress | None = None
@@ -270,24 +277,26 @@ def decode_cells(cells: bytes) -> list[tuple[str, str | None]]:
 
 @final
 class AnswerDigest:
-    """What a query answered: docs/formats/kbh.md."""
+    """What a query answered; `exact` and `plain` are a set and a sequence of 32 bytes each: docs/formats/kbh.md."""
     @property
     def row_count(self) -> int: ...
     @property
-    def kinds(self) -> list[list[str]]:
-        """Per column the kinds of its values, NULL left out, sorted."""
+    def kinds(self) -> list[list[str]]: ...
     @property
-    def exact(self) -> tuple[bytes, bytes]:
-        """The rows as a set and the ordered columns as a sequence, 32 bytes each."""
+    def exact(self) -> tuple[bytes, bytes]: ...
     @property
-    def plain(self) -> tuple[bytes, bytes]:
-        """The same of the plain reading."""
+    def plain(self) -> tuple[bytes, bytes]: ...
 
 def digest_answer(
     stream: RowStream, key: DigestKey, order: Sequence[int] = ..., *, progress: Progress | None = None
 ) -> AnswerDigest:
     """`order`: positions of the columns that ORDER BY names. Raises `LimitExceeded` beyond 4,096 columns."""
 
+_Reading: TypeAlias = tuple[bytes, bytes | None]
+_Entry: TypeAlias = tuple[str, bytes, int, str, str, tuple[int, list[str], bool, _Reading, _Reading] | None]
+
+def pack_answers(head: bytes, answers: Sequence[_Entry]) -> bytes: ...
+def unpack_answers(body: bytes) -> tuple[bytes, list[_Entry]]: ...
 def set_digest(digests: Sequence[bytes]) -> bytes:
     """Σ mod 2²⁵⁶ of 32-byte digests, little-endian."""
 
@@ -360,6 +369,61 @@ def join_lists(source: _ListPlace, target: _ListPlace, limit: int) -> CarriedDif
 
 def symbols_for(elements: int) -> int:
     """Enough symbols for so many differing elements; an altered row is two."""
+
+# --- push-down -----------------------------------------------------------------------------------------------------
+
+@final
+class LineBytes:
+    """Bytes that connections sent and received over TCP, TLS and logins included; Unix sockets are no line."""
+    def __new__(cls) -> Self: ...
+    @property
+    def sent(self) -> int: ...
+    @property
+    def received(self) -> int: ...
+
+_Watched: TypeAlias = Progress | None
+_Within: TypeAlias = tuple[int, set[int]]
+"""Hex digits, and the numbers of so many digits with which a key's digest may begin."""
+
+@final
+class PushdownSums:
+    @property
+    def total(self) -> tuple[int, list[int]]:
+        """Rows, and the exact sums of their digests' four words."""
+    @property
+    def buckets(self) -> list[tuple[int, int, int]]:
+        """Number, rows and exact sum of the first word, of each bucket that has rows, ascending."""
+    @property
+    def tallies(self) -> str: ...
+
+def pushdown_sums(
+    stream: RowStream,
+    profile: str,
+    side: _Side,
+    salt: str,
+    digits: int,
+    *,
+    within: _Within | None = None,
+    progress: _Watched = None,
+) -> PushdownSums:
+    """`salt`: 64 hex digits. `digits`: of a bucket's number, at most 6."""
+
+def pushdown_digests(
+    stream: RowStream, profile: str, side: _Side, salt: str, within: _Within, limit: int, *, progress: _Watched = None
+) -> list[bytes]:
+    """Per row the first 16 bytes of its key's digest and of its own. `LimitExceeded` for more than `limit` rows."""
+
+def pushdown_rows(
+    stream: RowStream,
+    profile: str,
+    side: _Side,
+    key: DigestKey,
+    salt: str,
+    keys: set[bytes],
+    *,
+    progress: _Watched = None,
+) -> list[Row]:
+    """The different rows whose key's digest begins with one of these 16 bytes, as `collect_rows` gives them."""
 
 # --- survey --------------------------------------------------------------------------------------------------------
 
@@ -513,8 +577,8 @@ def log_key(origin: str, public: bytes) -> str:
     """A log's public key as C2SP writes it: name+hash+base64."""
 
 def log_create(folder: str, origin: str, signing_key: bytes) -> None: ...
-def log_entry(file: bytes) -> bytes:
-    """The log entry of a file: one line with its SHA-256."""
+def log_entry(sha256: str) -> bytes:
+    """The log entry of a file by its SHA-256 in hex: one line."""
 
 def log_append(folder: str, log_key: str, signing_key: bytes, entries: Sequence[bytes]) -> int:
     """The first new entry's number. After an error the log is the one of its last checkpoint. One writer at a time."""
@@ -526,5 +590,8 @@ def log_prove(folder: str, log_key: str, index: int) -> bytes:
 def log_check(folder: str, log_key: str, retained: bytes | None = None) -> tuple[int, str]:
     """Every entry, every tile, and that the log began as a retained checkpoint says. Entries and root in hex."""
 
-def check_log_proof(data: bytes, what: str, file: bytes, log_key: str) -> tuple[str, int, int]:
-    """The log's name, the entry's number and the log's size. Raises `NotAuthentic`, `MalformedInput`."""
+def log_checkpoint(note: bytes, what: str, log_key: str) -> tuple[str, int, str]:
+    """The log's name, its size and its root in hex, as it signed them. Raises `NotAuthentic`, `MalformedInput`."""
+
+def check_log_proof(data: bytes, what: str, entry: bytes, log_key: str) -> tuple[int, bytes]:
+    """The entry's number and the signed checkpoint. Raises `NotAuthentic`, `MalformedInput`."""

@@ -68,6 +68,9 @@ class Type:
     union's alternatives in order; a map's key and value. A set has `labels` instead."""
     names: tuple[str, ...] = ()
     """The names of a struct's fields or a union's alternatives, one for each of `elements`."""
+    created: Name | None = None
+    """The CREATE TYPE or the extension's type that this is, on an engine where types have names; a domain's is in
+    `domain`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,10 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
-    """A reference. `parent_columns` are resolved: never empty where the parent exists."""
+    """A reference. `parent_columns` are resolved: never empty where the parent exists.
+
+    `temporal`: the last columns are periods, of which the parent's must cover the child's (PostgreSQL 18, PERIOD).
+    """
 
     name: str
     columns: tuple[str, ...]
@@ -154,6 +160,7 @@ class ForeignKey:
     deferrable: bool = False
     initially_deferred: bool = False
     validated: bool = True
+    temporal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +173,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """An exclusion constraint: no two rows for which all its operators hold. `definition` is the engine's own text."""
+    """An exclusion constraint: no two rows for which all its operators hold. `definition` is the engine's own text.
+
+    A key WITHOUT OVERLAPS is one: its columns may be equal in two rows, but for their periods.
+    """
 
     name: str
     columns: tuple[str, ...]
@@ -290,6 +300,29 @@ class DomainType:
 
 
 @dataclass(frozen=True, slots=True)
+class CompositeType:
+    """A named type of fields. A field that the reader knows no form of is of the kind `unsupported`."""
+
+    name: Name
+    fields: tuple[tuple[str, Type], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RangeType:
+    """A named range over a subtype. `multirange` is the type of several of them, where the server has such.
+
+    `own_functions`: it needs an operator class, a canonical or a difference function that somebody wrote.
+    """
+
+    name: Name
+    subtype: Type
+    multirange: Name | None = None
+    difference: str | None = None
+    collation: str | None = None
+    own_functions: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class NotModelled:
     """Something that exists and that this catalog does not carry: it stands in every `not_checked`.
 
@@ -315,6 +348,8 @@ class Catalog:
     sequences: tuple[Sequence, ...] = ()
     enums: tuple[EnumType, ...] = ()
     domains: tuple[DomainType, ...] = ()
+    composites: tuple[CompositeType, ...] = ()
+    ranges: tuple[RangeType, ...] = ()
     not_modelled: tuple[NotModelled, ...] = ()
     facts: dict[str, str] = field(default_factory=dict)
     """Encoding, collation, time zone, user version … as text."""

@@ -4,7 +4,7 @@ Importing this costs milliseconds: what a function needs is loaded when it is ca
 raised; every error is a `kora.errors.SenseiError` with a message and a hint. Manual: docs/library.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kora.settings import Settings
 
 AnyPath: TypeAlias = str | Path
+_LONGEST_SETTLING_SECONDS = 3600
 
 
 def fingerprint(
@@ -114,6 +115,11 @@ def verify(
     exclude: Sequence[str] = (),
     accept_loss: Sequence[str] = (),
     show_values: bool = False,
+    live: bool = False,
+    settle_seconds: float = 2.0,
+    float_tolerance: Mapping[str, str] | None = None,
+    provable: bool = False,
+    strategy: Literal["stream", "pushdown", "auto"] = "stream",
     settings: "Settings | None" = None,
 ) -> "tuple[VerificationResult, Artifacts]":
     """Compare two databases row by row, and write certificate and report.
@@ -124,23 +130,36 @@ def verify(
         out: Folder of the files; below the settings' home if None.
         map_file: Which tables and columns pair up, and under which rules.
         plan_file: A migration's plan, of which only the mapping and the approvals are read.
-        tables: Patterns of source tables; all if empty.
+        tables: Patterns of source tables, all if empty.
         exclude: Patterns of tables left out.
         accept_loss: Rules whose declared losses are approved.
         show_values: Whether findings hold values.
+        live: Both are written meanwhile: what differs is read again before it is called so. A plan may ask for it too.
+        settle_seconds: With `live`: how long to wait before that, 0 to 3,600.
+        float_tolerance: `schema.table.column` of the source (`table.column` in SQLite and CSV) → `ulps,N` or
+            `relative,R`: doubles that near are forgiven, counted, and a loss that needs approval. It takes the place of
+            what map or plan says of the column.
+        provable: Certify row trees, so that single rows can be proven later.
+        strategy: `stream` reads rows, `pushdown` has servers digest them, `auto` decides by the line's speed.
         settings: Where keys live, how many findings are listed; from the environment if None.
 
     Returns:
         The whole result, verdict included, and where the files are.
 
     Raises:
+        InvalidRequest: An option that cannot be meant: a bound that is none, a column that is not compared.
         SenseiError: Nothing could be compared; differences are never raised.
     """
-    from kora.verify import verify_databases
+    from kora.errors import InvalidRequest
+    from kora.verification import VerifyRequest, verify_databases
 
-    return verify_databases(
-        source,
-        target,
+    if not 0 <= settle_seconds <= _LONGEST_SETTLING_SECONDS:
+        raise InvalidRequest(
+            f"settle_seconds is {settle_seconds}", hint=f"between 0 and {_LONGEST_SETTLING_SECONDS:,} seconds"
+        )
+    request = VerifyRequest(
+        source=source,
+        target=target,
         mapping_file=_path(map_file),
         plan_file=_path(plan_file),
         tables=tuple(tables),
@@ -148,9 +167,12 @@ def verify(
         out=_path(out),
         accept_loss=tuple(accept_loss),
         show_values=show_values,
-        settings=settings or _settings(),
-        progress=None,
+        provable=provable,
+        settle_seconds=settle_seconds if live else None,
+        float_tolerance=dict(float_tolerance or {}),
+        strategy=strategy,
     )
+    return verify_databases(request, settings=settings or _settings())
 
 
 def _path(path: AnyPath | None) -> Path | None:

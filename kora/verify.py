@@ -1,33 +1,29 @@
-"""The one call that does all of a verification: open both sides, compare, judge, sign, report.
+"""All that is done with two open databases: compare every pair of tables, then structure, and judge.
 
-`verify_sides` is the work on two open databases; `verify_databases` is the same from two URLs, as the command does it.
+`verify_sides` is the work on two open databases; `kora.verification` does the same from two URLs.
 """
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from secrets import token_hex
-from threading import Lock, Thread
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
 from kora import _core
-from kora.catalog import Catalog, NotModelled, Table
+from kora.catalog import NotModelled, Table
 from kora.comparison.behavior import Behavior
 from kora.comparison.compare import Options, Pair, compare_table
-from kora.comparison.declared import Declared, read_declared
+from kora.comparison.declared import Declared
 from kora.comparison.live import Live, compare_until_quiet
-from kora.comparison.mapping import Loss, Mapping, Side, TableMapping
+from kora.comparison.mapping import SECOND_PASS, Loss, Mapping, Side, TableMapping
 from kora.comparison.matching import match_catalogs, shared_key, split_unreadable, unmatched_columns
-from kora.comparison.narrowing import narrowed
 from kora.comparison.orphans import find_orphans
 from kora.comparison.quarantine import believed
 from kora.comparison.result import (
+    AskedStrategy,
     ColumnDifference,
     DatabaseFacts,
     Finding,
@@ -41,18 +37,13 @@ from kora.comparison.result import (
     VerificationResult,
 )
 from kora.comparison.source_log import SourceWitness
+from kora.comparison.strategy import Strategist
 from kora.comparison.structure import checks_by_number, structure_losses
 from kora.comparison.unasked import unasked
-from kora.databases.address import parse_address
-from kora.databases.base import Database, Selection
-from kora.databases.registry import open_database
-from kora.databases.secrets import Prompt, remembered, resolve
+from kora.databases.base import Database
+from kora.databases.opening import OpenSide
 from kora.errors import InvalidRequest
-from kora.evidence.artifacts import Artifacts, write_artifacts
-from kora.evidence.signing import KeyStore
-from kora.evidence.transparency import log_certificate
 from kora.evidence.verdict import decide_result
-from kora.settings import Settings
 
 if TYPE_CHECKING:
     from kora.behavior.live import BehaviorRequest
@@ -62,18 +53,9 @@ _Databases = tuple[Database, Database]
 
 
 @dataclass(frozen=True, slots=True)
-class OpenSide:
-    """One database, open at one position, with its catalog read there."""
-
-    database: Database
-    catalog: Catalog
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
 class VerifyOptions:
-    """How to verify. `accept_loss` approves whole rules; `provable` asks for row trees, for which the target is read
-    once more; `observe` receives the counters of each pass; `behavior` asks for queries and habits too.
+    """How to verify. `accept_loss` approves whole rules; `provable` asks for row trees; `observe` receives the counters
+    of each pass; `behavior` asks for queries and habits too.
     """
 
     migration_key: _core.DigestKey
@@ -87,7 +69,12 @@ class VerifyOptions:
     observe: Observer | None = None
     behavior: "BehaviorRequest | None" = None
     live: Live | None = None
+    strategy: AskedStrategy = "stream"
     timings: tuple[Timing, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if self.strategy != "stream" and (self.provable or self.live):
+            raise InvalidRequest("row trees and databases that are written meanwhile need --strategy stream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,19 +95,13 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
     """
     started, clock = _now(), time.monotonic()
     mapping, strangers = _complete_mapping(source, target, declared.mapping)
-    compare_options = Options(
-        live=_core.DigestKey.random(),
-        root=options.migration_key,
-        findings_limit=max(options.findings_limit, sum(item.count for item in declared.quarantined) + 1),
-        show_values=options.show_values,
-        spill_directory=options.spill_directory,
-        provable=options.provable,
-        observe=options.observe,
-    )
-    witness = SourceWitness(declared.source_log, options.migration_key) if declared.source_log else None
+    compare_options = _compare_options(declared, options)
+    strategist = Strategist.prepared(options.strategy, source.database, target.database)
+    logged_rows = declared.source_log if options.strategy == "stream" else None
+    witness = SourceWitness(logged_rows, options.migration_key) if logged_rows else None
     profiles = {pair.pair: pair.profile() for pair in mapping.tables}
     results = [
-        _table_result(source, target, pair, compare_options, declared, witness, profiles, options.live)
+        _table_result(source, target, pair, compare_options, declared, witness, profiles, strategist, options.live)
         for pair in mapping.tables
     ]
     results += strangers
@@ -138,6 +119,7 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
     )
     ledger = _ledger(_with_orphans(structure, orphans), results, declared, options)
     behavior = _behavior(source, target, mapping, options.behavior)
+    trusted = (*_moving(options), *strategist.not_checked(results, logged=declared.source_log is not None))
     seconds = time.monotonic() - clock
     rows = sum((result.source_rows or 0) + (result.target_rows or 0) for result in results)
     result = VerificationResult(
@@ -150,12 +132,9 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         quarantined=quarantined,
         recounts=_recounts(results, declared),
         behavior=behavior,
-        not_checked=(
-            *_not_checked(source, target, mapping, declared, behavior),
-            *unfounded,
-            *disobeyed,
-            *_moving(options),
-        ),
+        not_checked=(*_not_checked(source, target, mapping, declared, behavior), *unfounded, *disobeyed, *trusted),
+        strategy=strategist.used(results),
+        lines=strategist.uses(source.database, target.database),
         logged=logged,
         seconds=seconds,
         timings=(*options.timings, Timing(stage="verify", seconds=seconds, rows=rows)),
@@ -165,6 +144,19 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         ended=_now(),
     )
     return Verified(result.model_copy(update={"verdict": decide_result(result).verdict}), profiles)
+
+
+def _compare_options(declared: Declared, options: VerifyOptions) -> Options:
+    """How each table is compared, under a live key that is drawn now."""
+    return Options(
+        live=_core.DigestKey.random(),
+        root=options.migration_key,
+        findings_limit=max(options.findings_limit, sum(item.count for item in declared.quarantined) + 1),
+        show_values=options.show_values,
+        spill_directory=options.spill_directory,
+        provable=options.provable,
+        observe=options.observe,
+    )
 
 
 def _behavior(
@@ -233,6 +225,7 @@ def _table_result(
     declared: Declared,
     witness: SourceWitness | None,
     profiles: dict[str, str],
+    strategist: Strategist,
     live: Live | None = None,
 ) -> TableResult:
     """Compares one pair; a table that is absent or unreadable gets the outcome that says so.
@@ -261,7 +254,9 @@ def _table_result(
     profiles[mapping.pair] = complete.profile()
     tally = witness.tally(source_table, [column.source for column in complete.columns]) if witness else None
     pair = Pair(source.database, target.database, source_table, target_table, complete, tally)
-    result = compare_until_quiet(pair, options, live) if live else compare_table(pair, options)
+    result = strategist.compare(
+        pair, options, lambda: compare_until_quiet(pair, options, live) if live else compare_table(pair, options)
+    )
     dropped = [
         name for name in unmatched_columns(source_table, mapping) if (mapping.source, name) not in declared.dropped
     ]
@@ -353,10 +348,14 @@ def _cut(result: TableResult, limit: int) -> TableResult:
 
 
 def _recounts(results: Sequence[TableResult], declared: Declared) -> tuple[Recount, ...]:
-    """Rules whose count by the loader differs from KORA's own over the raw source values."""
+    """Rules whose count by the loader differs from KORA's own over the raw source values.
+
+    What a tolerance forgave no loader can have counted: it is seen where both sides are read.
+    """
     if declared.loader_counts is None:
         return ()
-    counted = {(loss.rule, loss.subject): loss.count for result in results for loss in result.losses}
+    losses = [loss for result in results for loss in result.losses if loss.rule not in SECOND_PASS]
+    counted = {(loss.rule, loss.subject): loss.count for loss in losses}
     differing = []
     for rule, subject in sorted(set(counted) | set(declared.loader_counts)):
         loader, kora = declared.loader_counts.get((rule, subject), 0), counted.get((rule, subject), 0)
@@ -408,140 +407,6 @@ def _from_catalog(item: NotModelled, side: str) -> NotChecked:
     return NotChecked.model_validate(
         {"what": item.what, "name": item.name, "detail": item.detail, "count": item.count, "side": side}
     )
-
-
-def verify_databases(
-    source: str,
-    target: str,
-    *,
-    mapping_file: Path | None,
-    plan_file: Path | None,
-    quarantine_file: Path | None = None,
-    tables: tuple[str, ...],
-    exclude: tuple[str, ...],
-    out: Path | None,
-    accept_loss: tuple[str, ...],
-    show_values: bool,
-    provable: bool = False,
-    behavior: "BehaviorRequest | None" = None,
-    settle_seconds: float | None = None,
-    settings: Settings,
-    progress: Observer | None,
-    prompt: Prompt | None = None,
-    meanwhile: Callable[[], None] | None = None,
-) -> tuple[VerificationResult, Artifacts]:
-    """Verifies one database against another, whoever migrated them, and writes certificate and report.
-
-    Args:
-        source: URL of the one that was left.
-        target: URL of the one that was moved to.
-        mapping_file: A map; without one, and without a plan, names decide.
-        plan_file: A plan of which only the mapping and the approvals are read.
-        quarantine_file: Rows that a load set aside; with a plan, else the file that a run left beside it.
-        tables: Patterns of source tables to compare; all if empty. Narrowed on the target through the mapping.
-        exclude: Patterns of tables left out on both sides.
-        out: Folder for certificate, report and public key; `verifications/RUN` in the settings' home if None.
-        accept_loss: Rules whose losses the operator accepts here and now.
-        show_values: Whether findings hold values.
-        settle_seconds: For databases that are written meanwhile: how long to wait before a row that differs is read
-            again; None where nobody writes.
-        provable: Whether each table's rows are put under a Merkle tree, so that single ones can be proven later.
-        behavior: What to ask both sides besides their data; nothing if None.
-        settings: Where keys, state and spilled digests live, and how many findings are listed.
-        progress: Called for each pass with its counters.
-        prompt: Asks a person for a password; None where nobody is there.
-        meanwhile: Done once, in a thread of its own, while rows are read without holding the interpreter.
-
-    Raises:
-        SenseiError: Nothing could be compared; differences are never raised.
-    """
-    declared = read_declared(mapping_file, plan_file, quarantine_file)
-    run_id = f"verify-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{token_hex(3)}"
-    keys = KeyStore(settings.home_directory)
-    prompt = remembered(prompt) if prompt and settle_seconds is not None else prompt
-    with ExitStack() as stack:
-        left, right = _open_both(stack, source, target, prompt)
-        if tables or exclude:
-            left, right, declared = _narrow(left, right, declared, Selection(tables=tables, exclude=exclude))
-        options = VerifyOptions(
-            migration_key=_core.DigestKey(keys.migration_key(run_id)),
-            run_id=run_id,
-            accept_loss=accept_loss,
-            show_values=show_values,
-            findings_limit=settings.findings_per_table,
-            spill_directory=settings.make_spill_directory(),
-            provable=provable,
-            behavior=behavior,
-            observe=progress,
-            live=None if settle_seconds is None else Live(_reopener(source, target, prompt), settle_seconds),
-        )
-        if meanwhile:
-            _do_beside(stack, meanwhile)
-        verified = verify_sides(left, right, declared, options)
-    plan_bytes = plan_file.read_bytes() if plan_file else None
-    return verified.result, _certify(verified, out, plan_bytes, settings)
-
-
-def _certify(verified: Verified, out: Path | None, plan_bytes: bytes | None, settings: Settings) -> Artifacts:
-    """Certificate, report and public key, and an entry of the log where one is kept."""
-    keys = KeyStore(settings.home_directory)
-    artifacts = write_artifacts(
-        verified.result,
-        out or settings.home_directory / "verifications" / verified.result.run_id,
-        keys.signing_key(),
-        plan_bytes=plan_bytes,
-        profiles=verified.profiles,
-    )
-    log_certificate(settings.transparency_log, artifacts.certificate, keys)
-    return artifacts
-
-
-def _do_beside(stack: ExitStack, work: Callable[[], None]) -> None:
-    """Does something in a thread of its own, which is waited for at the end."""
-    beside = Thread(target=work, name="meanwhile", daemon=True)
-    stack.callback(beside.join)
-    beside.start()
-
-
-def _reopener(source: str, target: str, prompt: Prompt | None) -> Callable[[], AbstractContextManager[_Databases]]:
-    """Opens both databases anew, at later positions."""
-
-    @contextmanager
-    def reopened() -> Iterator[_Databases]:
-        with ExitStack() as stack:
-            left, right = _open_both(stack, source, target, prompt)
-            yield left.database, right.database
-
-    return reopened
-
-
-def _open_both(stack: ExitStack, source: str, target: str, prompt: Prompt | None) -> tuple[OpenSide, OpenSide]:
-    """Both sides at once: half of the opening is waiting for a server. One question at a time reaches a person."""
-    asking = Lock()
-
-    def ask(question: str) -> str:
-        with asking:
-            return prompt(question) if prompt else ""
-
-    one_by_one = ask if prompt else None
-    with ThreadPoolExecutor(2, thread_name_prefix="open") as pool:
-        left = pool.submit(_open_side, stack, source, "source", one_by_one)
-        right = pool.submit(_open_side, stack, target, "target", one_by_one)
-    return left.result(), right.result()
-
-
-def _open_side(stack: ExitStack, url: str, role: Side, prompt: Prompt | None) -> OpenSide:
-    address = parse_address(url)
-    database = open_database(address, role=role, secret=resolve(address, role, prompt))
-    stack.callback(database.close)
-    return OpenSide(database, database.catalog(), str(address))
-
-
-def _narrow(
-    left: OpenSide, right: OpenSide, declared: Declared, selection: Selection
-) -> tuple[OpenSide, OpenSide, Declared]:
-    source, target, declared = narrowed(left.catalog, right.catalog, declared, selection)
-    return replace(left, catalog=source), replace(right, catalog=target), declared
 
 
 class _CallableModule(ModuleType):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.adversarial.corpus import Case, cases
+from tests.adversarial.pairs import record
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "adversarial.md"
@@ -31,6 +32,16 @@ could not pair, as in "a renamed column": that is counted as right here.
 """
 
 
+_OTHERS = """## Between other engines
+
+KORA's verdicts again, where the left table lies on the first engine and the right one on the second. Nothing
+of a case's SQL is translated: the values that PostgreSQL stored are put into columns of the same kind, and are
+read back before the case counts. A dash marks a case that one of the engines cannot express. The peers were
+asked about PostgreSQL alone.
+
+"""
+
+
 def facts() -> dict[str, Any]:
     """The peers' answers as they were recorded."""
     loaded: dict[str, Any] = json.loads(FACTS_FILE.read_text(encoding="utf-8"))
@@ -45,6 +56,8 @@ def page() -> str:
     parts.append("## Different data\n\n" + _table([case for case in cases() if case.truth == "different"], recorded))
     parts.append("## The same data\n\n" + _table([case for case in cases() if case.truth == "same"], recorded))
     parts.append("## Why there was no answer\n\n" + _refusals(recorded))
+    parts.append(_OTHERS + _between_engines())
+    parts.append("### Why a case is not there\n\n" + _absent())
     return "\n".join(parts)
 
 
@@ -104,6 +117,32 @@ def _refusals(recorded: dict[str, Any]) -> str:
             answer = recorded["cases"][case.name]["answers"][peer]
             if answer["says"] == "refused":
                 lines.append(f"| {_cell(case.name)} | {peer} | {_cell(answer.get('note', ''))} |")
+    return "\n".join(lines) + "\n"
+
+
+def _between_engines() -> str:
+    known = record()
+    lines = ["| case | " + " | ".join(known) + " |", "|---|" + "---|" * len(known)]
+    counts = [f"{sum(not reason for reason in known[pair].values())} of {len(cases())}" for pair in known]
+    for case in cases():
+        told = ["–" if known[pair][case.name] else case.verdict.replace("_", " ") for pair in known]
+        if set(told) != {"–"}:
+            lines.append(f"| {_cell(case.name)} | {' | '.join(told)} |")
+    lines.append("| **all right, of those that are there** | " + " | ".join(counts) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _absent() -> str:
+    """Reason → cases, per pair; alike reasons of one case stand together."""
+    lines = ["| case | why, and in which pairs |", "|---|---|"]
+    for case in cases():
+        reasons: dict[str, list[str]] = {}
+        for pair, known in record().items():
+            if known[case.name]:
+                reasons.setdefault(known[case.name], []).append(pair)
+        if reasons:
+            told = "; ".join(f"{reason} ({', '.join(pairs)})" for reason, pairs in reasons.items())
+            lines.append(f"| {_cell(case.name)} | {_cell(told)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -1,7 +1,8 @@
-"""A real MariaDB server for tests: `MariadbServer` runs one in a temporary folder, as `tests.servers` does PostgreSQL.
+"""A real server of MariaDB's family for tests: `MariadbServer` runs one in a temporary folder, as `tests.servers` does
+PostgreSQL. Which one, `tests.mariadb_builds` says.
 
-MariaDB refuses to run as root, so a root process tells it to become the `mysql` user. The server offers TLS with a
-certificate of its own authority. Statements go through the engine's own client, `mariadb`.
+These servers refuse to run as root, so a root process tells them to become the `mysql` user. The server offers TLS with
+a certificate of its own authority. Statements go through the engine's own client.
 """
 
 import itertools
@@ -12,27 +13,12 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+from tests.mariadb_builds import Build, chosen
 from tests.servers import PASSWORD, START_TIMEOUT_SECONDS, SUPERUSER, Certificates, free_port
-
-FAST = {
-    "innodb_flush_log_at_trx_commit": "2",
-    "innodb_buffer_pool_size": "64M",
-    "innodb_log_file_size": "64M",
-    "innodb_fast_shutdown": "2",
-    "innodb_doublewrite": "0",
-    "innodb_use_native_aio": "0",
-    "performance_schema": "OFF",
-    "max_connections": "50",
-    "max_allowed_packet": "1G",
-    "skip_name_resolve": "ON",
-    "local_infile": "ON",
-    "character_set_server": "utf8mb4",
-    "server_id": "1",
-}
 
 
 @dataclass(frozen=True)
@@ -45,16 +31,18 @@ class MariadbDatabase:
     name: str
     user: str = SUPERUSER
     password: str = PASSWORD
+    build: Build = field(default_factory=chosen, compare=False)
 
     @property
     def url(self) -> str:
-        """`mariadb://user:password@host:port/name`."""
+        """`mariadb://user:password@host:port/name`, or `mysql://…`."""
         return self.url_as(self.user, self.password)
 
     def url_as(self, user: str, password: str, options: str = "") -> str:
         """The same database for another login. `options` as `ssl-mode=DISABLED&…`."""
         login = f"{quote(user, safe='')}:{quote(password, safe='')}"
-        return f"mariadb://{login}@{self.host}:{self.port}/{self.name}" + (f"?{options}" if options else "")
+        place = f"{self.host}:{self.port}/{self.name}" + (f"?{options}" if options else "")
+        return f"{self.build.product.lower()}://{login}@{place}"
 
     @property
     def settings(self) -> dict[str, str]:
@@ -77,7 +65,7 @@ class MariadbDatabase:
 
     def _client(self, text: str, *arguments: str) -> str:
         done = subprocess.run(
-            ["mariadb", "--no-defaults", f"--socket={self.socket}", f"--user={self.user}",
+            [*self.build.client, f"--socket={self.socket}", f"--user={self.user}",
              "--default-character-set=utf8mb4", "--max-allowed-packet=1G", *arguments, self.name],
             input=text.encode(), capture_output=True, env={**os.environ, "MYSQL_PWD": self.password},
         )  # fmt: skip
@@ -86,18 +74,26 @@ class MariadbDatabase:
         return done.stdout.decode()
 
 
+def numbers(count: int) -> str:
+    """A subquery of the numbers `n` from 1 to `count`, at most a million, as every server of the family has it."""
+    digits = " UNION ALL ".join(f"SELECT {digit} AS d" for digit in range(10))
+    places = range(len(str(count)))
+    joined = " JOIN ".join(f"({digits}) p{place}" for place in places)
+    total = " + ".join(f"p{place}.d * {10**place}" for place in places)
+    return f"(SELECT n FROM (SELECT {total} + 1 AS n FROM {joined}) counted WHERE n <= {count}) numbers"
+
+
 class MariadbServer:
     """One server with its own data. Use as a context manager."""
 
-    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
-        if not shutil.which("mariadbd") or not shutil.which("mariadb-install-db"):
-            raise RuntimeError("MariaDB is not installed; run: apt-get install mariadb-server")
+    def __init__(self, settings: Mapping[str, str] | None = None, build: Build | None = None) -> None:
+        self.build = build or chosen()
         self.folder = Path(tempfile.mkdtemp(prefix="maria-"))
         self.data = self.folder / "data"
         self.socket = self.folder / "socket"
         self.port = free_port()
         self.authority = Certificates(self.folder / "tls")
-        self._settings = dict(FAST, **(settings or {}))
+        self._settings = dict(self.build.settings, **(settings or {}))
         self._names = itertools.count(1)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -110,18 +106,20 @@ class MariadbServer:
         certificate, key = self.authority.issue("server", "localhost", "DNS:localhost,IP:127.0.0.1")
         self._settings |= {"ssl_ca": str(self.authority.root), "ssl_cert": str(certificate), "ssl_key": str(key)}
         self._own_everything()
-        install = ["mariadb-install-db", "--no-defaults", f"--datadir={self.data}", f"--tmpdir={temporary}",
-                   "--skip-test-db", "--auth-root-authentication-method=normal", *self._as_user()]  # fmt: skip
-        done = subprocess.run(install, capture_output=True)
-        if done.returncode:
-            raise RuntimeError(f"mariadb-install-db failed:\n{done.stderr.decode(errors='replace')}")
+        try:
+            self._make(temporary)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _make(self, temporary: Path) -> None:
+        self.build.install(self.data, temporary, self._as_user())
         self.start()
         self._root(
-            "DELETE FROM mysql.global_priv WHERE user = ''; FLUSH PRIVILEGES; "
-            f"CREATE USER {SUPERUSER}@'%' IDENTIFIED BY '{PASSWORD}'; "
+            f"{self.build.prepare}; CREATE USER {SUPERUSER}@'%' IDENTIFIED BY '{PASSWORD}'; "
             f"GRANT ALL ON *.* TO {SUPERUSER}@'%' WITH GRANT OPTION"
         )
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.stop("immediate")
@@ -132,15 +130,17 @@ class MariadbServer:
         options = [f"--{name}={value}" for name, value in self._settings.items()]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                ["mariadbd", "--no-defaults", f"--datadir={self.data}", f"--socket={self.socket}",
+                [*self.build.server, "--no-defaults", f"--datadir={self.data}", f"--socket={self.socket}",
                  f"--port={self.port}", "--bind-address=127.0.0.1", f"--pid-file={self.folder / 'pid'}",
-                 *self._as_user(), *options],
+                 *self.build.arguments, *self._as_user(), *options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
             )  # fmt: skip
         patience = time.monotonic() + START_TIMEOUT_SECONDS
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > patience:
-                raise RuntimeError(f"mariadbd did not start:\n{(self.folder / 'log').read_text(errors='replace')}")
+                raise RuntimeError(
+                    f"{self.build.product} did not start:\n{(self.folder / 'log').read_text(errors='replace')}"
+                )
             time.sleep(0.05)
 
     def stop(self, mode: str = "fast") -> None:
@@ -158,18 +158,26 @@ class MariadbServer:
         """A database of its own, for one test. `options` as in CREATE DATABASE."""
         name = f"test_{next(self._names)}"
         self._root(f"CREATE DATABASE {name} {options}")
-        return MariadbDatabase("127.0.0.1", self.port, self.socket, name)
+        return MariadbDatabase("127.0.0.1", self.port, self.socket, name, build=self.build)
 
     def execute(self, statements: str) -> None:
         """Statements of the administrator, in no database: users, global settings."""
         self._root(statements)
 
+    def login(self, user: str, password: str, *grants: str) -> None:
+        """A fresh account. `grants` as `SELECT ON shop.*`."""
+        rights = "".join(f"GRANT {grant} TO {user}@'%';" for grant in grants)
+        self._root(f"DROP USER IF EXISTS {user}@'%'; CREATE USER {user}@'%' IDENTIFIED BY '{password}'; {rights}")
+
     def _root(self, statements: str) -> None:
-        MariadbDatabase("127.0.0.1", self.port, self.socket, "mysql", "root", "").execute(statements)
+        MariadbDatabase("127.0.0.1", self.port, self.socket, "mysql", "root", "", self.build).execute(statements)
 
     def _answers(self) -> bool:
-        ping = ["mariadb-admin", "--no-defaults", f"--socket={self.socket}", "--user=root", "ping"]
-        return subprocess.run(ping, capture_output=True).returncode == 0
+        try:
+            self._root("SELECT 1")
+        except RuntimeError:
+            return False
+        return True
 
     @staticmethod
     def _as_user() -> list[str]:

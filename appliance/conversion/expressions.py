@@ -12,6 +12,8 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, SqlglotError
 
+from appliance.conversion.spellings import plain_list, truth, without_casts, without_decimal_casts
+
 SQLGLOT_DIALECTS = {
     "sqlite": "sqlite",
     "duckdb": "duckdb",
@@ -46,6 +48,8 @@ class Scope:
     opaque: frozenset[str] = frozenset()
     """Source columns that the target keeps as text which its operators do not understand: they are handed on, or
     asked for NULL, and nothing else."""
+    texts: frozenset[str] = frozenset()
+    """Lower-cased source columns that hold text, so that a cast of one to text says nothing."""
     other: Callable[[str], str] = str
 
 
@@ -101,15 +105,23 @@ def _parse(text: str, source: str) -> exp.Expr:
 
 def _converted(tree: exp.Expr, source: str, target: str, scope: Scope) -> exp.Expr:
     if source != target:
+        tree = _respelled(tree, source, scope)
         _refuse_unknown_functions(tree)
     if source == "sqlite":
         tree = tree.transform(lambda node: _double_quoted_text(node, scope))
     tree = tree.transform(lambda node: _rename_column(node, scope))
-    if source != target:
-        tree = tree.transform(lambda node: _without_source_casts(node, source))
     if source != target == "mariadb":
-        tree = tree.transform(_without_decimal_casts)
+        tree = tree.transform(without_decimal_casts)
     return tree
+
+
+def _respelled(tree: exp.Expr, source: str, scope: Scope) -> exp.Expr:
+    """In words that every engine has, while columns are still called as on the source."""
+    booleans = frozenset(name.lower() for name in scope.booleans)
+    tree = tree.transform(lambda node: truth(node, booleans))
+    if source != "postgresql":
+        return tree
+    return tree.transform(plain_list).transform(lambda node: without_casts(node, scope.texts))
 
 
 def _refuse_unknown_functions(tree: exp.Expr) -> None:
@@ -188,21 +200,6 @@ def _rename_table(table: exp.Table, scope: Scope, own: set[str]) -> None:
     table.set("this", exp.to_identifier(name, quoted=True))
     table.set("db", exp.to_identifier(schema, quoted=True) if schema else None)
     table.set("catalog", None)
-
-
-def _without_source_casts(node: exp.Expr, source: str) -> exp.Expr:
-    """PostgreSQL writes `'x'::text` for every literal; the cast of a text literal to text says nothing."""
-    if source != "postgresql" or not isinstance(node, exp.Cast) or not isinstance(node.this, exp.Literal):
-        return node
-    return node.this if node.this.is_string and node.to.this in exp.DataType.TEXT_TYPES else node
-
-
-def _without_decimal_casts(node: exp.Expr) -> exp.Expr:
-    """`x::numeric` keeps every digit, but MariaDB's `CAST(x AS DECIMAL)` rounds to whole numbers."""
-    if isinstance(node, exp.Cast) and node.to.this == exp.DataType.Type.DECIMAL and not node.to.expressions:
-        inside: exp.Expr = node.this
-        return inside
-    return node
 
 
 def _write(tree: exp.Expr, source: str, target: str) -> str:

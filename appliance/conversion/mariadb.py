@@ -13,9 +13,15 @@ _DATES = ("date", "timestamp", "instant")
 _IMPOSSIBLE = ("impossible date", "impossible timestamp")
 
 
-def read_mariadb(declared: Type, survey: ColumnSurvey) -> Reading:
-    """The reading of a column by its declaration, and by the survey where the declaration promises too much."""
+def read_mariadb(declared: Type, survey: ColumnSurvey, *, at_home: bool = False) -> Reading:
+    """The reading of a column by its declaration, and by the survey where the declaration promises too much.
+
+    `at_home`: the target is a server of this family, which holds days that no calendar has and durations as
+    they are.
+    """
     evidence = f"declared {declared.declared}; {survey.describe()}"
+    if at_home and declared.kind in (*_DATES, "time"):
+        return _at_home(declared, survey, evidence)
     if declared.declared == "tinyint(1)" and survey.all_obey("bool01"):
         rule = Rule(rule="bool01")
         return Reading(
@@ -36,6 +42,13 @@ def read_mariadb(declared: Type, survey: ColumnSurvey) -> Reading:
         what = f"bytes that are not text in {declared.charset}"
         return _quarantined(declared, evidence, survey.count("undecodable text"), what)
     return Reading(declared, evidence, f"rule:{declared.kind}")
+
+
+def _at_home(declared: Type, survey: ColumnSurvey, evidence: str) -> Reading:
+    """Moments under a session whose `sql_mode` lets in what the source's once did."""
+    odd = survey.count(*_IMPOSSIBLE)
+    told = f"{evidence}; {odd:,} days that no calendar has stay as they are" if odd else evidence
+    return Reading(declared, told, f"rule:{declared.kind}")
 
 
 def _dates(declared: Type, survey: ColumnSurvey, evidence: str) -> Reading:

@@ -59,6 +59,12 @@ class Capabilities:
     """What the columns of one row may hold together; None: no such limit."""
     any_class: bool = False
     """Whether a column takes values of any storage class, whatever its type says."""
+    enum_label_bytes: int | None = None
+    """What one label of a named enumeration may hold; None: no such limit."""
+    named_types: bool = False
+    """Whether domains, composite types and ranges of the same engine can be made."""
+    own_collations: tuple[str, ...] = ()
+    """Collations that every server or library of the engine has, so that an index from the same engine keeps them."""
     keyless_types: tuple[str, ...] = ()
     """Target types over which no primary key can stand."""
 

@@ -76,8 +76,9 @@ class MariadbTarget:
     def create_table(self, plan: Plan, table: TablePlan) -> Statement:
         """CREATE TABLE with the primary key, in whose order InnoDB keeps the rows, and the checks."""
         del plan
-        clauses = [self._column(column) for column in table.columns]
         key = table.primary_key if table.primary_key and table.primary_key.carried else None
+        in_key = key.columns if key else ()
+        clauses = [self._column(column, in_key=column.target in in_key) for column in table.columns]
         if key:
             clauses.append(f"PRIMARY KEY {ddl.column_list(self.dialect, key.columns)}")
         counted = [column.target for column in table.columns if column.identity]
@@ -141,14 +142,15 @@ class MariadbTarget:
         ]
         return drops + ddl.drop_tables_and_views(self.dialect, plan)
 
-    def _column(self, column: ColumnPlan) -> str:
+    def _column(self, column: ColumnPlan, *, in_key: bool) -> str:
+        """`in_key`: a primary key holds no NULL, of which MariaDB makes NOT NULL silently and MySQL an error."""
         text = f"{self.dialect.quote(column.target)} {_ON_SERVER.get(column.target_type, column.target_type)}"
         if column.generated:
             # Its nullability is that of its expression; MariaDB takes no NOT NULL beside it.
             kind = "STORED" if column.generated.stored else "VIRTUAL"
             text += f" GENERATED ALWAYS AS ({column.generated.expression}) {kind}"
         else:
-            text += " NULL" if column.nullable else " NOT NULL"
+            text += " NULL" if column.nullable and not in_key else " NOT NULL"
             if column.identity:
                 text += " AUTO_INCREMENT"
             elif column.default is not None:

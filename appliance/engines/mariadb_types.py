@@ -27,6 +27,7 @@ _GEOMETRIES = (
     "geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon",
     "geometrycollection",
 )  # fmt: skip
+_ZERO_DATE = "0000-00-00"
 _SHARED_COLLATIONS = ("utf8mb4_general_ci", "utf8mb4_unicode_ci", "utf8mb4_unicode_520_ci", "utf8mb4_bin")
 
 
@@ -40,7 +41,7 @@ _PLAIN = {
 
 def place(logical: Type, survey: ColumnSurvey) -> Placement:
     """How a logical type is held, given what the values are and whether a key stands on them."""
-    if logical.kind in ("date", "timestamp", "instant") and survey.odd_moments:
+    if logical.kind in ("date", "timestamp", "instant") and survey.odd_moments and not _of_this_family(logical):
         rule = Rule(rule="moment_text", argument=logical.kind)
         return _as_text(rule, "infinities, years BC or of five digits: all as exact text")
     if logical.kind in _PLAIN:
@@ -66,6 +67,11 @@ def place(logical: Type, survey: ColumnSurvey) -> Placement:
             return _moment(logical)
         case _:
             return _other(logical)
+
+
+def _of_this_family(moment: Type) -> bool:
+    """Whether a moment comes from MariaDB or MySQL, whose calendar begins at 0000-00-00 and ends with 9999."""
+    return _ZERO_DATE in moment.sentinels
 
 
 def _other(logical: Type) -> Placement:

@@ -85,6 +85,8 @@ class PostgresTarget:
         nul_in_text=False,
         decimal_digits=None,
         exclusion_constraints=True,
+        enum_label_bytes=IDENTIFIER_BYTES,
+        named_types=True,
         encoding="postgres_copy",
     )
 
@@ -149,10 +151,18 @@ class PostgresTarget:
             Statement(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}", f"schema {schema}", "before_data")
             for schema in plan.schemas
         ]
+        statements += [
+            Statement(f"CREATE EXTENSION IF NOT EXISTS {quote(name)}", f"extension {name}", "before_data")
+            for name in plan.extensions
+        ]
         for enum in plan.enums:
             labels = ", ".join(ddl.literal(label) for label in enum.labels)
             sql = f"CREATE TYPE {self.dialect.qualify(enum.name)} AS ENUM ({labels})"
             statements.append(Statement(sql, f"type {enum.name}", "before_data"))
+        for made in plan.types:
+            word = "DOMAIN" if made.kind == "domain" else "TYPE"
+            sql = f"CREATE {word} {self.dialect.qualify(made.name)} {made.definition}"
+            statements.append(Statement(sql, f"type {made.name}", "before_data"))
         statements += [ddl.sequence_statement(self.dialect, item) for item in plan.sequences if item.carried]
         statements += [self.create_table(plan, table) for table in plan.tables]
         for table in plan.tables:
@@ -208,6 +218,11 @@ class PostgresTarget:
             Statement(f"DROP SEQUENCE IF EXISTS {qualify(item.name)}", f"sequence {item.name}", "before_data")
             for item in plan.sequences
             if item.carried
+        ]
+        # An extension stays: somebody else may have come to need it, or had it before.
+        drops += [
+            Statement(f"DROP TYPE IF EXISTS {qualify(made.name)}", f"type {made.name}", "before_data")
+            for made in reversed(plan.types)
         ]
         drops += [
             Statement(f"DROP TYPE IF EXISTS {qualify(enum.name)}", f"type {enum.name}", "before_data")

@@ -15,6 +15,20 @@ from appliance.planning.model import Plan, RefusedObject, TablePlan
 from kora.comparison.mapping import Loss
 from kora.errors import EngineError
 
+
+class TypeRefused(EngineError):
+    """The target has no place for a type or an extension of the plan, which another plan does without.
+
+    Attributes:
+        made: The object's words in the plan's statements, as `type public.mood`.
+        reason: The engine's own.
+    """
+
+    def __init__(self, made: str, reason: str) -> None:
+        super().__init__(f"{made} cannot be created: {reason}", hint="name another target, or create it yourself")
+        self.made, self.reason = made, reason
+
+
 Execute: TypeAlias = Callable[[str], None]
 """Executes one statement on the scratch target; raises `EngineError` and leaves no trace of a failed one."""
 
@@ -38,11 +52,12 @@ def rehearse(plan: Plan, execute: Execute) -> Plan:
         execute: The scratch target. It must be empty, and is thrown away by the caller.
 
     Raises:
-        EngineError: A table, schema, type or sequence cannot be created at all.
+        TypeRefused: A type or an extension cannot be created.
+        EngineError: A table, schema or sequence cannot be created at all.
     """
     engine = target_engine(plan.target.engine)
     for statement in engine.create_statements(plan.model_copy(update={"tables": (), "views": ()})):
-        execute(statement.sql)
+        _create_before_tables(execute, statement)
     for table in plan.tables:
         plan = _rehearse_table(engine, plan, table, execute)
     for statement in engine.create_statements(plan):
@@ -51,6 +66,19 @@ def rehearse(plan: Plan, execute: Execute) -> Plan:
             if refusal:
                 plan = _refuse_after_data(plan, statement, refusal)
     return _rehearse_views(engine, plan, execute)
+
+
+def _create_before_tables(execute: Execute, statement: Statement) -> None:
+    """Schemas, sequences and types; of an extension's type, that it answers to its name."""
+    word, _, name = statement.object.partition(" ")
+    if word not in ("type", "extension"):
+        execute(statement.sql)
+        return
+    reason = _try(execute, statement)
+    if word == "extension" and not reason:
+        reason = _try(execute, Statement(f"SELECT NULL::{name}", statement.object, statement.phase))
+    if reason:
+        raise TypeRefused(statement.object, reason)
 
 
 def _try(execute: Execute, statement: Statement) -> str:

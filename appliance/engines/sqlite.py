@@ -4,8 +4,10 @@ A column's declared name decides its affinity, and an affinity may change what i
 keeps the loaded values are used (NUMERIC keeps the exact number; TEXT keeps all text; BLOB keeps everything).
 """
 
+import re
+
 from appliance.conversion.structures import text_note, text_rule
-from appliance.conversion.survey import ColumnSurvey
+from appliance.conversion.survey import NUMBER_KINDS, ColumnSurvey
 from appliance.engines import ddl
 from appliance.engines.base import Capabilities, Placement, Statement, refused
 from appliance.planning.model import ColumnPlan, Plan, TablePlan
@@ -16,6 +18,9 @@ from kora.databases.base import Dialect
 EXACT_REAL_DIGITS = 15
 """Every decimal of at most 15 digits is the shortest decimal of its nearest double (IEEE 754 binary64)."""
 
+_OWN_COLLATIONS = ("BINARY", "NOCASE", "RTRIM")
+_DECLARATION = re.compile(r"\w+( \w+)*( ?\( ?[+-]?\d+ ?(, ?[+-]?\d+ ?)?\))?", re.ASCII)
+"""Declarations that can be repeated as they are. Another spelling gives way to its affinity."""
 _AS_TEXT = {
     "date": Rule(rule="text_date", argument="%Y-%m-%d"),
     "time": Rule(rule="text_date", argument="%H:%M:%S%.f"),
@@ -57,10 +62,13 @@ class SqliteTarget:
         decimal_digits=None,
         encoding="sqlite",
         any_class=True,
+        own_collations=_OWN_COLLATIONS,
     )
 
     def place(self, logical: Type, survey: ColumnSurvey) -> Placement:
         """How SQLite holds a logical type."""
+        if logical.dynamic:
+            return _as_declared(logical, survey)
         if logical.kind in _AS_TEXT:
             return _as_text(logical, survey)
         if logical.kind == "boolean":
@@ -140,6 +148,26 @@ def _counted_ahead(table: TablePlan) -> ColumnPlan | None:
         if column.identity and column.identity.last_value is not None and column.target_type == "INTEGER":
             return column
     return None
+
+
+def _as_declared(logical: Type, survey: ColumnSurvey) -> Placement:
+    """SQLite's own column with its declaration, whose affinity leaves alone what went through it once.
+
+    An old file, or one whose schema was rewritten, may hold what the affinity would change today: that takes a column
+    without affinity, where every storage class stays what it is.
+    """
+    numbers, texts = survey.count(*NUMBER_KINDS), survey.numeric_text
+    changed = numbers if logical.wire == "TEXT" else 0 if logical.wire == "BLOB" else texts
+    if changed or survey.negative_zero:
+        count = changed or survey.negative_zero
+        note = f"{count:,} values that the affinity of {logical.declared} would change: kept in a column without one"
+        return Placement("BLOB", "BLOB", note=note)
+    name = logical.declared if _DECLARATION.fullmatch(logical.declared) else logical.wire
+    if name.upper() in ("", "ANY"):
+        # No affinity either; in a table that is not STRICT the word ANY would mean NUMERIC.
+        name = "BLOB"
+    collation = f" collate {logical.collation}" if logical.collation in _OWN_COLLATIONS else ""
+    return Placement(name + collation, name)
 
 
 def _as_text(logical: Type, survey: ColumnSurvey) -> Placement:

@@ -22,7 +22,8 @@ _ROW_SPARE_BYTES = 4096
 """What a statement or a packet holds beside the row."""
 _CONVERTED = {"uuid": "ascii", "json": "utf8mb4", "inet4": "ascii", "inet6": "ascii"}
 """Types that take text, but no binary string."""
-_NO_TABLE = "doesn't exist"
+_NOTHING_TO_DROP = ("HY1091", "HY1146")
+"""No such key; no such table."""
 _COLUMN = re.compile(r"[Cc]olumn [`']?(?:`[^`]*`\.`[^`]*`\.)?`?([^`']+)[`']")
 NO_LOCAL_FILES = "the server takes no LOAD DATA LOCAL (local_infile=OFF); strict INSERTs are used, which take longer"
 
@@ -38,8 +39,13 @@ class MariadbWriter:
         self._converted: dict[Name, dict[str, str]] = {}
 
     def execute(self, sql: str) -> None:
-        """A statement of its own transaction."""
-        self._session.execute(sql)
+        """A statement of its own transaction. A foreign key that is not there is as good as dropped."""
+        try:
+            self._session.execute(sql)
+        except EngineError as error:
+            # MySQL has no IF EXISTS for it.
+            if error.sqlstate not in _NOTHING_TO_DROP or " DROP FOREIGN KEY " not in sql:
+                raise
 
     def checkpoints(self, run: str) -> dict[tuple[str, int], Checkpoint]:
         """Committed units of a run."""

@@ -1,7 +1,8 @@
 """Writing sessions of MariaDB and MySQL: settings that make the server strict, errors in our words, rows from memory.
 
 `LOAD DATA LOCAL` lets the *server* name the file that the client sends. Nothing here ever opens one: whatever name
-arrives, what is sent are the bytes that this session was given for the statement, or nothing.
+arrives, what is sent are the bytes that this session was given for the statement, or nothing. The server also names how
+a login is proved, and might ask for the password itself: it gets it over TLS or a socket, and never over an open line.
 """
 
 from collections.abc import Callable, Iterator
@@ -35,9 +36,14 @@ _SETTINGS = (
     "SET SESSION foreign_key_checks = 1",
     "SET SESSION unique_checks = 1",
     "SET SESSION explicit_defaults_for_timestamp = 1",
+    # A table without a key stays one: neither refused nor given a column that nobody planned.
+    "SET SESSION sql_require_primary_key = 0",
+    "SET SESSION sql_generate_invisible_primary_key = 0",
 )
 """The two servers and their ages know different ones of these; an unknown one is passed over."""
 _UNKNOWN_SETTINGS = (1193, 1238, 1227)
+_PROOFS = (b"mysql_native_password", b"caching_sha2_password", b"client_ed25519")
+"""What is answered by a proof, from which nobody learns the password."""
 
 _DENIED = {1044, 1045, 1142, 1143, 1227, 1370, 1698, 1251, 4151}
 _READ_ONLY = {1290, 1792, 1836}
@@ -51,6 +57,13 @@ _BUSY = {
 }
 _LOST = {1053, 1152, 1184, 1317, 1927, 2002, 2003, 2006, 2013, 2014, 2055}
 _INTEGRITY = {1048, 1062, 1169, 1216, 1217, 1364, 1451, 1452, 1557, 1586, 1761, 1762, 3819, 4025}
+
+
+def _in_clear(plugin: str) -> AccessDenied:
+    return AccessDenied(
+        f"mariadb: the server wants the password itself ({plugin}), and this line is not encrypted",
+        hint="use ?ssl-mode=REQUIRED in the URL, or the server's socket",
+    )
 
 
 class _Result(MySQLResult):  # type: ignore[misc]
@@ -68,10 +81,24 @@ class _Result(MySQLResult):  # type: ignore[misc]
 
 
 class LoadingConnection(Connection):  # type: ignore[misc]
-    """A connection whose `LOAD DATA LOCAL` reads from memory."""
+    """A connection whose `LOAD DATA LOCAL` reads from memory, and whose login keeps the password to itself."""
 
     load_bytes: Bytes | None = None
     _result: Any = None
+
+    def _process_auth(self, plugin_name: bytes, auth_packet: Any, handler: Any = None) -> Any:
+        if not self._secure and plugin_name not in _PROOFS:
+            raise _in_clear(plugin_name.decode(errors="replace"))
+        return super()._process_auth(plugin_name, auth_packet, handler)
+
+    @property
+    def server_public_key(self) -> None:
+        """Asked for where a password is to go over an open line, under a key that anybody on it may have sent."""
+        raise _in_clear("caching_sha2_password, not in its cache")
+
+    @server_public_key.setter
+    def server_public_key(self, _: object) -> None:
+        """The client sets it when it is made."""
 
     def _read_query_result(self, unbuffered: bool = False) -> int:
         del unbuffered

@@ -4,8 +4,8 @@ import re
 import secrets
 import ssl
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, closing, contextmanager
+from typing import TYPE_CHECKING, Any
 
 import pymysql
 
@@ -20,6 +20,9 @@ from kora.databases.mariadb.session import connection_settings
 from kora.databases.registry import open_database
 from kora.databases.secrets import Secret
 from kora.errors import AccessDenied
+
+if TYPE_CHECKING:
+    from kora.behavior.trials import TrialWriter
 
 SCRATCH_PREFIX = "_sensei_scratch_"
 _LOCK_PREFIX = "sensei."
@@ -65,6 +68,12 @@ class MariadbTarget:
             program_name="sensei",
             **_tls(self.address),
         )
+
+    def trials(self) -> AbstractContextManager["TrialWriter | None"]:
+        """A session that takes everything back."""
+        from kora.behavior.servers import trials_on
+
+        return trials_on(self.address, self._secret)
 
     def exists(self) -> bool:
         """A server that answers is there; whether it does, connecting tells."""
@@ -134,8 +143,9 @@ class MariadbTarget:
         self.sweep()
         with closing(MariadbSession(self._connect)) as session:
             read_only, local_files = session.query("SELECT @@read_only, @@local_infile")[0]
-            # A read-only server still takes writes of those who may set it so.
-            if int(read_only) and not _may_write_anyway(session):
+            # A read-only server still takes writes of those who may set it so, unless MySQL is told to take none.
+            for_all = ("super_read_only", "ON") in session.query("SHOW GLOBAL VARIABLES LIKE 'super_read_only'")
+            if for_all or (int(read_only) and not _may_write_anyway(session)):
                 raise AccessDenied(
                     f"mariadb: {self.address.place} is read-only",
                     hint="connect to the primary, or SET GLOBAL read_only = OFF",
@@ -180,7 +190,7 @@ def _login(session: MariadbSession) -> str:
 
 def _may_write_anyway(session: MariadbSession) -> bool:
     words = " ".join(str(row[0]) for row in session.query("SHOW GRANTS"))
-    return any(right in words for right in ("READ_ONLY ADMIN", "SUPER", "ALL PRIVILEGES ON *.*"))
+    return any(right in words for right in ("READ_ONLY ADMIN", "CONNECTION_ADMIN", "SUPER", "ALL PRIVILEGES ON *.*"))
 
 
 def _rights(grants: list[str], database: str) -> set[str] | None:

@@ -11,10 +11,12 @@ from appliance.conversion.survey import ColumnSurvey
 from appliance.conversion.types import read_column
 from appliance.engines.base import Placement, TargetEngine
 from appliance.planning.decisions import Decisions
+from appliance.planning.enumerations import Enumerations
 from appliance.planning.model import ColumnPlan, GeneratedPlan, IdentityPlan, SequencePlan
+from appliance.planning.named_types import NamedTypes
 from appliance.planning.names import TargetNames
 from kora.catalog import Catalog, Column, Name, Sequence, Table, Type
-from kora.comparison.mapping import Loss, LossClass, Rule
+from kora.comparison.mapping import Loss, LossClass
 from kora.comparison.structure import inner_domains
 
 _LOSS_ORDER: tuple[LossClass, ...] = ("lossless", "widened", "narrowed_proven", "lossy_approved", "refused")
@@ -29,6 +31,13 @@ class Context:
     names: TargetNames
     decisions: Decisions
     sequences: list[SequencePlan]
+    enumerations: Enumerations
+    types: NamedTypes
+
+    @property
+    def at_home(self) -> bool:
+        """Whether both sides are of one engine, so that what only this engine has can stay as it is."""
+        return self.catalog.engine == self.engine.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,29 +57,33 @@ def plan_columns(context: Context, table: Table, surveys: dict[str, ColumnSurvey
     keyed = _keyed(table)
     for column in (_through_domain(context, column) for column in table.columns):
         survey = replace(surveys.get(column.name, ColumnSurvey()), keyed=keyed.get(column.name, 0))
-        reading = read_column(context.catalog.engine, column, survey)
-        placement = _place(context, column, reading, survey)
+        reading = read_column(context.catalog.engine, column, survey, at_home=context.at_home)
+        placement = _place(context, table, column, reading, survey)
         if placement.refused:
             left_out[column.name] = placement.refused
             context.decisions.refuse("column", f"{table.name}.{column.name}", placement.refused, column.type.declared)
         else:
             placed.append((column, reading, placement))
     placed = _fit_row(context, placed)
-    booleans = frozenset(
-        column.name for column, reading, _ in placed if reading.type.kind == "boolean" and column.type.kind != "boolean"
-    )
+    booleans = frozenset(column.name for column, reading, _ in placed if _became_boolean(column.type, reading.type))
     opaque = frozenset(
         column.name.lower()
         for column, reading, placement in placed
         if is_kept_as_text(reading.target_representation or placement.representation)
     )
+    texts = frozenset(column.name.lower() for column, _, _ in placed if column.type.kind == "text")
     kept = {name: names[name] for name in names if name not in left_out}
-    scope = Scope(columns=kept, booleans=booleans, opaque=opaque)
+    scope = Scope(columns=kept, booleans=booleans, opaque=opaque, texts=texts)
     columns = tuple(
         _column(context, table, column, (reading, placement, surveys.get(column.name, ColumnSurvey())), scope)
         for column, reading, placement in placed
     )
     return PlannedColumns(columns, left_out, scope)
+
+
+def _became_boolean(source: Type, read: Type) -> bool:
+    """Whether 0 and 1 became false and true: SQLite's BOOLEAN is a number too, as long as it stays in SQLite."""
+    return read.kind == "boolean" and not read.dynamic and (source.dynamic or source.kind != "boolean")
 
 
 def _keyed(table: Table) -> dict[str, int]:
@@ -108,39 +121,15 @@ def _fit_row(
 def _through_domain(context: Context, column: Column) -> Column:
     """The column with what its domain adds to it; the domain's checks become the table's."""
     domain = next((item for item in context.catalog.domains if str(item.name) == column.type.domain), None)
-    if domain is None:
+    if domain is None or context.types.keeps(column.type):
         return column
     return replace(column, nullable=column.nullable and domain.nullable, default=column.default or domain.default)
 
 
-def _place(context: Context, column: Column, reading: Reading, survey: ColumnSurvey) -> Placement:
+def _place(context: Context, table: Table, column: Column, reading: Reading, survey: ColumnSurvey) -> Placement:
     placement = context.engine.place(reading.type, survey)
-    if reading.type.kind == "enum" and placement.wire_type == "enum":
-        return _named_enum(context, column, placement)
-    if reading.type.kind == "array" and context.engine.capabilities.enums == "named":
-        return _array_of_enum(context, reading.type, placement)
-    return placement
-
-
-def _enum_of(context: Context, enum_type: Type) -> Name | None:
-    """The target's name of the enumeration behind a type."""
-    for enum, target in context.names.enums.items():
-        if enum.name == enum_type.wire or enum.name == enum_type.declared.split(".")[-1].strip('"'):
-            return target
-    return None
-
-
-def _array_of_enum(context: Context, array: Type, placement: Placement) -> Placement:
-    """An array whose elements are of an enumeration of the catalog; any other as it was placed."""
-    target = _enum_of(context, array.elements[0]) if array.elements[0].kind == "enum" else None
-    return placement if target is None else Placement(f"{context.engine.dialect.qualify(target)}[]", "array<enum>")
-
-
-def _named_enum(context: Context, column: Column, placement: Placement) -> Placement:
-    target = _enum_of(context, column.type)
-    if target is not None:
-        return Placement(context.engine.dialect.qualify(target), placement.wire_type)
-    return Placement("text", "text", Rule(rule="enum_label"), note="its enumeration has no name of its own")
+    placement = context.enumerations.place(table, column, reading.type, placement)
+    return context.types.place(reading.type, placement)
 
 
 def _column(
@@ -159,7 +148,8 @@ def _column(
     ]
     context.decisions.lose_values(subject, losses)
     _collation(context, subject, column, placement)
-    _inner_domains(context, subject, column.type)
+    if not context.types.keeps(column.type):
+        _inner_domains(context, subject, column.type)
     identity = _identity(context, table, column, survey)
     generated = _generated(context, subject, column, scope)
     nullable = _nullable(column, reading, survey)

@@ -11,8 +11,9 @@ from appliance.conversion.expressions import NotTranslated, Scope, translate_exp
 from appliance.conversion.survey import ColumnSurvey
 from appliance.planning.columns import Context, PlannedColumns
 from appliance.planning.decisions import foreign_key_subject
+from appliance.planning.enumerations import label_check
 from appliance.planning.model import CheckPlan, ExclusionPlan, ForeignKeyPlan, IndexPartPlan, IndexPlan, KeyPlan
-from kora.catalog import Check, ForeignKey, Index, Key, Name, Table
+from kora.catalog import Check, ForeignKey, Index, IndexPart, Key, Name, Table
 from kora.comparison.structure import domain_checks
 
 _PLAIN_COLLATIONS = frozenset({"BINARY", "C", "DEFAULT", "POSIX"})
@@ -135,23 +136,30 @@ def _index_obstacle(context: Context, index: Index) -> None:
     for part in index.parts:
         if part.column is None and not capabilities.expression_indexes:
             raise NotTranslated(f"{name} has no indexes over expressions")
-        foreign = part.collation and part.collation.upper() not in _PLAIN_COLLATIONS
+        foreign = part.collation and part.collation.upper() not in _PLAIN_COLLATIONS and not _kept(context, part)
         if foreign and index.unique:
             raise NotTranslated(
                 f"it is unique under the collation {part.collation}, which the target compares otherwise"
             )
 
 
+def _kept(context: Context, part: IndexPart) -> bool:
+    """Whether the target sorts a part of an index by the very collation that the source does."""
+    return context.at_home and part.collation in context.engine.capabilities.own_collations
+
+
 def _index_part(context: Context, scope: Scope, index: Index, number: int) -> IndexPartPlan:
     part = index.parts[number]
     nulls_first = part.nulls_first if context.engine.name == "postgresql" else None
     descending = part.descending and context.engine.capabilities.descending_indexes
+    collation = part.collation if _kept(context, part) else None
     if part.column is not None:
         if part.column not in scope.columns:
             raise NotTranslated(f"column {part.column} is not carried")
-        return IndexPartPlan(column=scope.columns[part.column], descending=descending, nulls_first=nulls_first)
+        name = scope.columns[part.column]
+        return IndexPartPlan(column=name, descending=descending, nulls_first=nulls_first, collation=collation)
     text = _translate(context, part.expression or "", scope)
-    return IndexPartPlan(expression=text, descending=descending, nulls_first=nulls_first)
+    return IndexPartPlan(expression=text, descending=descending, nulls_first=nulls_first, collation=collation)
 
 
 def _included(context: Context, facts: TableFacts, index: Index) -> tuple[str, ...]:
@@ -182,7 +190,20 @@ def plan_checks(context: Context, facts: TableFacts) -> tuple[CheckPlan, ...]:
                 name=name, source=source, expression=check.expression, decision="refused", reason=str(refusal)
             )
             plans.append(refused)
-    return tuple(plans)
+    return (*plans, *_label_checks(context, facts))
+
+
+def _label_checks(context: Context, facts: TableFacts) -> list[CheckPlan]:
+    """Checks that stand for the labels of enumerations which the target holds as text."""
+    if context.engine.capabilities.checks_when == "never":
+        return []
+    target, plans = context.names.relations[facts.table.name], []
+    for column in facts.planned.columns:
+        expression = label_check(column, facts.table.column(column.source), context.engine.dialect)
+        if expression:
+            name = context.names.take(target.schema, f"{target.name}_{column.target}_labels")
+            plans.append(CheckPlan(name=name, expression=expression))
+    return plans
 
 
 def plan_exclusions(context: Context, facts: TableFacts) -> tuple[ExclusionPlan, ...]:
@@ -216,7 +237,7 @@ def _domain_checks(context: Context, facts: TableFacts) -> list[tuple[Check, Sco
     return [
         (check, Scope(columns={"value": names[column.name]}))
         for column, check in domain_checks(context.catalog, facts.table)
-        if column.name in names
+        if column.name in names and not context.types.keeps(column.type)
     ]
 
 
@@ -290,6 +311,8 @@ def _orphans(context: Context, subject: str, orphans: int, reason: str) -> str:
 
 
 def _reference_obstacle(context: Context, references: References, facts: TableFacts, key: ForeignKey) -> str:
+    if key.temporal:
+        return "it holds over PERIODs, and only references between equal values are carried"
     parent = references.facts.get(key.parent)
     if parent is None:
         return f"the table {key.parent} is not carried"
@@ -301,15 +324,16 @@ def _reference_obstacle(context: Context, references: References, facts: TableFa
     keys = [references.primary_keys[key.parent], *references.unique_keys[key.parent]]
     if not any(found and found.carried and sorted(found.columns) == sorted(parent_columns) for found in keys):
         return f"{key.parent} has no carried primary or unique key of these columns"
-    return _unequal_types(facts, parent, key)
+    return _unequal_types(facts, parent, key, any_class=context.engine.capabilities.any_class)
 
 
-def _unequal_types(facts: TableFacts, parent: TableFacts, key: ForeignKey) -> str:
+def _unequal_types(facts: TableFacts, parent: TableFacts, key: ForeignKey, *, any_class: bool) -> str:
+    """Which columns a reference cannot join. `any_class`: the engine compares what is stored, whatever the types."""
     children = {column.source: column for column in facts.planned.columns}
     parents = {column.source: column for column in parent.planned.columns}
     for name, parent_name in zip(key.columns, key.parent_columns, strict=True):
         mine, theirs = children[name].target_type, parents[parent_name].target_type
-        if _family(mine) != _family(theirs):
+        if _family(mine) != _family(theirs) and not any_class:
             return f"{name} is {mine} on the target, but {parent_name} is {theirs}"
     return ""
 

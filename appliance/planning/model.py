@@ -15,6 +15,7 @@ from kora.catalog import Action, Name
 from kora.comparison.mapping import (
     POLICIES,
     REPRESENTATIONS,
+    SECOND_PASS,
     ColumnMapping,
     Loss,
     LossClass,
@@ -22,7 +23,10 @@ from kora.comparison.mapping import (
     Mapping,
     Rule,
     TableMapping,
+    Verification,
 )
+from kora.comparison.tolerance import parse_tolerance
+from kora.errors import InvalidRequest
 
 PLAN_FORMAT = "sensei-plan-1"
 Engine: TypeAlias = Literal["sqlite", "duckdb", "postgresql", "mariadb", "csv", "parquet"]
@@ -148,6 +152,8 @@ class ColumnPlan(_Strict):
         for rule in rules:
             if rule.rule not in POLICIES:
                 raise ValueError(f"{rule.rule} is no policy; known: {', '.join(POLICIES)}")
+            if rule.rule in SECOND_PASS:
+                _check_tolerance(rule)
         return rules
 
     @property
@@ -164,6 +170,14 @@ class ColumnPlan(_Strict):
             target_representation=self.target_representation,
             policies=self.policies,
         )
+
+
+def _check_tolerance(rule: Rule) -> None:
+    """Refused here, where a line of the file can be named, and not after the load."""
+    try:
+        parse_tolerance(rule)
+    except InvalidRequest as error:
+        raise ValueError(f"{error.message}; {error.hint}") from error
 
 
 class KeyPlan(Decided):
@@ -264,6 +278,13 @@ class TablePlan(_Strict):
                 raise ValueError(f"{self.source} has no target column {missing[0]!r}, which a key names")
         return self
 
+    @model_validator(mode="after")
+    def _keys_exact(self) -> "TablePlan":
+        for column in self.columns:
+            if column.source in self.stable_key and any(rule.rule in SECOND_PASS for rule in column.policies):
+                raise ValueError(f"{self.source}.{column.source} is part of the key: rows are paired by exact keys")
+        return self
+
     def column(self, source: str) -> ColumnPlan:
         """The column of exactly this source name; `KeyError` if there is none."""
         for column in self.columns:
@@ -309,6 +330,18 @@ class EnumPlan(_Strict):
     labels: tuple[str, ...]
 
 
+TypeKind: TypeAlias = Literal["domain", "composite", "range"]
+
+
+class TypePlan(_Strict):
+    """A named type on the target. `definition` stands behind its name in CREATE TYPE or CREATE DOMAIN."""
+
+    name: PlanName
+    source: PlanName
+    kind: TypeKind
+    definition: str
+
+
 class Endpoint(_Strict):
     """One side: its engine, and its URL without a password."""
 
@@ -324,8 +357,14 @@ class Plan(_Strict):
     target: Endpoint
     identifier_policy: IdentifierPolicy = "preserve"
     losses: tuple[Loss, ...] = ()
+    verification: Verification = Verification()
+    """How KORA is to compare in the end, and whenever `kora verify --plan` is asked."""
     schemas: tuple[str, ...] = ()
+    extensions: tuple[str, ...] = ()
+    """Of the target's server, whose types columns are of."""
     enums: tuple[EnumPlan, ...] = ()
+    types: tuple[TypePlan, ...] = ()
+    """In the order in which they can be made."""
     sequences: tuple[SequencePlan, ...] = ()
     tables: tuple[TablePlan, ...] = ()
     views: tuple[ViewPlan, ...] = ()

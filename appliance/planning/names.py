@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from appliance.conversion.expressions import Scope
 from appliance.conversion.identifiers import IdentifierPolicy, Namespace, fold, take_all
 from appliance.engines.base import TargetEngine
-from kora.catalog import Catalog, Name
+from kora.catalog import Catalog, CompositeType, DomainType, Name, RangeType
 
 _DEFAULT_SCHEMAS = {"sqlite": "", "csv": "", "parquet": "", "duckdb": "main", "postgresql": "public", "mariadb": ""}
 
@@ -18,6 +18,8 @@ class TargetNames:
     relations: dict[Name, Name]
     columns: dict[Name, dict[str, str]]
     enums: dict[Name, Name]
+    types: dict[Name, Name]
+    """Domains, composite types, ranges and multiranges, where the target can have them."""
     schemas: tuple[str, ...]
     """Those that the target does not have by itself."""
     namespaces: dict[str, Namespace]
@@ -60,8 +62,8 @@ def name_everything(
     sources = sorted([table.name for table in catalog.tables] + [view.name for view in catalog.views])
     home = engine.dialect.default_schema if schema is None else schema
     schemas = {name.schema: _target_schema(catalog.engine, name.schema, engine, policy, home) for name in sources}
-    for enum in catalog.enums:
-        schemas.setdefault(enum.name.schema, _target_schema(catalog.engine, enum.name.schema, engine, policy, home))
+    for name in [enum.name for enum in catalog.enums] + _types(catalog, engine):
+        schemas.setdefault(name.schema, _target_schema(catalog.engine, name.schema, engine, policy, home))
     namespaces = {target: Namespace(engine.dialect, policy) for target in [*schemas.values(), home]}
     relations: dict[Name, Name] = {}
     for target_schema in sorted(set(schemas.values())):
@@ -77,8 +79,26 @@ def name_everything(
     for enum in catalog.enums:
         target_schema = schemas[enum.name.schema]
         enums[enum.name] = Name(target_schema, namespaces[target_schema].take(enum.name.name))
+    types = {}
+    for name in _types(catalog, engine):
+        types[name] = Name(schemas[name.schema], namespaces[schemas[name.schema]].take(name.name))
     ours = engine.dialect.default_schema
-    return TargetNames(policy, relations, columns, enums, tuple(sorted(set(schemas.values()) - {ours, ""})), namespaces)
+    return TargetNames(policy, relations, columns, enums, types, _new(schemas, ours), namespaces)
+
+
+def _new(schemas: dict[str, str], ours: str) -> tuple[str, ...]:
+    return tuple(sorted(set(schemas.values()) - {ours, ""}))
+
+
+def _types(catalog: Catalog, engine: TargetEngine) -> list[Name]:
+    """Named types besides enumerations, of an engine that can make them anew."""
+    if catalog.engine != engine.name or not engine.capabilities.named_types:
+        return []
+    known: tuple[DomainType | CompositeType | RangeType, ...] = (
+        *catalog.domains, *catalog.composites, *catalog.ranges,
+    )  # fmt: skip
+    several = [item.multirange for item in catalog.ranges if item.multirange]
+    return [item.name for item in known] + several
 
 
 def _target_schema(source_engine: str, schema: str, engine: TargetEngine, policy: IdentifierPolicy, home: str) -> str:

@@ -1,23 +1,26 @@
 """The planner: from a catalog, surveys and a target engine to a plan. Pure: no IO, the same plan every time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from appliance.conversion.identifiers import IdentifierPolicy, default_policy
 from appliance.conversion.survey import ColumnSurvey
-from appliance.engines.base import TargetEngine
 from appliance.engines.registry import target_engine
 from appliance.planning import constraints
 from appliance.planning.columns import Context, plan_columns
 from appliance.planning.constraints import References, TableFacts
 from appliance.planning.decisions import Decisions, foreign_key_subject
-from appliance.planning.model import Endpoint, Engine, EnumPlan, KeyPlan, Plan, SequencePlan, TablePlan
+from appliance.planning.enumerations import Enumerations
+from appliance.planning.model import Endpoint, Engine, KeyPlan, Plan, SequencePlan, TablePlan
+from appliance.planning.named_types import NamedTypes
 from appliance.planning.names import name_everything
 from appliance.planning.order import load_order
 from appliance.planning.views import plan_views, refuse_programs
-from kora.catalog import Catalog, EnumType, Name, Sequence, Table
+from kora.catalog import Catalog, Name, Sequence, Table
 from kora.databases.csvfiles import describe_dialects
+
+_LEFT_CONSTRAINTS = frozenset({"constraint not enforced", "not null not validated", "name of a not null"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class PlanOptions:
     target_url: str = ""
     identifier_policy: IdentifierPolicy | None = None
     schema: str | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Types and extensions that the target refused in a rehearsal, by the object's words, with its reasons."""
 
 
 def make_plan(
@@ -58,12 +63,17 @@ def make_plan(
         if table.unreadable:
             decisions.refuse("table", str(table.name), table.unreadable)
     names = name_everything(catalog, engine, policy, chosen.schema)
-    context = Context(catalog, engine, names, decisions, [])
+    enumerations = Enumerations(catalog, engine, names, chosen.refused)
+    types = NamedTypes(catalog, engine, names, chosen.refused)
+    context = Context(catalog, engine, names, decisions, [], enumerations, types)
     tables = _plan_tables(context, readable, surveys, orphans or {})
     sequences = _free_sequences(context)
     views = plan_views(context, tables)
     refuse_programs(context)
     _note_names(context, readable)
+    _note_constraints(context)
+    for name, reason in types.reasons.items():
+        decisions.note(f"the type {name} is not made on the target: {reason}")
     for line in engine.capabilities.notes:
         decisions.note(line)
     if catalog.engine == "csv":
@@ -75,13 +85,22 @@ def make_plan(
         identifier_policy=policy,
         losses=decisions.losses,
         schemas=names.schemas,
-        enums=_enums(context, catalog.enums, engine),
+        extensions=tuple(context.types.extensions),
+        enums=context.enumerations.plans(),
+        types=tuple(context.types.plans),
         sequences=(*context.sequences, *sequences),
         tables=tables,
         views=views,
         refused=decisions.refused,
         notes=decisions.notes,
     )
+
+
+def _note_constraints(context: Context) -> None:
+    """Constraints that promise less than others do, and names that are not carried: no row depends on them."""
+    for item in context.catalog.not_modelled:
+        if item.what in _LEFT_CONSTRAINTS:
+            context.decisions.note(f"{item.what}: {item.name} ({item.detail}) is not carried")
 
 
 def _plan_tables(
@@ -164,12 +183,6 @@ def _stable_key(facts: TableFacts, primary_key: KeyPlan | None, unique_keys: tup
         if all((is_primary or not part.nullable) and not part.policies for part in parts):
             return tuple(part.source for part in parts)
     return ()
-
-
-def _enums(context: Context, enums: tuple[EnumType, ...], engine: TargetEngine) -> tuple[EnumPlan, ...]:
-    if engine.capabilities.enums != "named":
-        return ()
-    return tuple(EnumPlan(name=context.names.enums[enum.name], labels=enum.labels) for enum in enums)
 
 
 def _free_sequences(context: Context) -> tuple[SequencePlan, ...]:

@@ -1,7 +1,7 @@
 """Decides about every object, tries the decisions on the real engine, and writes the plan that is carried out."""
 
 from appliance.conversion.survey import read_surveys
-from appliance.engines.rehearse import rehearse
+from appliance.engines.rehearse import TypeRefused, rehearse
 from appliance.migration import Migration
 from appliance.planning.files import save_plan
 from appliance.planning.model import Plan
@@ -24,15 +24,23 @@ def propose(migration: Migration) -> Plan:
     """A plan by rules, rehearsed: what does not run on the target is refused by name."""
     request = migration.run.request
     migration.orphans = find_orphans(migration.source, migration.known_catalog)
-    plan = make_plan(
-        migration.known_catalog,
-        read_surveys(migration.known_catalog, migration.surveys),
-        migration.target.address.engine,
-        PlanOptions(request.source, request.target, request.identifier_policy),
-        orphans={orphans.foreign_key: orphans.count for orphans in migration.orphans},
-    )
-    with migration.target.scratch() as execute:
-        return rehearse(plan, execute)
+    refused: dict[str, str] = {}
+    while True:
+        plan = make_plan(
+            migration.known_catalog,
+            read_surveys(migration.known_catalog, migration.surveys),
+            migration.target.address.engine,
+            PlanOptions(request.source, request.target, request.identifier_policy, refused=refused),
+            orphans={orphans.foreign_key: orphans.count for orphans in migration.orphans},
+        )
+        try:
+            with migration.target.scratch() as execute:
+                return rehearse(plan, execute)
+        except TypeRefused as refusal:
+            if refusal.made in refused:
+                raise
+            # Each turn leaves one more type away, so that there are at most as many turns as types.
+            refused[refusal.made] = refusal.reason
 
 
 def check_against(plan: Plan, catalog: Catalog) -> None:

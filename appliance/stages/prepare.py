@@ -13,7 +13,10 @@ from kora.errors import EngineError, InvalidRequest
 
 name = "prepare"
 
-_MADE_ALREADY = ("already exists", "multiple primary keys", "duplicate key name", "duplicate key on write")
+_MADE_ALREADY = (
+    "already exists", "multiple primary keys", "duplicate key name", "duplicate key on write",
+    "duplicate foreign key constraint name",
+)  # fmt: skip
 _DEFAULT_SCHEMAS = ("", "main", "public")
 """Where sources keep tables that go to the target's own default schema."""
 SCHEMA = "schema "

@@ -1,6 +1,9 @@
 """KORA re-reads what the target stored and compares it with the snapshot that the source's rows were read from."""
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from appliance.migration import Migration
 from appliance.progress import Event
@@ -8,11 +11,16 @@ from appliance.stages.load import loader_counts
 from appliance.stages.source_log import with_log
 from kora._core import Progress
 from kora.comparison.declared import Declared
+from kora.comparison.live import Live
 from kora.comparison.mapping import Side
 from kora.comparison.quarantine import approved
 from kora.comparison.result import Quarantined, Timing
-from kora.databases.base import Selection
-from kora.verify import OpenSide, Verified, VerifyOptions, verify_sides
+from kora.databases.base import Database, Selection
+from kora.databases.opening import OpenSide
+from kora.verify import Verified, VerifyOptions, verify_sides
+
+if TYPE_CHECKING:
+    from kora.behavior.live import BehaviorRequest
 
 name = "verify"
 
@@ -20,7 +28,7 @@ name = "verify"
 def verify(migration: Migration) -> Verified:
     """The verification's whole result, with the plan's mapping and approvals and the loader's counts to check."""
     plan, request = migration.decided_plan, migration.run.request
-    with closing(migration.target.reader()) as reader:
+    with closing(migration.target.reader()) as reader, _questions(migration) as behavior:
         wanted = {table.target for table in plan.tables}
         catalog = reader.catalog(Selection())
         others = tuple(table for table in catalog.tables if table.name not in wanted)
@@ -37,10 +45,41 @@ def verify(migration: Migration) -> Verified:
             findings_limit=migration.settings.findings_per_table,
             spill_directory=migration.settings.make_spill_directory(),
             provable=request.provable,
+            behavior=behavior,
+            live=_live(migration),
             observe=lambda table, side, progress: _tell(migration, table, side, progress),
             timings=_timings(migration),
         )
         return verify_sides(source, target, with_log(migration, declared(migration)), options)
+
+
+@contextmanager
+def _questions(migration: Migration) -> "Iterator[BehaviorRequest | None]":
+    """What to ask besides the data, where the operator wants it. The target is this run's own: rows are tried there."""
+    request = migration.run.request
+    if not request.behavior:
+        yield None
+        return
+    from kora.behavior.live import BehaviorRequest  # here: it brings an engine and a parser, and few ask
+
+    with migration.target.trials() as writer:
+        workload = Path(request.workload) if request.workload else None
+        yield BehaviorRequest(workload, writer, announce=lambda text: migration.listener(Event("announcement", text)))
+
+
+def _live(migration: Migration) -> Live | None:
+    """How to compare where the plan says that the target is written meanwhile.
+
+    The source stays the snapshot that was loaded from: what came later there belongs to no promise of this run.
+    """
+    settle_seconds = migration.decided_plan.verification.settling
+
+    @contextmanager
+    def reopened() -> Iterator[tuple[Database, Database]]:
+        with closing(migration.target.reader()) as later:
+            yield migration.source, later
+
+    return None if settle_seconds is None else Live(reopened, settle_seconds)
 
 
 def declared(migration: Migration) -> Declared:

@@ -108,6 +108,15 @@ def _reading(digests: tuple[bytes, bytes], ordered: bool) -> Reading:
     return Reading(rows=rows[:16].hex(), order=order[:16].hex() if ordered else None)
 
 
+def answer_of(name: str, text: str, digest: _core.AnswerDigest) -> Answer:
+    """The answer of something that has no order of its own. `text` names what was asked: 16 hex digits."""
+    return Answer(
+        name=name[:300], text=text, row_count=digest.row_count,
+        columns=tuple("|".join(kinds) for kinds in digest.kinds),
+        exact=_reading(digest.exact, False), plain=_reading(digest.plain, False),
+    )  # fmt: skip
+
+
 def _without(query: Query, state: str, reason: str, promise: Promise) -> Answer:
     return Answer.model_validate(
         {"name": query.name, "text": query.digest, "state": state, "reason": reason[:300], "fragile": promise.fragile}

@@ -1,208 +1,209 @@
-"""Whether the target's constraints do what they declare: rows that each must accept, and rows that it must refuse.
+"""Whether the target's constraints do what they declare, and what the source's declare: rows accepted, rows refused.
 
-Every trial is an UPDATE of a row that is there, in a transaction that is always rolled back, through a writer that the
-caller passes in. First the row is written as it is, which must be accepted; then with one value that breaks the
-constraint, which must be refused, for that reason. UPDATEs, not INSERTs: no counter gives out a number.
+First a row is written as it is, which must be accepted; then with one value that breaks the constraint, which must be
+refused. A constraint of the target must refuse it for that reason; one that only the source has, for any. Which value
+breaks a CHECK, each engine says of its own expression; the source is only asked, never written to.
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 
-from kora.behavior.answers import error_class
-from kora.catalog import Catalog, Check, Column, ForeignKey, Key, Table
+from kora.behavior.origins import Origin, keys_of
+from kora.behavior.trials import Bench, Trial
+from kora.catalog import Check, Column, ForeignKey, Table
 from kora.comparison.behavior import ConstraintProbe
-from kora.databases.base import Database, Dialect
-from kora.errors import EngineError, SenseiError
+from kora.databases.base import Database
+from kora.errors import SenseiError
 
-_BREACHES = (
-    ("unique", r"23505|unique constraint|duplicate key|primary key"),
-    ("foreign key", r"23503|foreign key"),
-    ("not null", r"23502|not null|not-null"),
-    ("check", r"23514|check constraint"),
-)
 _NUMBERS = ("integer", "decimal", "float")
 _NO_PARENT = "kora: no such"
+Values = dict[str, str]
+Made = tuple[Values, str]
+"""What columns become, and which row."""
 
 
-class TrialWriter(Protocol):
-    """Writes to the target, or to a copy of it, and takes everything back."""
+@dataclass(frozen=True, slots=True)
+class _Vector:
+    """A row that must be refused. `declared`: by the target; else the source alone declares it."""
 
-    place: str
-    """Where it writes, for a person: `a copy of clinic.db`."""
-    triggers_may_run: bool
-    """Whether a trigger that fires does no harm: on a copy it does none."""
-
-    def attempt(self, sql: str) -> int:
-        """Executes a statement and rolls back, deferred constraints checked; the rows that it changed.
-
-        Raises `EngineError` where the engine refuses it.
-        """
-        ...
-
-    def positions(self) -> dict[str, str]:
-        """Where each counter stands: sequences, AUTO_INCREMENT, AUTOINCREMENT."""
-        ...
+    name: str
+    breach: str
+    make: Callable[[Bench], Made]
+    declared: bool = True
 
 
-def try_constraints(database: Database, catalog: Catalog, writer: TrialWriter) -> tuple[ConstraintProbe, ...]:
-    """Tries every constraint of every table.
-
-    Args:
-        database: The target, open for reading: it tells which value breaks a CHECK.
-        catalog: What it holds.
-        writer: See `TrialWriter`.
-
-    Raises:
-        EngineError: A counter moved although everything was rolled back.
-    """
-    before = writer.positions()
-    harmful = set() if writer.triggers_may_run else {trigger.table for trigger in catalog.triggers}
-    probes = [probe for table in catalog.tables for probe in _table(database, table, writer, table.name in harmful)]
-    if writer.positions() != before:
-        raise EngineError(
-            f"a counter of {writer.place} moved while constraints were tried",
-            hint="compare the sequences with the values in the report, and set them back",
-        )
-    return tuple(probes)
-
-
-def _table(database: Database, table: Table, writer: TrialWriter, harmful: bool) -> Iterator[ConstraintProbe]:
-    trial = _Trial(database, table, writer)
-    reason = "its triggers would run" if harmful else "" if table.stable_key else "a table without a key"
-    for name, made in trial.all():
-        if reason:
-            yield ConstraintProbe(table=str(table.name), constraint=name, outcome="not_run", detail=reason)
+def try_constraints(trial: Trial, origin: Origin | None) -> Iterator[ConstraintProbe]:
+    """Every constraint of one table of the target, and those of the source's that the target does not declare."""
+    for vector in _vectors(trial, origin):
+        bench = trial.bench(references=vector.breach == "foreign key")
+        if isinstance(bench, str):
+            undecidable = "triggers" in bench or "rollback" in bench
+            yield probe(trial, vector.name, "not_decidable" if undecidable else "not_run", bench)
         else:
-            yield trial.judge(name, *made)
+            yield probe(trial, vector.name, *_judged(trial, bench, vector))
 
 
-class _Trial:
-    """The constraints of one table, as statements."""
+def probe(trial: Trial, name: str, outcome: str, detail: str = "") -> ConstraintProbe:
+    """What became of one constraint, default, limit or counter of a table."""
+    return ConstraintProbe.model_validate(
+        {"table": str(trial.table.name), "constraint": name[:200], "outcome": outcome, "detail": detail[:300]}
+    )
 
-    def __init__(self, database: Database, table: Table, writer: TrialWriter) -> None:
-        self._database, self._table, self._writer = database, table, writer
-        self._dialect: Dialect = database.dialect
-        self._name = self._dialect.qualify(table.name)
-        self._key = ", ".join(self._quoted(table.stable_key))
 
-    def all(self) -> Iterator[tuple[str, tuple[str, list[str], list[str], str]]]:
-        """Name of each constraint; which breach it is, the columns it is about, what they become, and which row."""
-        table = self._table
-        first = self._row()
-        for column in table.columns:
-            if not column.nullable and column.generated is None and column.name not in table.stable_key:
-                yield f"NOT NULL {column.name}", ("not null", [column.name], ["NULL"], first)
-        keys = ([("PRIMARY KEY", table.primary_key)] if table.primary_key else []) + [
-            ("UNIQUE", key) for key in table.unique_keys
-        ]
-        for word, key in keys:
-            yield f"{word} ({', '.join(key.columns)})", self._duplicate(key)
-        for foreign in table.foreign_keys:
-            yield f"FOREIGN KEY ({', '.join(foreign.columns)})", self._orphan(foreign)
-        for check in table.checks:
-            yield f"CHECK {check.name or check.expression[:80]}", self._offence(check, first)
+def _judged(trial: Trial, bench: Bench, vector: _Vector) -> tuple[str, str]:
+    values, row = vector.make(bench)
+    if not values:
+        return "not_run", "no value is known that it would refuse"
+    unready = trial.unready(bench, list(values), row)
+    if unready:
+        return "not_run", unready
+    told = trial.refusal(bench, values, row)
+    if told is None:
+        return ("broken", "accepts what it forbids") if vector.declared else ("lost", "accepts what the source refuses")
+    if told == vector.breach:
+        return "kept", ""
+    return ("not_run", f"something else refuses the row first ({told})") if vector.declared else ("kept", f"as {told}")
 
-    def judge(self, name: str, breach: str, columns: list[str], values: list[str], row: str) -> ConstraintProbe:
-        """Writes the row as it is, then broken."""
-        outcome, detail = self._judged(breach, columns, values, row)
-        return ConstraintProbe.model_validate(
-            {"table": str(self._table.name), "constraint": name[:200], "outcome": outcome, "detail": detail}
-        )
 
-    def _judged(self, breach: str, columns: list[str], values: list[str], row: str) -> tuple[str, str]:
-        if not values:
-            return "not_run", "no value is known that it would refuse"
-        names = self._quoted(columns)
-        try:
-            if not self._writer.attempt(self._update(names, names, row)):
-                return "not_run", "there is no row to try it with"
-        except EngineError as problem:
-            return "not_run", f"an unchanged row is refused too ({_breach(problem)})"
-        try:
-            changed = self._writer.attempt(self._update(names, values, row))
-        except EngineError as problem:
-            told = _breach(problem)
-            return ("kept", "") if told == breach else ("not_run", f"something else refuses the row first ({told})")
-        return ("broken", "accepts what it forbids") if changed else ("not_run", "there is no row to try it with")
+def _vectors(trial: Trial, origin: Origin | None) -> Iterator[_Vector]:
+    table, key = trial.table, trial.table.stable_key
+    usable = {column.name for column in table.columns if column.generated is None and column.name not in key}
+    mine = [column.name for column in table.columns if not column.nullable and column.name in usable]
+    theirs = [name for name in (origin.required() if origin else ()) if name in usable and name not in mine]
+    for name in (*mine, *theirs):
+        yield _Vector(f"NOT NULL {name}", "not null", partial(_missing, trial, name), name in mine)
+    for word, columns, declared in _keys(table, origin):
+        yield _Vector(f"{word} ({', '.join(columns)})", "unique", partial(_duplicate, trial, columns), declared)
+    for foreign, declared in _references(table, origin):
+        name = f"FOREIGN KEY ({', '.join(foreign.columns)})"
+        yield _Vector(name, "foreign key", partial(_orphan, trial, foreign), declared)
+    for check in table.checks:
+        yield _Vector(f"CHECK {check.name or check.expression[:80]}", "check", partial(_offending, trial, check))
+    if origin is not None:
+        for check in origin.table.checks:
+            name = f"CHECK {check.name or check.expression[:80]} of the source"
+            yield _Vector(name, "check", partial(_carried, trial, origin, check), False)
 
-    def _update(self, names: Sequence[str], values: Sequence[str], row: str) -> str:
-        assigned = ", ".join(f"{name} = {value}" for name, value in zip(names, values, strict=True))
-        return f"UPDATE {self._name} SET {assigned} WHERE ({self._key}) IN ({row})"
 
-    def _row(self, where: str = "") -> str:
-        """The key of the first row, of those that obey a condition."""
-        return f"SELECT {self._key} FROM {self._name}{where} ORDER BY {self._key} LIMIT 1"
+def _missing(trial: Trial, column: str, bench: Bench) -> Made:
+    return {column: "NULL"}, trial.row(bench)
 
-    def _duplicate(self, key: Key) -> tuple[str, list[str], list[str], str]:
-        """A second row takes the first one's values."""
-        names = self._quoted(key.columns)
-        filled = " WHERE " + " AND ".join(f"{name} IS NOT NULL" for name in names)
-        model = f"FROM {self._name}{filled} ORDER BY {self._key} LIMIT 1"
-        others = f" WHERE ({self._key}) NOT IN ({self._row(filled)})"
-        return "unique", list(key.columns), [f"(SELECT {name} {model})" for name in names], self._row(others)
 
-    def _orphan(self, foreign: ForeignKey) -> tuple[str, list[str], list[str], str]:
-        """A row whose first column names a parent that does not exist; the engine finds a number beyond them all."""
-        filled = " WHERE " + " AND ".join(f"{name} IS NOT NULL" for name in self._quoted(foreign.columns))
-        column = self._table.column(foreign.columns[0])
-        values: list[str] = []
-        if column.type.kind == "integer" and foreign.parent_columns:
-            parent, name = self._dialect.qualify(foreign.parent), self._dialect.quote(foreign.parent_columns[0])
-            values = [f"(SELECT max({name}) + 1 FROM {parent})"]
-        elif column.type.kind == "text" and (column.type.length or 1000) >= len(_NO_PARENT):
-            values = [f"'{_NO_PARENT}'"]
-        if foreign.initially_deferred and self._dialect.engine == "sqlite":
-            values = []
-        return "foreign key", [column.name], values, self._row(filled)
+def _offending(trial: Trial, check: Check, bench: Bench) -> Made:
+    return _Expressions(trial.database, trial.table).offence(check), trial.row(bench)
 
-    def _offence(self, check: Check, row: str) -> tuple[str, list[str], list[str], str]:
+
+def _keys(table: Table, origin: Origin | None) -> Iterator[tuple[str, tuple[str, ...], bool]]:
+    """Word, columns, and whether the target declares it; each set of columns once."""
+    seen: set[frozenset[str]] = set()
+    for word, columns, declared in (
+        *((word, columns, True) for word, columns in keys_of(table)),
+        *((word, columns, False) for word, columns in (origin.keys() if origin else ())),
+    ):
+        if frozenset(columns) not in seen:
+            seen.add(frozenset(columns))
+            yield word, columns, declared
+
+
+def _references(table: Table, origin: Origin | None) -> Iterator[tuple[ForeignKey, bool]]:
+    yield from ((foreign, True) for foreign in table.foreign_keys)
+    known = {(foreign.columns, foreign.parent) for foreign in table.foreign_keys}
+    for foreign in origin.references() if origin else ():
+        if (foreign.columns, foreign.parent) not in known:
+            yield foreign, False
+
+
+def _duplicate(trial: Trial, columns: Sequence[str], bench: Bench) -> Made:
+    """A second row takes the first one's values."""
+    names = trial.quoted(columns)
+    filled = " WHERE " + " AND ".join(f"{name} IS NOT NULL" for name in names)
+    model = f"FROM {bench.name}{filled} ORDER BY {trial.key} LIMIT 1"
+    values = {
+        column: f"(SELECT {name} FROM (SELECT {name} {model}) AS kora_model)"
+        for column, name in zip(columns, names, strict=True)
+    }
+    others = f" WHERE ({trial.key}) NOT IN ({trial.row(bench, filled)})"
+    return values, trial.row(bench, others)
+
+
+def _orphan(trial: Trial, foreign: ForeignKey, bench: Bench) -> Made:
+    """A row whose first column names a parent that does not exist; the engine finds a number beyond them all."""
+    filled = " WHERE " + " AND ".join(f"{name} IS NOT NULL" for name in trial.quoted(foreign.columns))
+    column = trial.table.column(foreign.columns[0])
+    values: Values = {}
+    if column.type.kind in ("integer", "decimal") and foreign.parent_columns:
+        parent, name = trial.dialect.qualify(foreign.parent), trial.dialect.quote(foreign.parent_columns[0])
+        beyond = f"SELECT max({name}) + 1 AS kora_next FROM {parent}"
+        values = {column.name: f"(SELECT kora_next FROM ({beyond}) AS kora_top)"}
+    elif column.type.kind == "text" and (column.type.length or 1000) >= len(_NO_PARENT):
+        values = {column.name: f"'{_NO_PARENT}'"}
+    elif column.type.kind == "uuid":
+        values = {column.name: "'6b6f7261-0000-4000-8000-6e6f73756368'"}
+    if foreign.initially_deferred and trial.dialect.engine == "sqlite":
+        values = {}
+    return values, trial.row(bench, filled)
+
+
+def _carried(trial: Trial, origin: Origin, check: Check, bench: Bench) -> Made:
+    """A value that the source's check refuses, for the target's column; none where values are read through a rule."""
+    broken = _Expressions(origin.database, origin.table).offence(check)
+    there = {
+        origin.columns[name]: value
+        for name, value in broken.items()
+        if name in origin.columns and origin.columns[name] not in origin.ruled
+    }
+    return there, trial.row(bench)
+
+
+class _Expressions:
+    """Asks an engine for which values its own checks are false."""
+
+    def __init__(self, database: Database, table: Table) -> None:
+        self._database, self._table, self._dialect = database, table, database.dialect
+
+    def offence(self, check: Check) -> Values:
         """A value of one column for which the engine itself says that the check's expression is false."""
         spoken = {word.casefold() for word in re.findall(r"\w+", check.expression)}
         for column in self._table.columns:
             if column.name.casefold() in spoken and column.generated is None:
                 for value in _candidates(check, column):
                     if self._breaks(check, column, value):
-                        return "check", [column.name], [value], row
-        return "check", [], [], row
+                        return {column.name: value}
+        return {}
 
     def _breaks(self, check: Check, column: Column, value: str) -> bool:
+        quote = self._dialect.quote
+        cast = typed(self._dialect.engine, value, column)
         shown = ", ".join(
-            f"{value} AS {name}" if name == self._dialect.quote(column.name) else name
-            for name in self._quoted([item.name for item in self._table.columns])
+            f"{cast} AS {quote(item.name)}" if item.name == column.name else quote(item.name)
+            for item in self._table.columns
         )
-        first = f"({self._key}) IN ({self._row()})"
-        sql = f"SELECT 1 FROM (SELECT {shown} FROM {self._name} WHERE {first}) AS probe WHERE NOT ({check.expression})"
+        key = ", ".join(quote(name) for name in self._table.stable_key)
+        order = f" ORDER BY {key}" if key else ""
+        row = f"SELECT {shown} FROM {self._dialect.qualify(self._table.name)}{order} LIMIT 1"
+        sql = f"SELECT 1 FROM ({row}) AS kora_probe WHERE NOT ({check.expression})"
         try:
             return bool(self._database.scalar_query(sql))
         except SenseiError:
             return False  # no value of that type, or an expression that names the table itself
 
-    def _quoted(self, columns: Sequence[str]) -> list[str]:
-        return [self._dialect.quote(name) for name in columns]
+
+def typed(engine: str, value: str, column: Column) -> str:
+    """A literal as the column's type in an expression; MariaDB's CAST knows other names, and converts by itself."""
+    known = column.type.declared and engine != "mariadb"
+    return f"CAST({value} AS {column.type.declared})" if known else value
 
 
 def _candidates(check: Check, column: Column) -> list[str]:
-    """Values to try, as SQL of the column's own type: around the numbers that the expression names, and odd ones."""
+    """Values to try, as literals: around the numbers that the expression names, and odd ones."""
     if column.type.kind in _NUMBERS:
         named = [int(text) for text in re.findall(r"(?<![\w.])-?\d{1,15}(?![\w.])", check.expression)]
         numbers = dict.fromkeys([n + step for n in named for step in (-1, 1)] + [-1, 0, 1_000_000])
-        texts = [str(number) for number in numbers]
-    elif column.type.kind == "text":
-        texts = ["'kora'", "''", "'" + "k" * 300 + "'"]
-    elif column.type.kind in ("date", "timestamp"):
-        texts = ["'1000-01-01'", "'9999-12-31'"]
-    else:
-        texts = []
-    return [f"CAST({text} AS {column.type.declared})" if column.type.declared else text for text in texts]
-
-
-def _breach(problem: EngineError) -> str:
-    """Which constraint a refusal speaks of; else its class."""
-    for word, pattern in _BREACHES:
-        if problem.sqlstate and problem.sqlstate == pattern.split("|", 1)[0]:
-            return word
-    for word, pattern in _BREACHES:
-        if re.search(pattern.split("|", 1)[1], problem.message, re.IGNORECASE):
-            return word
-    return error_class(problem)
+        return [str(number) for number in numbers]
+    if column.type.kind in ("text", "enum"):
+        return ["'kora'", "''", "'" + "k" * min(300, column.type.length or 300) + "'"]
+    if column.type.kind in ("date", "timestamp", "instant"):
+        return ["'1000-01-01'", "'9999-12-31'"]
+    return ["TRUE", "FALSE"] if column.type.kind == "boolean" else []

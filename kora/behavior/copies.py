@@ -13,10 +13,13 @@ from pathlib import Path
 import duckdb
 
 from kora._core import SqliteConnection
-from kora.behavior.constraints import TrialWriter
+from kora.behavior.trials import Bench, Texts, TrialWriter
+from kora.catalog import Table
 from kora.databases.address import parse_address
 from kora.databases.duckdb.errors import translated
-from kora.errors import EngineError, SenseiError
+from kora.databases.duckdb.read import DIALECT as DUCKDB
+from kora.databases.sqlite.read import DIALECT as SQLITE
+from kora.errors import SenseiError
 
 
 @contextmanager
@@ -32,7 +35,7 @@ def writer_on_copy(url: str, folder: Path | None = None) -> Iterator[TrialWriter
     """
     address = parse_address(url)
     if address.engine not in ("sqlite", "duckdb") or address.path is None:
-        yield "constraints: no row was tried, since KORA itself opens no writer on a server"
+        yield "constraints: no row was tried: KORA opens no writer on a server unless --probe-target names it"
         return
     path = Path(address.path)
     logs = [path.with_name(path.name + ending) for ending in ("-wal", ".wal", "-journal")]
@@ -55,17 +58,25 @@ def writer_on_copy(url: str, folder: Path | None = None) -> Iterator[TrialWriter
 class _SqliteCopy:
     """Implements `TrialWriter`."""
 
-    triggers_may_run = True
-
     def __init__(self, copy: Path, name: str) -> None:
         self.place = f"a copy of {name}"
         self._connection = SqliteConnection(str(copy), "rw")
         self._connection.execute("PRAGMA foreign_keys = ON")
 
-    def attempt(self, sql: str) -> int:
+    def bench(self, table: Table, *, triggers: bool, references: bool) -> Bench | str:
+        """The table itself: on a copy a trigger does no harm."""
+        return Bench(SQLITE.qualify(table.name))
+
+    def attempt(self, *statements: str) -> None:
+        self.look("", *statements)
+
+    def look(self, query: str, *statements: str) -> Texts:
         self._connection.execute("BEGIN")
         try:
-            return self._connection.execute(sql)
+            for statement in statements:
+                self._connection.execute(statement)
+            rows = self._connection.query(query) if query else []
+            return [tuple(None if value is None else str(value) for value in row) for row in rows]
         finally:
             self._rollback()
 
@@ -89,8 +100,6 @@ class _SqliteCopy:
 class _DuckdbCopy:
     """Implements `TrialWriter`."""
 
-    triggers_may_run = True
-
     def __init__(self, copy: Path, name: str) -> None:
         self.place = f"a copy of {name}"
         with translated(self.place):
@@ -100,16 +109,23 @@ class _DuckdbCopy:
             }
             self._connection = duckdb.connect(str(copy), config=off)
 
-    def attempt(self, sql: str) -> int:
+    def bench(self, table: Table, *, triggers: bool, references: bool) -> Bench | str:
+        """The table itself."""
+        return Bench(DUCKDB.qualify(table.name))
+
+    def attempt(self, *statements: str) -> None:
+        self.look("", *statements)
+
+    def look(self, query: str, *statements: str) -> Texts:
         with translated(self.place):
             self._connection.execute("BEGIN")
             try:
-                row = self._connection.execute(sql).fetchone()
+                for statement in statements:
+                    self._connection.execute(statement)
+                rows = self._connection.execute(query).fetchall() if query else []
             finally:
                 self._connection.execute("ROLLBACK")
-        if row is None:
-            raise EngineError(f"duckdb: {self.place}: the statement did not say how many rows it changed")
-        return int(row[0])
+        return [tuple(None if value is None else str(value) for value in row) for row in rows]
 
     def positions(self) -> dict[str, str]:
         with translated(self.place):

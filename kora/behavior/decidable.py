@@ -103,6 +103,11 @@ def view_promises(catalog: Catalog, dialect: str) -> dict[str, Promise]:
     return {name: Promise(promise.reason, promise.fragile) for name, promise in found.items()}
 
 
+def changes_each_time(tree: "exp.Expr") -> str:
+    """What in an expression gives another answer each time: a clock, chance, a counter. Empty where nothing does."""
+    return _volatile(tree)
+
+
 def _of_views(tree: "exp.Expr", views: Mapping[str, Promise], what: str) -> str:
     from sqlglot import exp
 

@@ -6,13 +6,19 @@ from pathlib import Path
 
 from kora import _core
 from kora.behavior.answers import ask
-from kora.behavior.constraints import TrialWriter, try_constraints
+from kora.behavior.callables import callables_of
 from kora.behavior.copies import writer_on_copy
+from kora.behavior.inputs import read_inputs, seed_of
+from kora.behavior.origins import Origin, origins_of
+from kora.behavior.probing import counters, try_target
+from kora.behavior.routines import Side, call_all, compare_routines, freed, plans_of
 from kora.behavior.semantics import probe_habits
+from kora.behavior.servers import ServerTrials
 from kora.behavior.translate import spellings_of
+from kora.behavior.trials import TrialWriter
 from kora.behavior.workload import read_workload, views_of
-from kora.catalog import Catalog
-from kora.comparison.behavior import Answer, Behavior, ConstraintProbe, compare_answers, verdict_of
+from kora.catalog import Catalog, Name
+from kora.comparison.behavior import Answer, Behavior, ConstraintProbe, claim_of, compare_answers, verdict_of
 from kora.comparison.mapping import Mapping
 from kora.databases.base import AnswersQueries, Database
 
@@ -22,12 +28,15 @@ class BehaviorRequest:
     """What to ask besides all views and the engines' habits.
 
     `workload` is a file of queries in the source's SQL. `writer` tries the target's constraints; without one they are
-    tried on a copy of the target, if it is a file. `announce` is told of it before anything is written.
+    tried on a copy of the target, if it is a file. `announce` is told of it before anything is written. `callers` call
+    the routines of source and target, with generated inputs and those of the file `inputs`; none is called without.
     """
 
     workload: Path | None = None
     writer: TrialWriter | None = None
     announce: Callable[[str], None] | None = None
+    callers: tuple[ServerTrials, ServerTrials] | None = None
+    inputs: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +56,16 @@ def probe_sides(source: Probed, target: Probed, mapping: Mapping, request: Behav
         SenseiError: As reading does, where it is not the engine that refuses a query.
     """
     left, right = source.database, target.database
-    unasked = _routines(source.catalog)
-    constraints, untried = _constraints(target, request)
-    unasked = (*untried, *unasked)
+    origins = origins_of(mapping, left, source.catalog)
+    rows = _rows(target, request, origins)
+    known: dict[str, object] = {"constraints": rows.probes, "place": rows.place}
+    key = _core.DigestKey.random()
+    calls = _calls(source, target, request, key)
+    known |= calls.known
+    unasked = (*rows.untried, *calls.uncalled, *_triggers(source.catalog))
     if not (isinstance(left, AnswersQueries) and isinstance(right, AnswersQueries)):
         unasked = ("queries and habits: one side is files of rows", *unasked)
-        return Behavior(outcome=verdict_of((), constraints), constraints=constraints, not_run=unasked)
-    key = _core.DigestKey.random()
+        return _judged(Behavior(outcome="undecided", not_run=unasked).model_copy(update=known))
     before: list[Answer] = list(ask(left, source.catalog, views_of(source.catalog, left.dialect), key))
     after: list[Answer] = list(ask(right, target.catalog, views_of(target.catalog, right.dialect), key))
     sha256 = None
@@ -62,34 +74,80 @@ def probe_sides(source: Probed, target: Probed, mapping: Mapping, request: Behav
         sha256 = workload.sha256
         before += ask(left, source.catalog, workload, key)
         after += ask(right, target.catalog, workload, key, spellings_of(mapping, target.catalog))
-    queries = compare_answers(before, after)
-    return Behavior(
-        outcome=verdict_of(queries, constraints),
+    told = Behavior(
+        outcome="undecided",
         workload=sha256,
-        queries=queries,
+        queries=compare_answers(before, after),
         probes=probe_habits(left, right),
-        constraints=constraints,
         not_run=unasked,
     )
+    return _judged(told.model_copy(update=known))
 
 
-def _constraints(target: Probed, request: BehaviorRequest) -> tuple[tuple[ConstraintProbe, ...], tuple[str, ...]]:
-    """What became of the target's constraints; and why, where none was tried."""
+def _judged(behavior: Behavior) -> Behavior:
+    """With its outcome and the sentence that says it."""
+    outcome = verdict_of((*behavior.queries, *behavior.routines), behavior.constraints)
+    return behavior.model_copy(update={"outcome": outcome, "claim": claim_of(behavior)})
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What became of rows that were tried, where, and why none was where that is so."""
+
+    probes: tuple[ConstraintProbe, ...]
+    place: str = ""
+    untried: tuple[str, ...] = ()
+
+
+def _rows(target: Probed, request: BehaviorRequest, origins: dict[Name, Origin]) -> _Rows:
+    counted = counters(target.database, target.catalog, origins)
     if request.writer is not None:
-        return _tried(target, request, request.writer), ()
+        return _tried(target, request, request.writer, origins, counted)
     with writer_on_copy(target.url) as writer:
-        return ((), (writer,)) if isinstance(writer, str) else (_tried(target, request, writer), ())
+        if isinstance(writer, str):
+            return _Rows(counted, untried=(writer,))
+        return _tried(target, request, writer, origins, counted)
 
 
-def _tried(target: Probed, request: BehaviorRequest, writer: TrialWriter) -> tuple[ConstraintProbe, ...]:
+def _tried(
+    target: Probed,
+    request: BehaviorRequest,
+    writer: TrialWriter,
+    origins: dict[Name, Origin],
+    counted: tuple[ConstraintProbe, ...],
+) -> _Rows:
     if request.announce:
-        request.announce(f"constraints are tried on {writer.place}, in transactions that are rolled back")
-    return try_constraints(target.database, target.catalog, writer)
+        request.announce(f"rows are tried on {writer.place}, in transactions that are rolled back")
+    return _Rows((*try_target(target.database, target.catalog, writer, origins), *counted), writer.place)
 
 
-def _routines(catalog: Catalog) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    """What became of routines as fields of a `Behavior`, and those that nobody called."""
+
+    known: dict[str, object]
+    uncalled: tuple[str, ...] = ()
+
+
+def _calls(source: Probed, target: Probed, request: BehaviorRequest, key: _core.DigestKey) -> _Calls:
+    """Routines of both sides, with the same inputs. Each side's session calls its own."""
+    if request.callers is None:
+        told = (f"{item.routine_kind} {item.name}: not executed" for item in source.catalog.routines)
+        return _Calls({}, tuple(told))
+    seed = seed_of(key)
+    recorded, sha256 = read_inputs(request.inputs) if request.inputs else ({}, None)
+    sides = []
+    for probed, session in zip((source, target), request.callers, strict=True):
+        if request.announce and not session.read_only:
+            request.announce(f"routines are called on {session.place}, in transactions that are rolled back")
+        routines = freed(callables_of(probed.database, probed.catalog, session.without_rollback), recorded)
+        sides.append(Side(probed.database, probed.catalog, routines, session))
+    # The source's kinds decide for both, so that an integer here and a decimal there get the same.
+    plans = {**plans_of(sides[1].callables, seed, recorded), **plans_of(sides[0].callables, seed, recorded)}
+    before, after = (call_all(side, plans, key) for side in sides)
+    return _Calls({"routines": compare_routines(before, after), "seed": seed, "inputs": sha256})
+
+
+def _triggers(catalog: Catalog) -> tuple[str, ...]:
     """What exists and is not executed here."""
-    return (
-        *(f"{item.routine_kind} {item.name}: not executed" for item in catalog.routines),
-        *(f"trigger {item.name} of {item.table}: not executed" for item in catalog.triggers),
-    )
+    return tuple(f"trigger {item.name} of {item.table}: not executed" for item in catalog.triggers)

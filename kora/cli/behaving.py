@@ -1,5 +1,7 @@
 """`kora behave record`, `kora behave compare`: the same questions asked of two databases, on two days if need be."""
 
+import re
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -26,6 +28,14 @@ def behave() -> None:
 @click.option("-o", "--output", type=FILE, required=True, help="The .kbh file to write, signed.")
 @click.option("--workload", type=FILE, help="A file of SELECT statements, each ended by a semicolon.")
 @click.option("--views", is_flag=True, help="Ask all views instead.")
+@click.option("--routines", is_flag=True, help="Call the stored functions and procedures instead.")
+@click.option("--routine-inputs", type=FILE, help="With --routines: recorded inputs, one JSON object a line.")
+@click.option("--seed", metavar="HEX", help="With --routines: generate inputs from these 16 hex digits, not the key's.")
+@click.option(
+    "--probe-target",
+    metavar="URL",
+    help="With --routines: a login that may write; what routines change there is compared and rolled back.",
+)
 @click.option(
     "--dialect",
     type=click.Choice(["sqlite", "duckdb", "postgresql", "mariadb"]),
@@ -40,6 +50,10 @@ def record(
     output: Path,
     workload: Path | None,
     views: bool,
+    routines: bool,
+    routine_inputs: Path | None,
+    seed: str | None,
+    probe_target: str | None,
     dialect: str | None,
     key_file: Path | None,
     new_key_file: Path | None,
@@ -51,21 +65,37 @@ def record(
     Only SELECTs are asked, in one snapshot opened for reading. No row is in the file. Queries pair by a comment
     `-- name: …` before them, else by their number; views by their names. What cannot be decided is named.
 
+    Routines are called with inputs generated from a seed that the key gives, in a session that may not write; with
+    --probe-target in transactions that are rolled back.
+
     \b
     Example:
       kora behave record postgresql://me@db/new --workload w.sql --dialect sqlite --key-file K -o b.kbh
+      kora behave record mariadb://me@db/old --routines --new-key-file K -o a.kbh
     """
-    if views == (workload is not None):
-        raise click.UsageError("say what to ask: either --workload FILE or --views")
+    if views + routines + (workload is not None) != 1:
+        raise click.UsageError("say what to ask: either --workload FILE or --views or --routines")
+    if not routines and (routine_inputs or seed or probe_target):
+        raise click.UsageError("--routine-inputs, --seed and --probe-target belong to --routines")
+    if seed and not re.fullmatch(r"[0-9a-f]{16}", seed):
+        raise click.UsageError("--seed takes 16 hex digits, lower case")
     settings = entry_settings()
     from kora.behavior.recording import RecordRequest
     from kora.behavior.recording import record as record_answers
-    from kora.evidence import report_behavior, report_terminal
+    from kora.behavior.servers import writer_on_server
+    from kora.evidence import report_behavior, report_json
 
-    request = RecordRequest(workload, dialect, key_file, new_key_file, run_id)
-    made = record_answers(url, output, request, settings=settings, prompt=password_prompt())
+    with ExitStack() as stack:
+        writer = None
+        if probe_target:
+            writer = stack.enter_context(writer_on_server(probe_target, password_prompt(), role="source"))
+            click.echo(f"routines are called on {writer.place}, in transactions that are rolled back", err=True)
+        request = RecordRequest(
+            workload, dialect, key_file, new_key_file, run_id, routines, routine_inputs, seed, writer
+        )
+        made = record_answers(url, output, request, settings=settings, prompt=password_prompt())
     if as_json:
-        report_terminal.print_json(made.model_dump(mode="json"))
+        report_json.print_json(made.model_dump(mode="json"))
     else:
         report_behavior.print_recording(made, str(output))
     return int(ExitCode.EQUIVALENT)
@@ -90,12 +120,12 @@ def compare_answers(first: Path, second: Path, keys: tuple[Path, ...], as_json: 
     """
     settings = entry_settings()
     from kora.behavior.recording import compare_recordings
-    from kora.evidence import report_behavior, report_terminal
+    from kora.evidence import report_behavior, report_json
     from kora.evidence.signing import read_public_key
 
     behavior = compare_recordings(first, second, [read_public_key(key) for key in keys], settings)
     if as_json:
-        report_terminal.print_json({"counts": behavior.counts, **behavior.model_dump(mode="json")})
+        report_json.print_json({"counts": behavior.counts, **behavior.model_dump(mode="json")})
     else:
         report_behavior.print_behavior(behavior)
     return int(_EXITS[behavior.outcome])

@@ -34,6 +34,7 @@ def check(
       kora check certificate.json --key a.pub --key b.pub --threshold 2 --log-key log.pub
     """
     from kora.evidence import certificate as certificates
+    from kora.evidence import report_json
     from kora.evidence import report_terminal as report
     from kora.evidence.signing import read_public_key
 
@@ -43,21 +44,18 @@ def check(
     certificates.check_sections(checked, certificate)
     logged = None
     if log_key:
-        from kora.evidence.canonical import FILE_SIZE_LIMIT_BYTES
-        from kora.evidence.files import read_bounded
         from kora.evidence.transparency import check_proof, read_log_key
 
-        # The log holds the digest of the whole file, sections included.
-        logged = check_proof(certificate, read_bounded(certificate, FILE_SIZE_LIMIT_BYTES), read_log_key(log_key))
+        logged = check_proof(certificate, read_log_key(log_key))
     present = certificates.check_subjects(checked.statement, certificate.parent) if checked.statement else {}
     key_ids = list(dict.fromkeys(key.key_id for key in public_keys if key.key_id in checked.envelope.key_ids))
-    log = {"origin": logged.origin, "index": logged.index, "size": logged.size} if logged else None
     if as_json:
         verdict = checked.statement.predicate.verdict if checked.statement else None
+        log = report_json.log_json(logged.checkpoint, logged.index) if logged else None
         facts = {"authentic": True, "verdict": verdict, "key_ids": key_ids, "files_present": present, "log": log}
-        report.print_json(facts)
+        report_json.print_json(facts)
     else:
-        report.print_checked(checked, present, key_ids, log)
+        report.print_checked(checked, present, key_ids, logged)
     return int(checked.exit_code)
 
 
@@ -125,6 +123,7 @@ def keygen(rotate: bool, as_json: bool) -> int:
       SENSEI_HOME=/srv/sensei kora keygen
     """
     settings = entry_settings()
+    from kora.evidence import report_json
     from kora.evidence import report_terminal as report
     from kora.evidence.signing import KeyStore
 
@@ -139,7 +138,7 @@ def keygen(rotate: bool, as_json: bool) -> int:
     made = not store.signing_path.exists()
     key = store.signing_key()
     if as_json:
-        report.print_json({"key_id": key.public.key_id, "public_key": str(store.public_path), "made": made})
+        report_json.print_json({"key_id": key.public.key_id, "public_key": str(store.public_path), "made": made})
     else:
         report.print_key(key.public.key_id, store.public_path, store.signing_path, made=made)
     return int(ExitCode.EQUIVALENT)

@@ -79,6 +79,7 @@ def fingerprint(
     if buckets and tier < 3:
         raise click.UsageError("--buckets chooses rows of tier 3: add --tier 3")
     settings = entry_settings()
+    from kora.evidence import report_json
     from kora.evidence import report_terminal as report
     from kora.evidence.carried import FingerprintRequest, write_fingerprint
     from kora.evidence.carried_verdict import read_bucket_ranges
@@ -102,7 +103,7 @@ def fingerprint(
     finally:
         progress.close()
     if as_json:
-        report.print_json(made.model_dump(mode="json"))
+        report_json.print_json(made.model_dump(mode="json"))
     else:
         report.print_fingerprint(made, output)
     return int(ExitCode.EQUIVALENT)
@@ -140,7 +141,8 @@ def compare(
     from kora.evidence import report_carried as report
     from kora.evidence.carried_verdict import CompareOptions, compare_files, compare_with_database
     from kora.evidence.kfp import is_fingerprint_file
-    from kora.evidence.report_terminal import TerminalProgress, print_json
+    from kora.evidence.report_json import print_json
+    from kora.evidence.report_terminal import TerminalProgress
     from kora.evidence.signing import read_public_key
 
     options = CompareOptions([read_public_key(key) for key in keys], accept_loss, key_file)
@@ -181,7 +183,8 @@ def locate(diff: Path, url: str, side: "Side | None", key_file: Path | None, as_
     settings = entry_settings()
     from kora.evidence import report_carried as report
     from kora.evidence.locate import locate_rows, read_diff
-    from kora.evidence.report_terminal import TerminalProgress, print_json
+    from kora.evidence.report_json import print_json
+    from kora.evidence.report_terminal import TerminalProgress
 
     progress = TerminalProgress()
     try:

@@ -88,7 +88,7 @@ def prove_entry(folder: Path, file: Path, output: Path | None, as_json: bool) ->
 @log.command("check")
 @click.argument("folder", type=FILE)
 @click.option("--log-key", type=FILE, required=True, help="The log's public key, got by another way than the log.")
-@click.option("--since", type=FILE, help="A checkpoint kept from before: the log must have grown from it.")
+@click.option("--since", type=FILE, help="A checkpoint or log proof from before: the log must have grown from it.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def check_log(folder: Path, log_key: Path, since: Path | None, as_json: bool) -> int:
     """Check a whole log: every entry, every tile, its signature, and that nothing was taken out since a checkpoint.

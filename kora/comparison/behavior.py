@@ -18,13 +18,18 @@ State: TypeAlias = Literal["answered", "error", "not_decidable", "not_comparable
 Comparison: TypeAlias = Literal[
     "equal", "equal_but_kinds", "order_differs", "different", "not_decidable", "not_comparable", "not_run"
 ]
+Asked: TypeAlias = Literal["workload", "views", "routines"]
+Seed: TypeAlias = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
 BehaviorVerdict: TypeAlias = Literal["equal", "different", "undecided"]
+ProbeOutcome: TypeAlias = Literal["kept", "broken", "lost", "differs", "not_decidable", "not_run"]
+FINDINGS = frozenset({"broken", "lost", "differs"})
+"""Outcomes of a probe that make the behaviour different."""
 ANSWERS_LIMIT = 10_000
 """Queries of one recording."""
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Reading(_Frozen):
@@ -55,13 +60,17 @@ class Answer(_Frozen):
 
 
 class Recording(_Frozen):
-    """One side's answers. `workload` is the SHA-256 of the file of queries, None where the views were asked."""
+    """One side's answers. `workload` is the SHA-256 of the file of queries, or of the file of routines' inputs; `seed`
+    is what the inputs of routines were generated from.
+    """
 
-    format: Literal["kora-behavior-1"] = "kora-behavior-1"
+    format: Literal["kora-behavior-2"] = "kora-behavior-2"
+    asked: Asked
+    seed: Seed | None = None
     url: str
     engine: str
     identity: dict[str, str]
-    workload: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None
+    workload: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     answers: Annotated[tuple[Answer, ...], Field(max_length=ANSWERS_LIMIT)]
     key_id: str
     run_id: str
@@ -89,25 +98,34 @@ class ComparedProbe(_Frozen):
 
 
 class ConstraintProbe(_Frozen):
-    """Rows that a constraint of the target had to accept or refuse.
+    """What a table of the target does with rows: a constraint, a default, a generated column, a limit, a counter.
 
-    `outcome`: `kept` as declared; `broken` where it was not; `not_run` with the reason in `detail`.
+    `outcome`: `kept` as declared; `broken`: the target does not do what it declares; `lost`: the source refuses what
+    the target accepts; `differs`: the target fills in or cuts otherwise than the source; `not_decidable` and `not_run`
+    with the reason in `detail`.
     """
 
     table: str
     constraint: str
-    outcome: Literal["kept", "broken", "not_run"]
+    outcome: ProbeOutcome
     detail: str = ""
 
 
 class Behavior(_Frozen):
-    """All that was asked of both sides besides their data. `workload` as in a recording."""
+    """All that was asked of both sides besides their data. `workload` as in a recording. `place`: where rows were
+    tried. `seed`, `inputs`: what routines' inputs were generated from, and the SHA-256 of the file of recorded ones.
+    """
 
     outcome: BehaviorVerdict
+    claim: str = ""
     workload: str | None = None
     queries: tuple[ComparedQuery, ...] = ()
     probes: tuple[ComparedProbe, ...] = ()
     constraints: tuple[ConstraintProbe, ...] = ()
+    routines: tuple[ComparedQuery, ...] = ()
+    place: str = ""
+    seed: str | None = None
+    inputs: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     not_run: tuple[str, ...] = ()
 
     @property
@@ -119,10 +137,25 @@ class Behavior(_Frozen):
 def verdict_of(queries: Sequence[ComparedQuery], constraints: Sequence[ConstraintProbe] = ()) -> BehaviorVerdict:
     """`different` if anything differs; `undecided` if something could not be compared, or nothing was."""
     outcomes = {query.outcome for query in queries}
-    if outcomes & {"different", "order_differs"} or any(probe.outcome == "broken" for probe in constraints):
+    if outcomes & {"different", "order_differs"} or any(probe.outcome in FINDINGS for probe in constraints):
         return "different"
     decided = bool(outcomes & {"equal", "equal_but_kinds"}) or any(probe.outcome == "kept" for probe in constraints)
     return "undecided" if outcomes & {"not_comparable", "not_run"} or not decided else "equal"
+
+
+def claim_of(behavior: Behavior) -> str:
+    """One sentence with numbers: what agreed, what did not, what nobody can say."""
+    asked = (*behavior.queries, *behavior.routines)
+    agree = sum(query.outcome in ("equal", "equal_but_kinds") for query in behavior.queries)
+    called = sum(call.outcome in ("equal", "equal_but_kinds") for call in behavior.routines)
+    kept = sum(probe.outcome == "kept" for probe in behavior.constraints)
+    differ = sum(query.outcome in ("different", "order_differs") for query in asked)
+    differ += sum(probe.outcome in FINDINGS for probe in behavior.constraints)
+    rest = [query.outcome for query in asked] + [str(probe.outcome) for probe in behavior.constraints]
+    open_ends = rest.count("not_decidable")
+    untold = rest.count("not_run") + rest.count("not_comparable")
+    told = f"behaviour equal on {agree} queries, {called} calls of routines and {kept} probes"
+    return f"{told}; {differ} differ, {open_ends} not decidable, {untold} not run"
 
 
 def compare_answers(source: Sequence[Answer], target: Sequence[Answer]) -> tuple[ComparedQuery, ...]:

@@ -18,7 +18,7 @@ RowDigests: TypeAlias = tuple[tuple[_Hex, Count], ...]
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class KeyDifference(_Frozen):

@@ -78,7 +78,7 @@ def _tree(check: Check, side: CheckedTable, rename: Callable[[str], str]) -> str
             low = exp.GTE(this=node.this.copy(), expression=node.args["low"])
             return exp.And(this=low, expression=exp.LTE(this=node.this, expression=node.args["high"]))
         if isinstance(node, exp.EQ) and isinstance(node.expression, exp.Any):
-            listed = node.expression.this
+            listed = _array(node.expression.this)
             return exp.In(this=node.this, expressions=listed.expressions) if isinstance(listed, exp.Array) else node
         if isinstance(node, exp.Column) and isinstance(node.this, exp.Identifier):
             return exp.column(exp.to_identifier(rename(node.name.casefold()), quoted=True))
@@ -92,6 +92,18 @@ def _tree(check: Check, side: CheckedTable, rename: Callable[[str], str]) -> str
         return _spelled(_bottom_up(tree, simplified))
     except (SqlglotError, RecursionError, ValueError):
         return None
+
+
+def _array(node: "exp.Expr") -> "exp.Expr":
+    """An array of texts without the cast that calls it one."""
+    from sqlglot import exp
+
+    if isinstance(node, exp.Cast) and node.to.this == exp.DataType.Type.ARRAY and isinstance(node.this, exp.Array):
+        members = node.to.expressions
+        if len(members) == 1 and members[0].this in exp.DataType.TEXT_TYPES:
+            inner: exp.Expr = node.this
+            return inner
+    return node
 
 
 def _bottom_up(node: "exp.Expr", change: "Callable[[exp.Expr], exp.Expr]") -> "exp.Expr":

@@ -3,7 +3,8 @@
 Pass 1 digests both sides at once: equal sums and counts under a key drawn after both snapshots were open mean equal
 multisets of rows. If they differ, a sketch from the same pass often names the rows, which are then fetched by key and
 must explain the difference of the sums exactly. Otherwise a second pass writes key and row digests to disk and joins
-them, and a third fetches the rows that are listed. Nothing is sampled and nothing is guessed.
+them. The rows that are listed are then fetched by key, or, where their keys were not kept, by a third pass. Nothing is
+guessed, and counts are of all rows.
 """
 
 import json
@@ -22,7 +23,7 @@ from kora.comparison.mapping import Loss, Side, TableMapping
 from kora.comparison.result import NotComparableColumn, Reading, RowTree, TableResult
 from kora.comparison.tolerance import ROWS_LOOKED_AT, forgive, tolerances
 from kora.databases.base import Database, KeyTuple
-from kora.errors import EngineError, ProtocolViolation, SenseiError, Stopped
+from kora.errors import EngineError, SenseiError, Stopped
 
 _POINT_SELECT_LIMIT = 1000
 _NATIVE_KEY_KINDS = frozenset({"integer", "decimal", "text", "uuid", "date"})
@@ -48,8 +49,8 @@ class Options:
     """What a comparison is done with.
 
     `live` is drawn fresh for each comparison and never stored; `root` is K_mig. `findings_limit` rows are listed per
-    table. `provable` asks for a row tree, for which the target is read once more. `observe` receives a table's name,
-    the side and the counters of a pass that has begun.
+    table. `provable` asks for a row tree, from the same reading. `observe` receives a table's name, the side and the
+    counters of a pass that has begun.
     """
 
     live: _core.DigestKey
@@ -72,7 +73,7 @@ def compare_table(pair: Pair, options: Options) -> TableResult:
     """
     started = time.monotonic()
     near = tolerances(pair.mapping)
-    digests = _both(lambda side, progress: _digest(pair, side, options, progress), pair, options)
+    digests = both_sides(lambda side, progress: _digest(pair, side, options, progress), pair, options)
     source, target = digests
     located = Located()
     forgiven: tuple[Loss, ...] = ()
@@ -99,9 +100,9 @@ def compare_table(pair: Pair, options: Options) -> TableResult:
             NotComparableColumn(column=column, reason=reason) for column, reason in pair.mapping.not_comparable.items()
         ),
         losses=(*_losses(pair, source.tallies, target.tallies), *forgiven),
-        readings=_readings(pair, source.tallies, "source") + _readings(pair, target.tallies, "target"),
+        readings=readings_of(pair, source.tallies, "source") + readings_of(pair, target.tallies, "target"),
         root=target.root.hex() if target.root else None,
-        tree=_row_tree(pair, options, target.row_count) if options.provable else None,
+        tree=_row_tree(pair, target),
         findings=findings,
         findings_omitted=max(total - len(findings), 0),
         seconds=time.monotonic() - started,
@@ -123,42 +124,28 @@ def _digest(pair: Pair, side: Side, options: Options, progress: _core.Progress) 
         side,
         options.live,
         root_key=options.root if side == "target" else None,
+        tree_unique=pair.mapping.unique if options.provable and side == "target" else None,
         spill_directory=str(options.spill_directory) if options.spill_directory else None,
         progress=progress,
     )
 
 
-def _row_tree(pair: Pair, options: Options, rows: int) -> RowTree:
-    """The tree over the target's rows, from a reading of its own."""
-    progress = _core.Progress()
-    if options.observe:
-        options.observe(str(pair.mapping.source), "target", progress)
+def _row_tree(pair: Pair, target: _core.TableDigest) -> RowTree | None:
+    """The tree over the target's rows, from the pass that digested them."""
+    if target.tree is None:
+        return None
+    size, root, key_commitment = target.tree
     mapping = pair.mapping
-    made = _core.build_row_tree(
-        rows_of(pair, "target"),
-        mapping.profile(),
-        "target",
-        options.root,
-        unique=mapping.unique,
-        spill_directory=str(options.spill_directory) if options.spill_directory else None,
-        progress=progress,
-    )
-    keyed = mapping.unique and bool(mapping.key)
-    if made.size > rows or (keyed and made.size != rows):
-        raise ProtocolViolation(
-            f"{mapping.target} had {rows:,} rows when it was compared and {made.size:,} when its tree was made",
-            hint="nobody may write to the target meanwhile: stop what writes, then verify again",
-        )
     return RowTree(
-        size=made.size,
-        root=made.root.hex(),
-        key_commitment=made.key_commitment.hex(),
-        keyed=keyed,
+        size=size,
+        root=root.hex(),
+        key_commitment=key_commitment.hex(),
+        keyed=mapping.unique and bool(mapping.key),
         target_columns=tuple(column.target for column in mapping.columns),
     )
 
 
-def _both(work: Callable[[Side, _core.Progress], T], pair: Pair, options: Options) -> tuple[T, T]:
+def both_sides(work: Callable[[Side, _core.Progress], T], pair: Pair, options: Options) -> tuple[T, T]:
     """Does the same work on both sides at once; the first failure stops the other side and is the one raised."""
     counters: dict[Side, _core.Progress] = {"source": _core.Progress(), "target": _core.Progress()}
     if options.observe:
@@ -188,10 +175,7 @@ def _both(work: Callable[[Side, _core.Progress], T], pair: Pair, options: Option
 
 
 def _locate_by_sketch(pair: Pair, options: Options, difference: _core.Difference) -> Located | None:
-    """Fetches the rows that the sketch named; None where it could not, or where they do not explain everything.
-
-    A key of one side may be no value of the other's type, which that engine then refuses: None, too.
-    """
+    """Fetches the rows that the sketch named; None where it could not, or where they do not explain everything."""
     keys = [*difference.source_keys, *difference.target_keys]
     mapping = pair.mapping
     if not difference.decoded or not mapping.key or not 0 < len(keys) <= _POINT_SELECT_LIMIT:
@@ -199,11 +183,8 @@ def _locate_by_sketch(pair: Pair, options: Options, difference: _core.Difference
     selectors = _selectors(pair, sorted(set(keys)))
     if selectors is None:
         return None
-    fetched: dict[Side, list[_core.Row]] = {}
-    try:
-        for side in ("source", "target"):
-            fetched[side] = _fetch_by_key(pair, side, selectors, options)
-    except EngineError:
+    fetched = _fetch_both(pair, selectors, options)
+    if fetched is None:
         return None
     only_source, only_target = pair_rows(fetched["source"], fetched["target"])
     source_sum = _core.set_digest([row.digest for row in only_source])
@@ -235,6 +216,15 @@ def _native(kind: str, text: str) -> int | str:
     return int(text) if kind == "integer" else text
 
 
+def _fetch_both(pair: Pair, selectors: list[KeyTuple], options: Options) -> dict[Side, list[_core.Row]] | None:
+    """None where an engine refuses: a key of one side may be no value of the other's type."""
+    sides: tuple[Side, ...] = ("source", "target")
+    try:
+        return {side: _fetch_by_key(pair, side, selectors, options) for side in sides}
+    except EngineError:
+        return None
+
+
 def _fetch_by_key(pair: Pair, side: Side, selectors: list[KeyTuple], options: Options) -> list[_core.Row]:
     names = {column.source: column.target for column in pair.mapping.columns}
     if side == "source":
@@ -254,7 +244,7 @@ def _locate_by_spill(pair: Pair, options: Options) -> Located:
         folders = {side: Path(folder) / side for side in ("source", "target")}
         for path in folders.values():
             path.mkdir()
-        source, target = _both(
+        source, target = both_sides(
             lambda side, progress: _core.spill_rows(
                 rows_of(pair, side), profile, side, options.live, str(folders[side]), progress=progress
             ),
@@ -262,15 +252,48 @@ def _locate_by_spill(pair: Pair, options: Options) -> Located:
             options,
         )
         joined = _core.compare_spills(source, target, options.findings_limit)
+    listed = _listed_by_key(pair, options, joined, source, target) or _listed_by_scan(pair, options, joined)
+    return Located(joined.mismatch, joined.missing_in_target, joined.extra_in_target, listed.differing)
+
+
+def _listed_by_key(
+    pair: Pair, options: Options, joined: _core.SpillDifference, source: _core.RowSpill, target: _core.RowSpill
+) -> Located | None:
+    """The rows to list, fetched by the keys that the pass kept; None where they cannot be, or are not what differed.
+
+    Where many rows differ, the first of them in the order of tags are among those whose keys were kept.
+    """
+    samples = joined.samples
+    tags = [tag for _, tag, _, _ in samples]
+    if not pair.mapping.key or not 0 < len(tags) <= _POINT_SELECT_LIMIT:
+        return None
+    known = [left or right for left, right in zip(source.keys_of(tags), target.keys_of(tags), strict=True)]
+    keys = [key for key in known if key is not None]
+    selectors = _selectors(pair, keys) if len(keys) == len(tags) else None
+    fetched = _fetch_both(pair, selectors, options) if selectors else None
+    if fetched is None:
+        return None
+    wanted = set(tags)
+    only_source, only_target = pair_rows(
+        [row for row in fetched["source"] if row.key_tag in wanted],
+        [row for row in fetched["target"] if row.key_tag in wanted],
+        options.findings_limit,
+    )
+    there = {tag for _, tag, count, _ in samples if count}, {tag for _, tag, _, count in samples if count}
+    if ({row.key_tag for row in only_source}, {row.key_tag for row in only_target}) != there:
+        return None
+    return Located.from_rows(only_source, only_target, keyed=True)
+
+
+def _listed_by_scan(pair: Pair, options: Options, joined: _core.SpillDifference) -> Located:
     rows_source, rows_target = read_again(pair, options, [tag for _, tag, _, _ in joined.samples])
     only_source, only_target = pair_rows(rows_source, rows_target, options.findings_limit)
-    listed = Located.from_rows(only_source, only_target, keyed=bool(pair.mapping.key))
-    return Located(joined.mismatch, joined.missing_in_target, joined.extra_in_target, listed.differing)
+    return Located.from_rows(only_source, only_target, keyed=bool(pair.mapping.key))
 
 
 def read_again(pair: Pair, options: Options, tags: list[bytes]) -> tuple[list[_core.Row], list[_core.Row]]:
     """All rows of both sides whose key has one of these tags, by one scan of each."""
-    return _both(
+    return both_sides(
         lambda side, progress: _core.collect_rows(
             rows_of(pair, side), pair.mapping.profile(), side, options.live, key_tags=tags, progress=progress
         ),
@@ -284,7 +307,8 @@ def _tally(tallies: str) -> list[dict[str, object]]:
     return parsed
 
 
-def _readings(pair: Pair, tallies: str, side: Side) -> tuple[Reading, ...]:
+def readings_of(pair: Pair, tallies: str, side: Side) -> tuple[Reading, ...]:
+    """What the representations of one side did, of a pass's tallies."""
     readings = []
     for column, tally in zip(pair.mapping.columns, _tally(tallies), strict=True):
         rule = column.source_representation if side == "source" else column.target_representation

@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from kora.catalog import Name
-from kora.comparison.mapping import Loss, Mapping
+from kora.comparison.mapping import Loss, Mapping, Verification
 from kora.comparison.quarantine import QUARANTINE_NAME, approved, read_quarantine
 from kora.comparison.result import Quarantined
 from kora.comparison.source_log import SourceLog
@@ -37,6 +36,9 @@ class Declared:
     """The source's fingerprint, logged before the load."""
     source_log_sha256: str = ""
     """Of the log's file, as it was named when it was written."""
+    settle_seconds: float | None = None
+    """What a plan says of databases that are written meanwhile: how long to wait before a row that differs is read
+    again; None where it says nothing."""
 
 
 def read_declared(mapping_file: Path | None, plan_file: Path | None, quarantine_file: Path | None = None) -> Declared:
@@ -49,7 +51,7 @@ def read_declared(mapping_file: Path | None, plan_file: Path | None, quarantine_
         InvalidRequest: It is not YAML, or not a map or plan; the message names the place.
     """
     if mapping_file and plan_file:
-        raise InvalidRequest("--map and --plan were both given", hint="a plan contains its map: give one of them")
+        raise InvalidRequest("--map and --plan exclude each other", hint="a plan contains its map: give one of them")
     declared = Declared()
     if mapping_file:
         declared = Declared(mapping=_parse(mapping_file, _load_yaml(mapping_file)))
@@ -63,6 +65,8 @@ def read_declared(mapping_file: Path | None, plan_file: Path | None, quarantine_
 
 
 def _load_yaml(path: Path) -> object:
+    import yaml  # here: most verifications have neither map nor plan
+
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -94,7 +98,21 @@ def _from_plan(path: Path, body: object) -> Declared:
         raise InvalidRequest(
             f"{path}: a table of the plan is not complete: {error}", hint="`sensei plan` writes a complete one"
         ) from error
-    return Declared(mapping=_parse(path, {"tables": tables}), losses=losses)
+    return Declared(
+        mapping=_parse(path, {"tables": tables}), losses=losses, settle_seconds=_settle(path, body.get("verification"))
+    )
+
+
+def _settle(path: Path, body: object) -> float | None:
+    """What a plan says under `verification`."""
+    if body is None:
+        return None
+    try:
+        return Verification.model_validate(body).settling
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise InvalidRequest(f"{path}: verification: {place}: {first['msg']}", hint="see docs/plan.md") from error
 
 
 def _table(entry: dict[str, Any]) -> dict[str, object]:

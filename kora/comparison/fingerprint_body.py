@@ -2,6 +2,7 @@
 
 import zlib
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -93,7 +94,7 @@ class OpenFingerprint:
 
 def pack_catalog(catalog: Catalog) -> bytes:
     """A catalog as compressed JSON. Raises `LimitExceeded` where it would not be read back."""
-    text = _CATALOG.dump_json(catalog, exclude_defaults=True)
+    text = _catalogs().dump_json(catalog, exclude_defaults=True)
     if len(text) > CATALOG_LIMIT_BYTES:
         raise LimitExceeded(
             f"the catalog has {len(text):,} bytes; a fingerprint holds {CATALOG_LIMIT_BYTES:,}",
@@ -111,12 +112,15 @@ def unpack_catalog(data: bytes, what: str) -> Catalog:
             raise LimitExceeded(f"the catalog in {what} has more than {CATALOG_LIMIT_BYTES:,} bytes")
         if not unfolding.eof or unfolding.unused_data:
             raise MalformedInput(f"the catalog in {what} is cut off, or has something behind it")
-        return _CATALOG.validate_json(text)
+        return _catalogs().validate_json(text)
     except (zlib.error, ValidationError) as error:
         raise MalformedInput(f"{what} holds no catalog where it says so") from error
 
 
-_CATALOG = TypeAdapter(Catalog)
+@cache
+def _catalogs() -> TypeAdapter[Catalog]:
+    """Made when a fingerprint with a catalog is written or read: a verification writes none."""
+    return TypeAdapter(Catalog)
 
 
 def _read(path: Path, offset: int, length: int) -> bytes:

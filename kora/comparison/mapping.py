@@ -23,7 +23,8 @@ POLICIES = (
     "rtrim_char", "nfc", "empty_is_null", "casefold", "zero_date_is_null", "round", "json_value", "f32",
     "negative_zero", "as_text", "float_tolerance",
 )  # fmt: skip
-SECOND_PASS = frozenset({"float_tolerance"})
+FLOAT_TOLERANCE = "float_tolerance"
+SECOND_PASS = frozenset({FLOAT_TOLERANCE})
 """Policies that look at rows that differ, with their real values: no part of a profile, and of no digest."""
 
 
@@ -99,6 +100,20 @@ class Mapping(_Strict):
     """Every pair of tables that is compared."""
 
     tables: tuple[TableMapping, ...]
+
+
+class Verification(_Strict):
+    """How a plan wants its databases compared. `live`: they are written meanwhile, so what differs is read again, after
+    `settle_seconds`, before it is called different.
+    """
+
+    live: bool = False
+    settle_seconds: Annotated[float, Field(ge=0, le=3600)] = 2.0
+
+    @property
+    def settling(self) -> float | None:
+        """How long to wait before reading again; None where nobody writes."""
+        return self.settle_seconds if self.live else None
 
 
 LossClass: TypeAlias = Literal["lossless", "widened", "narrowed_proven", "lossy_approved", "refused"]

@@ -16,14 +16,14 @@ def find_orphans(database: Database, catalog: Catalog) -> tuple[Orphans, ...]:
 
     A validated foreign key of an engine that enforces it (PostgreSQL, DuckDB) has none and is not scanned; SQLite
     and MariaDB enforce only where a session asked for it, so there each is. A parent table that does not exist makes
-    each referencing row an orphan.
+    each referencing row an orphan. A temporal reference is not looked at: equality says nothing of it.
     """
     found = []
     for table in catalog.tables:
         if table.unreadable:
             continue
         for key in table.foreign_keys:
-            if catalog.engine not in _ENFORCED_ON_REQUEST and key.validated:
+            if key.temporal or (catalog.engine not in _ENFORCED_ON_REQUEST and key.validated):
                 continue
             orphans = _orphans_of(database, catalog, table, key)
             if orphans.count:

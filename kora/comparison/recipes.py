@@ -12,8 +12,8 @@ from kora.catalog import Catalog, Name, Table
 from kora.comparison.fingerprint import FingerprintTable
 from kora.comparison.mapping import ColumnMapping, Mapping, Side, TableMapping
 from kora.comparison.matching import match_catalogs, match_tables
-from kora.databases.base import readable_type
-from kora.errors import MalformedInput
+from kora.databases.base import Selection, readable_type
+from kora.errors import InvalidRequest, MalformedInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +71,36 @@ def recipes_under(tables: Sequence[FingerprintTable], other: Catalog, own: Catal
     return recipes
 
 
-def recipes_of_map(mapping: Mapping, own: Catalog, side: Side) -> list[Recipe]:
-    """Under a map that both sides' fingerprints are made with; tables that it does not name, as they are."""
+def recipes_of_map(mapping: Mapping, own: Catalog, side: Side, selection: Selection) -> list[Recipe]:
+    """Under a map that both sides' fingerprints are made with; tables that it does not name, as they are.
+
+    Nobody sees both catalogs here, so the rows of a table are paired by the key that the map names, if it does.
+
+    Raises:
+        InvalidRequest: The map names a source table that is not there, or a key of columns that it does not pair.
+    """
+    _refuse_unknown(mapping, own, side, selection)
     named: dict[Name, TableMapping] = {
         (pair.source if side == "source" else pair.target): pair for pair in mapping.tables
     }
     return [_recipe_of(named[table.name], table, side) if table.name in named else own_recipe(table)
             for table in own.tables]  # fmt: skip
+
+
+def _refuse_unknown(mapping: Mapping, own: Catalog, side: Side, selection: Selection) -> None:
+    there = {table.name for table in own.tables}
+    for pair in mapping.tables:
+        if side == "source" and selection.includes(pair.source) and pair.source not in there:
+            raise InvalidRequest(
+                f"the map names a source table {pair.source} that does not exist",
+                hint="correct the map, or leave the table out with --exclude",
+            )
+        strange = sorted(set(pair.key) - {column.source for column in pair.columns})
+        if strange:
+            raise InvalidRequest(
+                f"the map's key of {pair.source} names {strange[0]}, which is no source column of its pairs",
+                hint="name the source's columns, and pair each of them",
+            )
 
 
 def key_positions(profile: str, columns: int) -> list[int]:

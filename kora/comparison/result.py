@@ -17,7 +17,7 @@ RESULT_FORMAT = "kora-result-1"
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class NotComparableColumn(_Frozen):
@@ -37,6 +37,8 @@ class Reading(_Frozen):
     disobeyed: Count = 0
 
 
+Strategy: TypeAlias = Literal["stream", "pushdown"]
+AskedStrategy: TypeAlias = Literal["stream", "pushdown", "auto"]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
@@ -63,6 +65,29 @@ class Finding(_Frozen):
     columns: tuple[ColumnDifference, ...] = ()
     source_sql: str = ""
     target_sql: str = ""
+
+
+class LineUse(_Frozen):
+    """What one side's connections moved over TCP, and what was measured of their line, where it was.
+
+    Microseconds of one question and its answer; bytes a second of a long one.
+    """
+
+    side: Side
+    sent: Count
+    received: Count
+    round_trip_microseconds: Count | None = None
+    bytes_per_second: Count | None = None
+
+
+class StrategyUsed(_Frozen):
+    """How tables were to be compared, and which hash servers computed where they did.
+
+    `row_hash` is None where no server digested a row.
+    """
+
+    asked: AskedStrategy
+    row_hash: str | None = None
 
 
 class RowTree(_Frozen):
@@ -105,6 +130,9 @@ class TableResult(_Frozen):
     findings: tuple[Finding, ...] = ()
     findings_omitted: Count = 0
     seconds: float = 0.0
+    strategy: Strategy = "stream"
+    strategy_reason: str = ""
+    """Why this strategy, or why the one that was asked for could not be kept to; empty where nothing is to be said."""
 
     @property
     def name(self) -> str:
@@ -211,6 +239,8 @@ class VerificationResult(_Frozen):
     logged: LoggedSource | None = None
     behavior: Literal["not_run"] | Behavior = "not_run"
     not_checked: tuple[NotChecked, ...] = ()
+    strategy: StrategyUsed = StrategyUsed(asked="stream")
+    lines: tuple[LineUse, ...] = ()
     seconds: float = 0.0
     timings: tuple[Timing, ...] = ()
     key_id: str

@@ -128,11 +128,16 @@ def _inner_domain_losses(catalog: Catalog, source: Table, target: Table, names: 
     kept = {column.name: column.type for column in target.columns}
     for column in source.columns:
         other = kept.get(names.get(column.name, ""))
-        if other is None or any(element.domain for element in other.elements):
+        if other is None or _holds_domain(other):
             continue
         for domain in inner_domains(catalog, column.type):
             reason = f"the rules of domain {domain.name} do not hold within the target's values"
             yield _loss("domain", f"domain {source.name}.{column.name}", reason)
+
+
+def _holds_domain(structured: Type) -> bool:
+    """Whether a domain stands somewhere within a type."""
+    return any(element.domain or _holds_domain(element) for element in structured.elements)
 
 
 def _with_domain_checks(catalog: Catalog, table: Table) -> Table:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 from kora import _core
 from kora.comparison.findings import Located
-from kora.comparison.mapping import SECOND_PASS, Loss, Rule, TableMapping
+from kora.comparison.mapping import FLOAT_TOLERANCE, SECOND_PASS, ColumnMapping, Loss, Rule, TableMapping
+from kora.comparison.mapping import Mapping as TableMappings
 from kora.errors import InvalidRequest
 
 ROWS_LOOKED_AT = 100_000
@@ -55,8 +56,44 @@ def tolerances(mapping: TableMapping) -> dict[int, Tolerance]:
                     f"{mapping.source}.{column.source} is part of the key, and {rule} stands on it",
                     hint="take the tolerance away: rows are paired by exact keys",
                 )
-            found[position] = _parse(rule)
+            found[position] = parse_tolerance(rule)
     return found
+
+
+def with_tolerances(mapping: TableMappings, asked: Mapping[str, str]) -> TableMappings:
+    """The mapping with tolerances that somebody asks for beside it.
+
+    Args:
+        mapping: The pairs that are compared.
+        asked: `table.column` of the source, as the ledger writes it → `ulps,N` or `relative,R`. It takes the place of
+            the tolerance that the mapping has for the column.
+
+    Raises:
+        InvalidRequest: No such column is compared, or an argument is no tolerance.
+    """
+    rules = {subject: Rule(rule=FLOAT_TOLERANCE, argument=argument) for subject, argument in asked.items()}
+    for rule in rules.values():
+        parse_tolerance(rule)
+    known = {f"{pair.source}.{column.source}" for pair in mapping.tables for column in pair.columns}
+    for subject in rules:
+        if subject not in known:
+            raise InvalidRequest(
+                f"a tolerance was asked for {subject}, and no such column is compared",
+                hint="write it as SCHEMA.TABLE.COLUMN of the source (TABLE.COLUMN in SQLite and CSV)",
+            )
+    tables = []
+    for pair in mapping.tables:
+        columns = tuple(_asked(column, rules.get(f"{pair.source}.{column.source}")) for column in pair.columns)
+        tables.append(pair.model_copy(update={"columns": columns}))
+    return TableMappings(tables=tuple(tables))
+
+
+def _asked(column: ColumnMapping, rule: Rule | None) -> ColumnMapping:
+    """The column with this tolerance alone, where one was asked for."""
+    if rule is None:
+        return column
+    others = tuple(other for other in column.policies if other.rule not in SECOND_PASS)
+    return column.model_copy(update={"policies": (*others, rule)})
 
 
 def forgive(
@@ -74,7 +111,7 @@ def forgive(
     forgiven = len(located.differing) - len(kept)
     losses = tuple(
         Loss(
-            rule=next(iter(SECOND_PASS)),
+            rule=FLOAT_TOLERANCE,
             subject=f"{mapping.source}.{mapping.columns[position].source}",
             count=count,
             reason=f"floats differ within {allowed[position].argument}",
@@ -109,7 +146,8 @@ def _place(value: float) -> int:
     return int(bits) if bits >= 0 else -(int(bits) & 0x7FFF_FFFF_FFFF_FFFF)
 
 
-def _parse(rule: Rule) -> Tolerance:
+def parse_tolerance(rule: Rule) -> Tolerance:
+    """What a rule's argument says. Raises `InvalidRequest` where it is no tolerance."""
     unit, _, text = (rule.argument or "").partition(",")
     try:
         if unit == "ulps" and 0 < int(text) <= _MOST_ULPS:

@@ -16,10 +16,10 @@ def unasked(behavior: Literal["not_run"] | Behavior) -> list[NotChecked]:
                 detail="the stored data and the declared structure were compared; nothing was executed on either side",
             )
         ]
-    told = [(query.name, f"{query.outcome.replace('_', ' ')}: {query.detail}") for query in behavior.queries
+    asked = (*behavior.queries, *behavior.routines)
+    told = [(query.name, f"{query.outcome.replace('_', ' ')}: {query.detail}") for query in asked
             if query.outcome in ("not_decidable", "not_comparable", "not_run")]  # fmt: skip
-    told += [(f"{probe.constraint} of {probe.table}", probe.detail) for probe in behavior.constraints
-             if probe.outcome == "not_run"]  # fmt: skip
+    told += [(f"{probe.constraint} of {probe.table}", f"{probe.outcome.replace('_', ' ')}: {probe.detail}")
+             for probe in behavior.constraints if probe.outcome in ("not_run", "not_decidable")]  # fmt: skip
     told += [(name, detail) for name, _, detail in (text.partition(": ") for text in behavior.not_run)]
-    told.append(("length limits", "declared, and not tried"))
     return [NotChecked(what="behaviour", name=name, detail=detail) for name, detail in told]

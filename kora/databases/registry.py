@@ -26,6 +26,11 @@ _MODULES: dict[Engine, tuple[str, str]] = {
 }
 
 
+def module_of(engine: Engine) -> str:
+    """The module that opens an engine's databases."""
+    return _MODULES[engine][0]
+
+
 def open_database(address: Address | str, *, role: Role = "source", secret: Secret | None = None) -> Database:
     """Opens a database for reading; the caller closes it.
 

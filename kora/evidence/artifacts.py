@@ -5,26 +5,32 @@ report.html          for people
 source.kfp target.kfp  signed tier-0 fingerprints
 profiles.json        the comparison profiles, which a third party needs to verify again
 certified-plan.yaml  the plan's exact bytes, if there was one
+certified-map.yaml   the map's, if there was one
 source-log.json      the source's fingerprint as it was logged before the load, if it was
 signer.pub           the public key
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kora import _core
 from kora.comparison.fingerprint import side_of
 from kora.comparison.result import VerificationResult
+from kora.errors import SenseiError
 from kora.evidence.canonical import canonical_bytes
 from kora.evidence.certificate import issue, issue_fingerprint
 from kora.evidence.files import make_directory, write_atomically
-from kora.evidence.signing import SigningKey
+from kora.evidence.signing import KeyStore, SigningKey
+from kora.evidence.transparency import Checkpoint, Logged, append_files, read_checkpoint
 
 CERTIFICATE_NAME = "certificate.json"
 REPORT_NAME = "report.html"
 PUBLIC_KEY_NAME = "signer.pub"
 SOURCE_LOG_NAME = "source-log.json"
+PROFILES_NAME = "profiles.json"
+PLAN_NAME = "certified-plan.yaml"
+MAP_NAME = "certified-map.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,48 @@ class Artifacts:
     certificate: Path
     report: Path
     public_key: Path
+    logged: Logged | None = None
+    """The certificate's place in the transparency log, where one is kept."""
+
+
+def certify(
+    result: VerificationResult,
+    out_directory: Path,
+    keys: KeyStore,
+    log: Path | None,
+    *,
+    plan_bytes: bytes | None = None,
+    map_bytes: bytes | None = None,
+    profiles: Mapping[str, str] | None = None,
+    source_log_bytes: bytes | None = None,
+) -> Artifacts:
+    """Write all files of a result and, where a log is kept, enter the certificate there.
+
+    The report is certified and so cannot hold the checkpoint that holds the certificate: it prints the one before.
+
+    Raises:
+        SenseiError: As `write_artifacts` and `append_files`. Where the log is at fault the certificate stands already,
+            and `kora log append` can be tried again.
+    """
+    artifacts = write_artifacts(
+        result,
+        out_directory,
+        keys.signing_key(),
+        plan_bytes=plan_bytes,
+        map_bytes=map_bytes,
+        profiles=profiles,
+        source_log_bytes=source_log_bytes,
+        checkpoint=_checkpoint_before(log),
+    )
+    return replace(artifacts, logged=append_files(log, [artifacts.certificate], keys)[0]) if log else artifacts
+
+
+def _checkpoint_before(log: Path | None) -> Checkpoint | None:
+    """The log's state of now; None of a damaged one, which is said when the certificate is entered."""
+    try:
+        return read_checkpoint(log) if log else None
+    except SenseiError:
+        return None
 
 
 def write_artifacts(
@@ -42,8 +90,10 @@ def write_artifacts(
     signing_key: SigningKey,
     *,
     plan_bytes: bytes | None = None,
+    map_bytes: bytes | None = None,
     profiles: Mapping[str, str] | None = None,
     source_log_bytes: bytes | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Artifacts:
     """Write all files of a result, the certificate last, so that it never speaks of files that are not there.
 
@@ -52,8 +102,10 @@ def write_artifacts(
         out_directory: Made if it is not there. Files of an earlier run with these names are replaced.
         signing_key: The signer.
         plan_bytes: The plan as it was used, byte for byte.
+        map_bytes: The map, if one was used without a plan.
         profiles: Table pair → comparison profile (canonical JSON, as `TableMapping.profile` gives it).
         source_log_bytes: The source's log as it was written before the load, byte for byte.
+        checkpoint: The transparency log's state, for the report to print.
 
     Raises:
         FileProblem: A file cannot be written. Each file present is whole; the certificate, if any, is the old one.
@@ -67,13 +119,16 @@ def write_artifacts(
             signer_key_id=signing_key.public.key_id,
             certificate_name=CERTIFICATE_NAME,
             public_key_name=PUBLIC_KEY_NAME,
+            checkpoint=checkpoint,
         ).encode("utf-8", "backslashreplace"),
         "source.kfp": issue_fingerprint(side_of(result, "source"), [signing_key]),
         "target.kfp": issue_fingerprint(side_of(result, "target"), [signing_key]),
-        "profiles.json": canonical_bytes({"format": "kora-profiles-1", "profiles": dict(profiles or {})}),
+        PROFILES_NAME: canonical_bytes({"format": "kora-profiles-1", "profiles": dict(profiles or {})}),
     }
     if plan_bytes is not None:
-        files["certified-plan.yaml"] = plan_bytes
+        files[PLAN_NAME] = plan_bytes
+    if map_bytes is not None:
+        files[MAP_NAME] = map_bytes
     if source_log_bytes is not None:
         files[SOURCE_LOG_NAME] = source_log_bytes
     certificate = issue(result, {name: _core.sha256(data) for name, data in files.items()}, [signing_key])

@@ -194,7 +194,7 @@ def _recipes(
                 hint="a map says how each side reads its values: say which side this is",
             )
         mapping = read_declared(request.mapping_file, None).mapping
-        return recipes_of_map(mapping, database.catalog(selection), request.role) if mapping else None
+        return recipes_of_map(mapping, database.catalog(selection), request.role, selection) if mapping else None
     if other is None:
         return None
     there = other.catalog()

@@ -13,6 +13,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from kora import _core
+from kora.comparison.behavior import Recording
 from kora.comparison.fingerprint import Fingerprint
 from kora.comparison.fingerprint_body import OpenFingerprint
 from kora.comparison.result import VerificationResult
@@ -20,6 +21,7 @@ from kora.errors import FileProblem, MalformedInput, NotAuthentic
 from kora.evidence.canonical import FILE_SIZE_LIMIT_BYTES, JsonValue, canonical_bytes, parse_canonical, parse_json
 from kora.evidence.envelope import Envelope, add_signatures, authenticate, read_envelope, seal
 from kora.evidence.files import read_bounded, read_line_bounded, replace_by
+from kora.evidence.kbh import BEHAVIOR_PAYLOAD_TYPE, unpack_recording
 from kora.evidence.signing import PublicKey, SigningKey
 from kora.evidence.statement import (
     PREDICATE_TYPE,
@@ -46,12 +48,15 @@ _EXIT_CODES: dict[str, frozenset[int]] = {
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What an envelope holds. `statement` is None for a foreign one, `fingerprint` for all but `.kfp` files."""
+    """What an envelope holds. `statement` is None for a foreign one, `fingerprint` for all but `.kfp` files,
+    `recording` for all but `.kbh` files.
+    """
 
     envelope: Envelope
     payload: JsonValue
     statement: Statement | None = None
     fingerprint: Fingerprint | None = None
+    recording: Recording | None = None
 
     @property
     def exit_code(self) -> ExitCode:
@@ -93,6 +98,9 @@ def read(data: bytes, what: str, *, lenient: bool = False) -> Certificate:
     if envelope.payload_type == FINGERPRINT_PAYLOAD_TYPE:
         payload = parse_canonical(envelope.payload, f"the payload of {what}")
         return Certificate(envelope, payload, fingerprint=_validated(Fingerprint, payload, what))
+    if envelope.payload_type == BEHAVIOR_PAYLOAD_TYPE:
+        recording = unpack_recording(envelope.payload, what)
+        return Certificate(envelope, recording.model_dump(mode="json"), recording=recording)
     payload = parse_json(envelope.payload, f"the payload of {what}")
     if isinstance(payload, dict) and payload.get("predicateType") == PREDICATE_TYPE:
         parse_canonical(envelope.payload, f"the payload of {what}")

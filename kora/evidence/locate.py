@@ -26,7 +26,7 @@ LOCATED_FORMAT: Literal["kora-located-1"] = "kora-located-1"
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class LocatedRow(_Frozen):

@@ -2,7 +2,7 @@
 
 from rich.text import Text
 
-from kora.comparison.behavior import Behavior, Recording
+from kora.comparison.behavior import FINDINGS, Behavior, Recording
 from kora.evidence import report_words as words
 from kora.evidence.report_terminal import print_lines, print_pairs, stdout_console
 
@@ -17,7 +17,8 @@ def print_recording(recording: Recording, path: str) -> None:
     """What `kora behave record` made."""
     console = stdout_console()
     console.print(Text(f"✓ {words.plural(len(recording.answers), 'answer')} recorded", style="green bold"))
-    print_pairs(console, {"File": path, "Key": recording.key_id})
+    seed = {"Seed": recording.seed} if recording.seed else {}
+    print_pairs(console, {"File": path, "Key": recording.key_id, **seed})
     undecidable = [f"{answer.name}: {answer.reason}" for answer in recording.answers if answer.state == "not_decidable"]
     refused = [f"{answer.name}: {answer.reason}" for answer in recording.answers if answer.state == "error"]
     others = [f"{answer.name}: {answer.reason}" for answer in recording.answers if answer.state == "not_comparable"]
@@ -32,13 +33,17 @@ def print_behavior(behavior: Behavior) -> None:
     head, style = _HEADS[behavior.outcome]
     console.print(Text(head, style=style))
     counts = {words.BEHAVIOR[name]: words.plural(count, "query", "queries") for name, count in behavior.counts.items()}
-    print_pairs(console, counts or {"asked": "nothing"})
+    print_pairs(console, counts)
+    told = {"Claim": behavior.claim, "Rows tried on": behavior.place, "Seed of routines' inputs": behavior.seed or ""}
+    print_pairs(console, {name: text for name, text in told.items() if text} or {"asked": "nothing"})
+    asked = (*behavior.queries, *behavior.routines)
     for outcome in ("different", "order_differs", "not_comparable", "not_run", "not_decidable", "equal_but_kinds"):
-        found = [query for query in behavior.queries if query.outcome == outcome]
+        found = [query for query in asked if query.outcome == outcome]
         print_lines(console, words.BEHAVIOR[outcome].capitalize(), [f"{query.name}: {query.detail}" for query in found])
-    broken = [f"{item.table}: {item.constraint}: {item.detail}" for item in behavior.constraints
-              if item.outcome == "broken"]  # fmt: skip
-    print_lines(console, "Constraints that do not hold", broken)
+    for title, outcomes in (("Constraints that do not hold", FINDINGS), ("Rows not decidable", {"not_decidable"}),
+                            ("Rows not tried", {"not_run"})):  # fmt: skip
+        found_rows = [item for item in behavior.constraints if item.outcome in outcomes]
+        print_lines(console, title, [f"{item.table}: {item.constraint}: {item.detail}" for item in found_rows])
     habits = [f"{probe.meaning}: {probe.source} / {probe.target}" for probe in behavior.probes if probe.differs]
     print_lines(console, "Habits of the two engines that differ (source / target)", habits)
     print_lines(console, "Not run", list(behavior.not_run))

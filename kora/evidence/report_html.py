@@ -11,8 +11,10 @@ from typing import Final
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
+from kora.comparison.behavior import FINDINGS
 from kora.comparison.result import TableResult, VerificationResult
 from kora.evidence import report_words as words
+from kora.evidence.transparency import Checkpoint
 from kora.evidence.verdict import decide_result
 
 _OPTION = re.compile(r"--[a-z-]+( [A-Z]+)?")
@@ -34,14 +36,16 @@ def render_html(
     signer_key_id: str,
     certificate_name: str = "certificate.json",
     public_key_name: str = "signer.pub",
+    checkpoint: Checkpoint | None = None,
 ) -> str:
-    """The whole report. Deterministic: the same result gives the same bytes."""
+    """The whole report. Deterministic: the same result and the same checkpoint give the same bytes."""
     decision = decide_result(result)
     return template().render(
         result=result,
         decision=decision,
         label=words.LABELS[decision.verdict],
         outcomes=words.OUTCOMES,
+        lines=words.line_sentences(result),
         summary=words.summarize(result, decision),
         figures=_figures(result),
         tables=sorted(result.tables, key=lambda table: (_OUTCOME_ORDER.index(table.outcome), table.name)),
@@ -52,10 +56,13 @@ def render_html(
         not_checked=words.not_checked(result.not_checked),
         behavior=None if result.behavior == "not_run" else result.behavior,
         behavior_words=words.BEHAVIOR,
+        behavior_findings=FINDINGS,
         longest=max((timing.seconds for timing in result.timings), default=0.0),
         signer_key_id=signer_key_id,
         certificate_name=certificate_name,
         public_key_name=public_key_name,
+        checkpoint=checkpoint,
+        keep_the_checkpoint=words.KEEP_THE_CHECKPOINT,
     )
 
 

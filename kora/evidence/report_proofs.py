@@ -6,7 +6,8 @@ from pathlib import Path
 from rich.text import Text
 
 from kora.evidence import report_words as words
-from kora.evidence.report_terminal import print_json, stdout_console
+from kora.evidence.report_json import print_json
+from kora.evidence.report_terminal import stdout_console
 from kora.evidence.row_proofs import RowProven
 from kora.evidence.transparency import Logged, LogState
 

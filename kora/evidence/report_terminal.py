@@ -3,8 +3,8 @@
 Every text that comes from a database passes `visible`, so that no value can steer the terminal.
 """
 
-import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -19,7 +19,9 @@ from kora.comparison.result import NotChecked, TableResult, VerificationResult
 from kora.evidence import report_words as words
 from kora.evidence.artifacts import Artifacts
 from kora.evidence.certificate import Certificate
+from kora.evidence.report_json import print_json
 from kora.evidence.statement import CertifiedLoss, Predicate
+from kora.evidence.transparency import Checkpoint, LogPlace
 from kora.evidence.verdict import decide_result
 
 _STYLES = {
@@ -56,6 +58,7 @@ def print_result(result: VerificationResult, artifacts: Artifacts | None) -> Non
         [f"{item.foreign_key} in {item.table}: {words.plural(item.count, 'row')}" for item in result.orphans],
     )
     print_not_checked(console, result.not_checked)
+    print_lines(console, "Over the line", words.line_sentences(result))
     console.print()
     console.print(Text.assemble(("Next  ", "bold"), summary.next_step))
     if artifacts:
@@ -69,39 +72,31 @@ def print_result(result: VerificationResult, artifacts: Artifacts | None) -> Non
                 "Check it": f"kora check {artifacts.certificate} --key {artifacts.public_key}",
             },
         )
+    if artifacts and artifacts.logged:
+        print_logged_place(console, artifacts.logged.index, artifacts.logged.checkpoint)
 
 
-def result_json(result: VerificationResult, artifacts: Artifacts | None) -> dict[str, object]:
-    """The `--json` object of a verification."""
-    fields = {
-        "source", "target", "outcome", "source_rows", "target_rows", "mismatch", "missing_in_target",
-        "extra_in_target", "not_comparable_columns", "losses",
-    }  # fmt: skip
-    return {
-        "verdict": decide_result(result).verdict,
-        "certificate": str(artifacts.certificate) if artifacts else None,
-        "report": str(artifacts.report) if artifacts else None,
-        "tables": [table.model_dump(mode="json", include=fields) for table in result.tables],
-        "losses": [loss.model_dump(mode="json") for loss in result.losses if loss.count],
-        "orphans": [item.model_dump(mode="json") for item in result.orphans],
-        "behavior": result.behavior if result.behavior == "not_run" else result.behavior.model_dump(mode="json"),
-        "not_checked": [item.model_dump(mode="json") for item in result.not_checked],
-        "seconds": round(result.seconds, 3),
-    }
+def print_logged_place(console: Console, index: int, checkpoint: Checkpoint) -> None:
+    """A certificate's place in the log, the log's checkpoint, and what to do with it."""
+    place = f"entry {index} of {checkpoint.size} in {checkpoint.origin}"
+    console.print(Text("✓ logged: ", style="green bold") + Text(words.visible(place)))
+    console.print(
+        Text(f"  Checkpoint  {words.visible(checkpoint.origin)}, size {checkpoint.size}, root {checkpoint.root}")
+    )
+    console.print(Text(f"  {words.KEEP_THE_CHECKPOINT}"))
 
 
 def print_checked(
     certificate: Certificate,
     present: Mapping[str, bool],
     key_ids: Iterable[str],
-    log: Mapping[str, object] | None = None,
+    logged: LogPlace | None = None,
 ) -> None:
-    """What `kora check` says of an authentic file. `log`: origin, index and size, where its log proof held."""
+    """What `kora check` says of an authentic file. `logged`: its place in a log, where its log proof held."""
     console = stdout_console()
     console.print(Text("✓ authentic: ", style="green bold") + Text("signed by " + ", ".join(key_ids)))
-    if log:
-        place = f"entry {log['index']} of {log['size']} in {log['origin']}"
-        console.print(Text("✓ logged: ", style="green bold") + Text(words.visible(place)))
+    if logged:
+        print_logged_place(console, logged.index, logged.checkpoint)
     if certificate.statement:
         _predicate(console, certificate.statement.predicate)
         for name, there in present.items():
@@ -142,11 +137,6 @@ def print_key(key_id: str, public_path: Path, private_path: Path, *, made: bool)
     print_pairs(
         console, {"Key id": key_id, "Public key": str(public_path), "Private key": f"{private_path} (keep it home)"}
     )
-
-
-def print_json(value: object) -> None:
-    """One JSON object on stdout."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=True, indent=2) + "\n")
 
 
 def print_error(message: str, hint: str = "") -> None:
@@ -314,6 +304,20 @@ def _without_verdict(console: Console, certificate: Certificate) -> None:
                 "Tier": str(made.tier),
                 "Tables": str(len(made.tables)),
                 "Migration key": made.key_id,
+            },
+        )
+    if certificate.recording:
+        recorded = certificate.recording
+        states = Counter(answer.state.replace("_", " ") for answer in recorded.answers)
+        print_pairs(
+            console,
+            {
+                "Behaviour of": recorded.url,
+                "Asked": recorded.asked,
+                "Answers": ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none",
+                "Seed": recorded.seed or "none",
+                "Migration key": recorded.key_id,
+                "Claimed time": recorded.claimed_time,
             },
         )
     console.print(Text(f"  {words.visible(kind)}: it holds no verdict, so nothing is proven by it"))

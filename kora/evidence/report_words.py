@@ -37,6 +37,11 @@ class Summary:
     next_step: str
 
 
+KEEP_THE_CHECKPOINT = (
+    "Keep it where the log's owner cannot change it: a log that later does not contain this state was rewritten, which "
+    "kora log check LOG --log-key log.pub --since CHECKPOINT finds."
+)
+"""What to do with a printed checkpoint of a transparency log."""
 BEHAVIOR = {
     "equal": "the same answer",
     "equal_but_kinds": "the same values, of other kinds",
@@ -88,6 +93,21 @@ def not_checked(items: Sequence[NotChecked]) -> list[NotChecked]:
     if not behaviour:
         behaviour = [NotChecked(what="behaviour", name="queries, constraints and routines", detail="not run")]
     return behaviour + [item for item in items if item.what != "behaviour"]
+
+
+def line_sentences(result: VerificationResult) -> list[str]:
+    """What each side's connections moved, and by which strategy tables were compared where that was chosen."""
+    told = [
+        f"{line.side}: {line.received:,} bytes received, {line.sent:,} sent"
+        for line in result.lines
+        if line.received or line.sent
+    ]
+    told += [
+        f"{table.name}: {'pushed down' if table.strategy == 'pushdown' else 'streamed'} ({table.strategy_reason})"
+        for table in result.tables
+        if table.strategy_reason
+    ]
+    return told
 
 
 def visible(text: str) -> str:

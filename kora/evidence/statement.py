@@ -14,6 +14,7 @@ from kora import _core
 from kora.comparison.behavior import Behavior
 from kora.comparison.mapping import Outcome, Side
 from kora.comparison.result import (
+    LineUse,
     LoggedSource,
     NotChecked,
     NotComparableColumn,
@@ -21,6 +22,8 @@ from kora.comparison.result import (
     Reading,
     Recount,
     RowTree,
+    Strategy,
+    StrategyUsed,
     TableResult,
     Verdict,
     VerificationResult,
@@ -45,7 +48,7 @@ Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class CertifiedLoss(_Frozen):
@@ -75,6 +78,7 @@ class CertifiedTable(_Frozen):
     readings: tuple[Reading, ...]
     root: Sha256 | None
     tree: RowTree | None = None
+    strategy: Strategy = "stream"
     milliseconds: Count
 
 
@@ -138,6 +142,8 @@ class Predicate(_Frozen):
     recounts: tuple[Recount, ...]
     logged_source: LoggedSource | None = None
     behavior: Literal["not_run"] | Behavior
+    strategy: StrategyUsed | None = None
+    lines: tuple[LineUse, ...] = ()
     migration_key_id: str
     run_id: str
     challenge: str | None
@@ -193,6 +199,8 @@ def predicate_of(result: VerificationResult, *, signature_threshold: int, challe
         recounts=result.recounts,
         logged_source=result.logged,
         behavior=result.behavior,
+        strategy=result.strategy,
+        lines=result.lines,
         migration_key_id=result.key_id,
         run_id=result.run_id,
         challenge=challenge,
@@ -233,7 +241,7 @@ def _table(table: TableResult) -> CertifiedTable:
         losses=tuple(CertifiedLoss(**loss.model_dump()) for loss in table.losses),
         milliseconds=_milliseconds(table.seconds),
         **table.model_dump(
-            exclude={"losses", "findings", "findings_omitted", "seconds"},
+            exclude={"losses", "findings", "findings_omitted", "seconds", "strategy_reason"},
         ),
     )
 

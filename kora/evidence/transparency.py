@@ -17,34 +17,52 @@ from pathlib import Path
 
 from kora import _core
 from kora.errors import Busy, FileProblem, InvalidRequest, MalformedInput
-from kora.evidence.canonical import FILE_SIZE_LIMIT_BYTES
 from kora.evidence.files import cannot_write, make_directory, read_bounded, write_atomically
 from kora.evidence.signing import KeyStore
 
 PUBLIC_KEY_NAME = "log.pub"
 PROOF_SUFFIX = ".tlog-proof"
 _CHECKPOINT_NAME = "checkpoint"
+_PROOF_HEADER = b"c2sp.org/tlog-proof@v1\n"
 _SMALL_FILE_LIMIT_BYTES = 128 << 10
 
 
 @dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a log signed of itself: its name, its entries, its root in hex; `note` is the signed text."""
+
+    origin: str
+    size: int
+    root: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Logged:
-    """A file in the log. `index` counts from 0; `proof` is the file that ships beside it."""
+    """A file in the log. `index` counts from 0; `proof` is the file that ships beside it, under `checkpoint`."""
 
     file: Path
     index: int
     proof: Path
     new: bool
+    checkpoint: Checkpoint
 
 
 @dataclass(frozen=True, slots=True)
 class LogState:
-    """A log as its checkpoint says, or the place in it of one file."""
+    """A log as its checkpoint says."""
 
     origin: str
     size: int
-    root: str = ""
-    index: int | None = None
+    root: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogPlace:
+    """The place of one file in a log."""
+
+    index: int
+    checkpoint: Checkpoint
 
 
 def create_log(folder: Path, origin: str, keys: KeyStore) -> str:
@@ -73,28 +91,37 @@ def append_files(folder: Path, files: Sequence[Path], keys: KeyStore) -> list[Lo
             same file again writes its proof.
     """
     key, signing = read_log_key(folder / PUBLIC_KEY_NAME), keys.log_key()
-    entries = [_core.log_entry(read_bounded(file, FILE_SIZE_LIMIT_BYTES)) for file in files]
+    entries = [_entry(file) for file in files]
     with _one_writer(folder):
         known = {entry: _core.log_find(str(folder), key, entry) for entry in entries}
         new = [entry for entry in dict.fromkeys(entries) if known[entry] is None]
         first = _core.log_append(str(folder), key, signing.private, new)
         places = {entry: place for entry, place in known.items() if place is not None}
         places |= {entry: first + offset for offset, entry in enumerate(new)}
+        checkpoint = read_checkpoint(folder)
         logged = []
         for file, entry in zip(files, entries, strict=True):
             proof = proof_path(file)
             write_atomically(proof, _core.log_prove(str(folder), key, places[entry]))
-            logged.append(Logged(file, places[entry], proof, entry in new))
+            logged.append(Logged(file, places[entry], proof, entry in new, checkpoint))
     return logged
 
 
-def log_certificate(folder: Path | None, certificate: Path, keys: KeyStore) -> Logged | None:
-    """Append a certificate that was just written, where a log is configured; its proof then lies beside it.
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """The state of now that a log signed. Raises `InvalidRequest` where there is no log, and as reading one does."""
+    if not folder.is_dir():
+        raise no_log(folder)
+    path = folder / _CHECKPOINT_NAME
+    return _opened(read_bounded(path, _SMALL_FILE_LIMIT_BYTES), str(path), read_log_key(folder / PUBLIC_KEY_NAME))
 
-    Raises:
-        SenseiError: As `append_files`; the certificate stands, and `kora log append` can be tried again.
-    """
-    return append_files(folder, [certificate], keys)[0] if folder else None
+
+def _opened(note: bytes, what: str, key: str) -> Checkpoint:
+    return Checkpoint(*_core.log_checkpoint(note, what, key), note=note.decode())
+
+
+def no_log(folder: Path) -> InvalidRequest:
+    """There is no log in a folder."""
+    return InvalidRequest(f"there is no log in {folder}", hint=f"kora log init {folder} --origin NAME")
 
 
 def prove_file(folder: Path, file: Path, output: Path) -> int:
@@ -105,7 +132,7 @@ def prove_file(folder: Path, file: Path, output: Path) -> int:
         NotAuthentic, MalformedInput, FileProblem: As reading the log does.
     """
     key = read_log_key(folder / PUBLIC_KEY_NAME)
-    index = _core.log_find(str(folder), key, _core.log_entry(read_bounded(file, FILE_SIZE_LIMIT_BYTES)))
+    index = _core.log_find(str(folder), key, _entry(file))
     if index is None:
         raise InvalidRequest(f"{file} is not in the log {folder}", hint=f"kora log append {folder} {file}")
     write_atomically(output, _core.log_prove(str(folder), key, index))
@@ -115,15 +142,24 @@ def prove_file(folder: Path, file: Path, output: Path) -> int:
 def check_log(folder: Path, key: str, retained: Path | None = None) -> LogState:
     """Read a whole log against its checkpoint and, if one was kept, against an older checkpoint.
 
+    `retained` is a checkpoint, or a log proof, which holds the checkpoint that it was made under.
+
     Raises:
         NotAuthentic, MalformedInput: The first thing that does not fit.
     """
     older = read_bounded(retained, _SMALL_FILE_LIMIT_BYTES) if retained else None
+    if older and older.startswith(_PROOF_HEADER):
+        older = older.partition(b"\n\n")[2]
     size, root = _core.log_check(str(folder), key, older)
     return LogState(key.split("+", maxsplit=1)[0], size, root)
 
 
-def check_proof(file: Path, data: bytes, key: str) -> LogState:
+def _entry(file: Path) -> bytes:
+    """A file's entry: of the whole file, the sections of a fingerprint included, however large."""
+    return _core.log_entry(_core.sha256_file(str(file)))
+
+
+def check_proof(file: Path, key: str) -> LogPlace:
     """Whether the proof beside a file shows that it stands in the log.
 
     Raises:
@@ -133,8 +169,8 @@ def check_proof(file: Path, data: bytes, key: str) -> LogState:
     path = proof_path(file)
     if not path.is_file():
         raise FileProblem(f"{path} is missing: it proves that {file.name} stands in the log", hint="ask its issuer")
-    origin, index, size = _core.check_log_proof(read_bounded(path, _SMALL_FILE_LIMIT_BYTES), str(path), data, key)
-    return LogState(origin, size, index=index)
+    index, note = _core.check_log_proof(read_bounded(path, _SMALL_FILE_LIMIT_BYTES), str(path), _entry(file), key)
+    return LogPlace(index, _opened(note, str(path), key))
 
 
 def proof_path(file: Path) -> Path:
@@ -154,7 +190,7 @@ def read_log_key(path: Path) -> str:
 def _one_writer(folder: Path) -> Iterator[None]:
     """The kernel's lock on the folder: it dies with the process."""
     if not folder.is_dir():
-        raise InvalidRequest(f"there is no log in {folder}", hint=f"kora log init {folder} --origin NAME")
+        raise no_log(folder)
     try:
         lock = (folder / ".lock").open("ab")
     except OSError as error:

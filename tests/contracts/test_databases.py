@@ -24,9 +24,12 @@ from tests.contracts.databases import (
     postgresql_sample,
     sqlite_sample,
 )
+from tests.servers import PostgresServer
 
 
-@pytest.fixture(params=["sqlite", "duckdb", "postgresql", "mariadb", "csv", "parquet"])
+@pytest.fixture(
+    params=["sqlite", "duckdb", "postgresql", "postgresql 16", "postgresql 18", "mariadb", "csv", "parquet"]
+)
 def sample(request: pytest.FixtureRequest, tmp_path: Path) -> Sample:
     match request.param:
         case "sqlite":
@@ -39,8 +42,11 @@ def sample(request: pytest.FixtureRequest, tmp_path: Path) -> Sample:
             return parquet_sample(tmp_path)
         case "mariadb":
             return mariadb_sample(request.getfixturevalue("mariadb_database"))
-        case _:
+        case "postgresql":
             return postgresql_sample(request.getfixturevalue("postgres_database"))
+        case other:
+            server: PostgresServer = request.getfixturevalue(other.replace("postgresql ", "postgres_"))
+            return postgresql_sample(server.create_database())
 
 
 @pytest.fixture

@@ -166,6 +166,10 @@ def _network(shown: Any) -> Hashable:
 
 
 def _frozen(value: Any) -> Hashable:
+    if isinstance(value, dict) and set(value) in ({"empty"}, {"lower", "upper", "bounds"}):
+        return _range(_range_text(value))
+    if isinstance(value, str) and _RANGE.fullmatch(value):
+        return _range(value)
     if isinstance(value, dict):
         return ("object", tuple((key, _frozen(item)) for key, item in value.items()))
     if isinstance(value, list):
@@ -210,10 +214,15 @@ def _bounded(shown: Any) -> Hashable:
     return (int(first), tuple(found["elements"]))
 
 
+_RANGE = re.compile(r"([\[(])([^,]*),([^,]*)([\])])")
+
+
 def _range(shown: Any) -> Hashable:
-    """PostgreSQL's own spelling, which the JSON of a range is turned into."""
+    """PostgreSQL's own spelling, which the JSON of a range is turned into; bounds that are numbers by their value."""
     text = str(shown)
-    return _range_text(_parsed(text)) if text.startswith("{") else text
+    text = _range_text(_parsed(text)) if text.startswith("{") else text
+    found = _RANGE.fullmatch(text)
+    return (found[1], _number(found[2]), _number(found[3]), found[4]) if found else text
 
 
 def _range_text(found: dict[str, Any]) -> str:

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.corpus import duckdb_kinds, mariadb_kinds, postgresql_kinds, sqlite_kinds
+from tests.corpus import duckdb_kinds, mariadb_kinds, mysql_kinds, parquet_kinds, postgresql_kinds, sqlite_kinds
 from tests.corpus.clients import Client, Column, DuckDb, Mariadb, Parquet, Postgres, SourceClient, Sqlite
 from tests.corpus.kinds import Kind
 from tests.corpus.outcomes import Moved
 from tests.e2e.migrating import migrate
+from tests.mariadb_builds import product
 from tests.mariadb_server import MariadbServer
 from tests.servers import PostgresServer
 
@@ -15,10 +16,17 @@ KINDS: dict[str, Sequence[Kind]] = {
     "sqlite": sqlite_kinds.KINDS,
     "duckdb": duckdb_kinds.KINDS,
     "postgresql": postgresql_kinds.KINDS,
-    "mariadb": mariadb_kinds.KINDS,
+    "mariadb": mysql_kinds.KINDS if product() == "MySQL" else mariadb_kinds.KINDS,
+    "parquet": parquet_kinds.KINDS,
 }
 TARGETS = ("sqlite", "duckdb", "postgresql", "mariadb", "parquet")
-PAIRS = tuple((source, target) for source in KINDS for target in TARGETS)
+PAIRS = tuple(
+    (source, target)
+    for source in KINDS
+    for target in TARGETS
+    if product() == "MariaDB" or "mariadb" in (source, target)
+)
+"""All of them; where the tests talk to MySQL, those of which it is one side."""
 
 
 class Workplace:
@@ -41,7 +49,7 @@ class Workplace:
         """Migrates a corpus, as a user would."""
         name = f"{source}-to-{target}"
         there = self.source(source)
-        here = Parquet(self._folder / name) if target == "parquet" else self._database(target, name)
+        here = self._database(target, name)
         return Moved(source, target, there, here, migrate(there.url, here.url), self._known[source])
 
     def _database(self, engine: str, name: str) -> SourceClient:
@@ -50,6 +58,8 @@ class Workplace:
                 return Sqlite(self._folder / f"{name}.db")
             case "duckdb":
                 return DuckDb(self._folder / f"{name}.duckdb")
+            case "parquet":
+                return Parquet(self._folder / name)
             case "postgresql":
                 return Postgres(self._postgres.create_database())
             case _:

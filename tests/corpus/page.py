@@ -1,6 +1,7 @@
 """docs/types.md: what becomes of every kind of every engine on every target, as the corpus found it.
 
-`python -m tests.corpus.page` (`make types`) migrates the corpus between all engines and writes the page.
+`python -m tests.corpus.page` (`make types`) migrates the corpus between all engines and writes the page. Where the
+tests talk to MySQL (`make types-mysql`), it migrates what begins or ends there, and writes docs/types-mysql.md.
 """
 
 import os
@@ -12,15 +13,16 @@ from pathlib import Path
 from tests.corpus.kinds import Kind
 from tests.corpus.moving import KINDS, PAIRS, TARGETS, Workplace
 from tests.corpus.outcomes import Outcome, outcomes
+from tests.mariadb_builds import product
 from tests.mariadb_server import MariadbServer
 from tests.servers import PostgresServer
 
-TYPES_PAGE = Path(__file__).parents[2] / "docs" / "types.md"
+TYPES_PAGE = Path(__file__).parents[2] / "docs" / ("types-mysql.md" if product() == "MySQL" else "types.md")
 _NAMES = {
     "sqlite": "SQLite",
     "duckdb": "DuckDB",
     "postgresql": "PostgreSQL",
-    "mariadb": "MariaDB",
+    "mariadb": product(),
     "parquet": "Parquet",
 }
 _HEAD = """# Types
@@ -41,17 +43,31 @@ What a plan chooses depends on the values that it finds: a kind whose odd values
 may arrive otherwise than the same kind without them (`date`).
 """
 
+_HEAD_OF_MYSQL = """# Types of MySQL
+
+What [types.md](types.md) says of all engines, for MySQL: every kind of every engine on MySQL, and MySQL's kinds on
+every engine. Written by `make types-mysql` and compared by `make test-mysql`, both with the MySQL of Debian's unstable
+suite; cells read as there. What else is different: [mysql.md](mysql.md). A plan's words are MariaDB's: on MySQL, `uuid`
+becomes `char(36) character set ascii`, and `json` becomes `longtext`, since MySQL's own JSON type forgets the order of
+keys, white space and the spelling of numbers.
+"""
+
 
 def page(found: Mapping[tuple[str, str], Sequence[Outcome]]) -> str:
     """The whole page."""
-    return "\n".join([_HEAD, *(_section(source, found) for source in KINDS)])
+    head = _HEAD_OF_MYSQL if product() == "MySQL" else _HEAD
+    return "\n".join([head, *(_section(source, found) for source in KINDS)])
 
 
 def cells(text: str, source: str, target: str) -> dict[str, str]:
     """One column of a page by kind: what it says of this pair."""
     section = re.split("^## ", text, flags=re.MULTILINE)[1 + list(KINDS).index(source)]
     rows = [re.split(r"(?<!\\) \| ", line.strip("|\n ")) for line in section.splitlines() if line.startswith("| `")]
-    return {row[0].strip("`"): row[2 + TARGETS.index(target)] for row in rows}
+    return {row[0].strip("`"): row[2 + _targets(source).index(target)] for row in rows}
+
+
+def _targets(source: str) -> list[str]:
+    return [target for target in TARGETS if (source, target) in PAIRS]
 
 
 def cell(outcome: Outcome) -> str:
@@ -74,8 +90,9 @@ def _short(name: str) -> str:
 
 
 def _section(source: str, found: Mapping[tuple[str, str], Sequence[Outcome]]) -> str:
-    columns = [found[source, target] for target in TARGETS]
-    head = ["kind", "declared as", *(_NAMES[target] for target in TARGETS)]
+    targets = _targets(source)
+    columns = [found[source, target] for target in targets]
+    head = ["kind", "declared as", *(_NAMES[target] for target in targets)]
     lines = [f"## From {_NAMES[source]}", "", _row(head), _row(["---"] * len(head))]
     reasons: dict[str, None] = {}
     for index, kind in enumerate(KINDS[source]):
@@ -83,7 +100,7 @@ def _section(source: str, found: Mapping[tuple[str, str], Sequence[Outcome]]) ->
         lines.append(_row([f"`{kind.name}`", _declared(kind), *map(cell, row)]))
         reasons |= {
             f"- `{kind.name}` on {_NAMES[target]}: {outcome.refused}": None
-            for target, outcome in zip(TARGETS, row, strict=True)
+            for target, outcome in zip(targets, row, strict=True)
             if outcome.refused
         }
     return "\n".join([*lines, "", *(["Refused:", "", *reasons, ""] if reasons else [])])

@@ -1,7 +1,9 @@
 """`kora log` and `kora check --log-key`: certificates in a folder that only grows."""
 
 import fcntl
+import html
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -59,14 +61,14 @@ def test_a_certificate_without_its_proof_or_with_anothers_is_refused(log, sensei
 def test_every_flipped_byte_of_a_log_proof_is_refused(log, sensei_home, tmp_path):
     files = certified(sensei_home, tmp_path / "evidence")
     append(log, files.certificate)
-    key, data = (log / "log.pub").read_text(), files.certificate.read_bytes()
+    key, entry = (log / "log.pub").read_text(), _core.log_entry(_core.sha256_file(str(files.certificate)))
     proof = Path(f"{files.certificate}.tlog-proof").read_bytes()
-    assert _core.check_log_proof(proof, "p", data, key) == ("clinic.example/log", 0, 1)
+    assert _core.check_log_proof(proof, "p", entry, key)[0] == 0
     for position in range(len(proof)):
         altered = bytearray(proof)
         altered[position] ^= 1
         with pytest.raises(SenseiError) as refusal:
-            _core.check_log_proof(bytes(altered), "p", data, key)
+            _core.check_log_proof(bytes(altered), "p", entry, key)
         assert refusal.value.exit_code == 2
 
 
@@ -85,6 +87,50 @@ def test_where_a_log_is_configured_every_certificate_is_appended(log, sensei_hom
         files = Artifacts(folder / "certificate.json", folder / "report.html", folder / "signer.pub")
         assert check(files, log / "log.pub") == 0
         assert f"logged: entry {number} of {number + 1} in" in capsys.readouterr().out
+
+
+def test_the_checkpoint_is_printed_on_the_report_on_the_terminal_and_by_check(log, tmp_path, monkeypatch, capsys):
+    connection = _core.SqliteConnection(str(tmp_path / "a.db"), "create")
+    connection.executescript("CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1), (3);")
+    connection.close()
+    monkeypatch.setenv("SENSEI_TRANSPARENCY_LOG", str(log))
+    url, out, key = f"sqlite:///{tmp_path / 'a.db'}", tmp_path / "evidence", (log / "log.pub").read_text()
+    shutil.copy(tmp_path / "a.db", tmp_path / "b.db")
+    states = [(log / "checkpoint").read_bytes()]
+    capsys.readouterr()
+    assert run(["verify", url, f"sqlite:///{tmp_path / 'b.db'}", "--out", str(out)]) == 0
+    states.append((log / "checkpoint").read_bytes())
+    (_, empty, before), (origin, size, after) = (_core.log_checkpoint(note, "c", key) for note in states)
+    assert (origin, empty, size) == ("clinic.example/log", 0, 1)
+    page, told = html.unescape((out / "report.html").read_text()), capsys.readouterr().out
+    for text, root in ((page, before), (told, after)):
+        assert origin in text
+        assert root in text
+        assert "--since CHECKPOINT" in re.sub("<[^>]*>", "", text)
+    assert states[0].decode().strip() in page
+    assert check(Artifacts(out / "certificate.json", out / "report.html", out / "signer.pub"), log / "log.pub") == 0
+    assert f"size 1, root {after}" in capsys.readouterr().out
+    arguments = ["--key", str(out / "signer.pub"), "--log-key", str(log / "log.pub"), "--json"]
+    assert run(["check", str(out / "certificate.json"), *arguments]) == 0
+    assert json.loads(capsys.readouterr().out)["log"] == {"origin": origin, "index": 0, "size": 1, "root": after}
+
+
+def test_a_report_without_a_log_speaks_of_none(sensei_home, tmp_path):
+    assert "transparency log" not in certified(sensei_home, tmp_path).report.read_text()
+
+
+def test_a_damaged_log_is_said_and_the_certificate_stands(log, tmp_path, monkeypatch, capsys):
+    for name in ("a.db", "b.db"):
+        connection = _core.SqliteConnection(str(tmp_path / name), "create")
+        connection.executescript("CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1), (3);")
+        connection.close()
+    monkeypatch.setenv("SENSEI_TRANSPARENCY_LOG", str(log))
+    (log / "checkpoint").write_bytes(b"altered")
+    out = tmp_path / "evidence"
+    urls = [f"sqlite:///{tmp_path / name}" for name in ("a.db", "b.db")]
+    assert run(["verify", *urls, "--out", str(out)]) == 2
+    assert "checkpoint" in capsys.readouterr().err
+    assert run(["check", str(out / "certificate.json"), "--key", str(out / "signer.pub")]) == 0
 
 
 def test_a_file_is_entered_once(log, sensei_home, tmp_path, capsys):
@@ -116,10 +162,12 @@ def test_a_log_that_was_written_anew_is_told_by_a_kept_checkpoint(log, sensei_ho
     shutil.copy(log / "checkpoint", kept)
     append(log, second.certificate)
     checked = ["log", "check", str(log), "--log-key", str(log / "log.pub"), "--since", str(kept)]
-    assert run(checked) == 0
+    kept_proof = [*checked[:-1], str(shutil.copy(f"{first.certificate}.tlog-proof", tmp_path / "kept-proof"))]
+    assert run(checked) == run(kept_proof) == 0
     shutil.rmtree(log)
     assert run(["log", "init", str(log), "--origin", "clinic.example/log"]) == 0
     append(log, second.certificate, first.certificate)
+    assert run(kept_proof) == 2
     assert run(checked) == 2
     assert "its old tree is not the new one's beginning" in capsys.readouterr().err
 

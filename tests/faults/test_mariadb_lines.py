@@ -11,7 +11,7 @@ from tests.faults.conftest import MakeTarget
 from tests.faults.cut_line import CutLine
 from tests.faults.sensei import KILLED, Finished, MariadbTarget, Running, Sensei
 from tests.faults.test_crash import CHUNK_SIZE_BYTES
-from tests.mariadb_server import MariadbDatabase, MariadbServer
+from tests.mariadb_server import MariadbDatabase, MariadbServer, numbers
 from tests.servers import PASSWORD
 
 ROWS = 60_000
@@ -23,9 +23,9 @@ def fill(database: MariadbDatabase) -> None:
     """A table of many chunks, one with a text key, one without a key."""
     database.execute(
         "CREATE TABLE visit (id INT PRIMARY KEY, reason VARCHAR(80) NOT NULL)",
-        f"INSERT INTO visit SELECT seq, concat('reason ', md5(seq)) FROM seq_1_to_{ROWS}",
+        f"INSERT INTO visit SELECT n, concat('reason ', left(sha2(n, 256), 32)) FROM {numbers(ROWS)}",
         "CREATE TABLE word (word VARCHAR(40) PRIMARY KEY, n INT)",
-        "INSERT INTO word SELECT md5(seq), seq FROM seq_1_to_3000",
+        f"INSERT INTO word SELECT left(sha2(n, 256), 32), n FROM {numbers(3000)}",
         "CREATE TABLE line (said TEXT)",
         "INSERT INTO line VALUES ('same'), ('same'), ('other')",
     )

@@ -4,12 +4,14 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from kora import _core
-from kora.behavior.constraints import try_constraints
 from kora.behavior.copies import writer_on_copy
+from kora.behavior.probing import try_target
+from kora.behavior.servers import PostgresTrials, writer_on_server
+from kora.behavior.trials import Bench, Texts
+from kora.catalog import Table
 from kora.databases.registry import open_database
 from kora.errors import EngineError
 from tests.integration.test_behavior import duckdb_url, sqlite_url
@@ -24,34 +26,11 @@ TABLES = (
 )
 
 
-class RolledBack:
-    """A caller's writer: psycopg on the target itself, everything taken back."""
-
-    triggers_may_run = False
-
-    def __init__(self, connection: psycopg.Connection[tuple[object, ...]]) -> None:
-        self.place = "the target"
-        self._connection = connection
-
-    def attempt(self, sql: str) -> int:
-        try:
-            self._connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            return self._connection.execute(sql.encode()).rowcount
-        except psycopg.Error as error:
-            raise EngineError(str(error), error.sqlstate or "") from error
-        finally:
-            self._connection.rollback()
-
-    def positions(self) -> dict[str, str]:
-        rows = self._connection.execute("SELECT sequencename, last_value FROM pg_sequences").fetchall()
-        self._connection.rollback()
-        return {str(name): str(last) for name, last in rows}
-
-
 @pytest.fixture
-def postgres_writer(postgres_database: Database) -> Iterator[RolledBack]:
-    with postgres_database.connect(autocommit=False) as connection:
-        yield RolledBack(connection)
+def postgres_writer(postgres_database: Database) -> Iterator[PostgresTrials]:
+    with writer_on_server(postgres_database.url) as writer:
+        assert isinstance(writer, PostgresTrials)
+        yield writer
 
 
 def tried(url: str) -> dict[str, tuple[str, str]]:
@@ -59,7 +38,7 @@ def tried(url: str) -> dict[str, tuple[str, str]]:
     try:
         with writer_on_copy(url) as writer:
             assert not isinstance(writer, str), writer
-            probes = try_constraints(database, database.catalog(), writer)
+            probes = try_target(database, database.catalog(), writer)
     finally:
         database.close()
     return {f"{probe.table.split('.')[-1]}: {probe.constraint}": (probe.outcome, probe.detail) for probe in probes}
@@ -89,16 +68,24 @@ def test_a_counter_of_sqlite_stays_where_it_is(tmp_path: Path) -> None:
 class Careless:
     """A writer as many applications of SQLite have it: foreign keys are declared, and nobody switched them on."""
 
-    place, triggers_may_run = "the file", True
+    place = "the file"
 
     def __init__(self, path: Path) -> None:
         self._connection = _core.SqliteConnection(str(path), "rw")
         self._connection.execute("PRAGMA foreign_keys = OFF")
 
-    def attempt(self, sql: str) -> int:
+    def bench(self, table: Table, *, triggers: bool, references: bool) -> Bench:
+        return Bench(f'"{table.name.name}"')
+
+    def attempt(self, *statements: str) -> None:
+        self.look("", *statements)
+
+    def look(self, query: str, *statements: str) -> Texts:
         self._connection.execute("BEGIN")
         try:
-            return self._connection.execute(sql)
+            for statement in statements:
+                self._connection.execute(statement)
+            return [tuple(map(str, row)) for row in self._connection.query(query)] if query else []
         finally:
             self._connection.execute("ROLLBACK")
 
@@ -111,23 +98,22 @@ def test_a_constraint_that_does_not_hold_is_broken(tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     copy.write_bytes((tmp_path / "a.db").read_bytes())
     database = open_database(url, role="target")
-    probes = try_constraints(database, database.catalog(), Careless(copy))
+    probes = try_target(database, database.catalog(), Careless(copy))
     database.close()
     broken = [(probe.table, probe.constraint) for probe in probes if probe.outcome == "broken"]
     assert broken == [("visit", "FOREIGN KEY (town)")]
 
 
-def test_a_counter_that_moved_is_an_error(postgres_database: Database, postgres_writer: RolledBack) -> None:
+def test_a_counter_that_moved_is_an_error(postgres_database: Database, postgres_writer: PostgresTrials) -> None:
     postgres_database.execute(*TABLES, "CREATE SEQUENCE s")
 
-    class Counting(RolledBack):
-        def attempt(self, sql: str) -> int:
-            self._connection.execute("SELECT nextval('s')")
-            return super().attempt(sql)
+    class Counting(PostgresTrials):
+        def look(self, query: str, *statements: str) -> Texts:
+            return super().look(query, "SELECT nextval('s')", *statements)
 
     database = open_database(postgres_database.url, role="target")
     with pytest.raises(EngineError, match="a counter of the target moved"):
-        try_constraints(database, database.catalog(), Counting(postgres_writer._connection))
+        try_target(database, database.catalog(), Counting(postgres_writer._session, "the target"))
     database.close()
 
 
@@ -150,7 +136,7 @@ def test_duckdb_constraints_are_tried_on_a_copy(tmp_path: Path) -> None:
 
 
 def test_postgresql_constraints_are_tried_through_the_callers_writer_and_nothing_stays(
-    postgres_database: Database, postgres_writer: RolledBack
+    postgres_database: Database, postgres_writer: PostgresTrials
 ) -> None:
     postgres_database.execute(*TABLES, "CREATE SEQUENCE s", "SELECT nextval('s')",
                               "ALTER TABLE visit ADD serial integer NOT NULL DEFAULT nextval('s')")  # fmt: skip
@@ -159,10 +145,11 @@ def test_postgresql_constraints_are_tried_through_the_callers_writer_and_nothing
         before = connection.execute(state).fetchone()
     database = open_database(postgres_database.url, role="target")
     catalog = database.catalog()
-    probes = try_constraints(database, catalog, postgres_writer)
+    probes = try_target(database, catalog, postgres_writer)
     database.close()
-    assert {probe.outcome for probe in probes} == {"kept"}, probes
-    assert len(probes) == 9
+    told = {probe.constraint: probe.outcome for probe in probes if probe.outcome != "kept"}
+    assert told == {"LENGTH state (20)": "not_run", "DEFAULT serial": "not_decidable"}
+    assert len(probes) == 12
     with postgres_database.connect() as connection:
         assert connection.execute(state).fetchone() == before
     again = open_database(postgres_database.url, role="target")
@@ -170,8 +157,8 @@ def test_postgresql_constraints_are_tried_through_the_callers_writer_and_nothing
     again.close()
 
 
-def test_a_table_whose_triggers_would_run_on_the_target_is_left_alone(
-    postgres_database: Database, postgres_writer: RolledBack
+def test_of_a_table_with_triggers_the_servers_own_copy_is_tried_and_its_references_are_not_decidable(
+    postgres_database: Database, postgres_writer: PostgresTrials
 ) -> None:
     postgres_database.execute(
         *TABLES,
@@ -179,10 +166,13 @@ def test_a_table_whose_triggers_would_run_on_the_target_is_left_alone(
         "CREATE TRIGGER g BEFORE UPDATE ON visit FOR EACH ROW EXECUTE FUNCTION f()",
     )
     database = open_database(postgres_database.url, role="target")
-    probes = try_constraints(database, database.catalog(), postgres_writer)
+    probes = try_target(database, database.catalog(), postgres_writer)
     database.close()
-    told = {(probe.table.split(".")[-1], probe.outcome) for probe in probes}
-    assert told == {("visit", "not_run"), ("town", "kept")}
+    told = {probe.constraint: probe.outcome for probe in probes if probe.table == "public.visit"}
+    assert told.pop("FOREIGN KEY (town)") == "not_decidable"
+    assert told.pop("LENGTH state (20)") == "not_run"
+    assert set(told.values()) == {"kept"}
+    assert len(told) == 4
 
 
 def test_a_file_with_a_log_beside_it_is_not_copied(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from kora import cli
+from kora import cli, library
 
 MAKE = "CREATE TABLE m (id INTEGER PRIMARY KEY, x DOUBLE, y DOUBLE, note VARCHAR)"
 ROWS = [(1, 0.1, 1.0, "a"), (2, 1e300, 2.0, "b"), (3, -0.5, 3.0, "c"), (4, None, 4.0, "d"), (5, math.inf, 5.0, "e")]
@@ -137,3 +137,29 @@ def test_a_source_with_a_forgiven_float_has_no_root_of_the_target(asked: Asked) 
         roots[side] = json.loads(told)["tables"][0]["root"] if told else None
     assert roots["source"] is None
     assert roots["target"] is not None
+
+
+def test_the_command_and_the_library_take_a_tolerance_without_a_map(asked: Asked) -> None:
+    target = folder(asked.path, "b.duckdb", changed(x1=math.nextafter(0.1, 1), y1=1.0 + 1e-12))
+    bounds = {"main.m.x": "ulps,1", "main.m.y": "relative,1e-9"}
+    options = [word for column, bound in bounds.items() for word in ("--float-tolerance", f"{column}={bound}")]
+    code = cli.run(["verify", asked.source, target, *options, "--json"])
+    told = json.loads(asked.capsys.readouterr().out)
+    assert (code, told["verdict"]) == (5, "equivalent_with_declared_loss")
+    assert {loss["subject"]: loss["count"] for loss in told["losses"]} == {"main.m.x": 1, "main.m.y": 1}
+    result, files = library.verify(asked.source, target, float_tolerance=bounds, provable=True)
+    assert (result.verdict, [loss.count for loss in result.losses]) == ("equivalent_with_declared_loss", [1, 1])
+    assert result.tables[0].tree is not None
+    assert files.certificate.exists()
+    assert library.verify(asked.source, target)[0].verdict == "different"
+
+
+def test_an_asked_tolerance_takes_the_place_of_the_maps(asked: Asked) -> None:
+    rows = changed(x1=math.nextafter(math.nextafter(0.1, 1), 1))
+    assert asked(rows, "ulps,1")[0] == 1
+    assert asked(rows, "ulps,1", "--float-tolerance", "main.m.x=ulps,2")[0] == 5
+
+
+@pytest.mark.parametrize("option", ["main.m.z=ulps,1", "m.x=ulps,1", "main.m.x=4", "main.m.x", "=ulps,1"])
+def test_a_tolerance_that_cannot_be_meant_is_refused(asked: Asked, option: str) -> None:
+    assert asked(changed(), "ulps,1", "--float-tolerance", option)[0] == 2

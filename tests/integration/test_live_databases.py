@@ -1,19 +1,24 @@
 """`kora verify --live`: databases that are written while they are compared."""
 
 import json
+import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from kora import _core, cli
-from kora.comparison.declared import Declared
+from kora import _core, cli, library
+from kora.comparison.declared import Declared, read_declared
 from kora.comparison.live import Live, Reopen
 from kora.comparison.result import TableResult, VerificationResult
+from kora.databases.opening import OpenSide
 from kora.databases.registry import open_database
-from kora.verify import OpenSide, VerifyOptions, verify_sides
+from kora.errors import InvalidRequest
+from kora.settings import Settings
+from kora.verify import VerifyOptions, verify_sides
 from tests.servers import Database, PostgresServer
 
 MAKE = (
@@ -162,3 +167,46 @@ def test_the_command_reads_again_what_differs(
     told = json.loads(capsys.readouterr().out)
     assert (code, told["verdict"], told["tables"][0]["mismatch"]) == (1, "different", 1)
     assert "position" in {item["what"] for item in told["not_checked"]}
+
+
+def test_the_library_reads_again_what_differs_and_a_plan_can_ask_for_it(
+    sides: tuple[Database, Database], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(home=tmp_path)
+    waited = []
+
+    def heal(seconds: float) -> None:
+        waited.append(seconds)
+        sides[1].execute("UPDATE visit SET v = 'v' WHERE id = 1")
+
+    def outcome(**options: Any) -> tuple[int, int]:
+        sides[1].execute("UPDATE visit SET v = 'old' WHERE id IN (1, 2)")
+        table = only(library.verify(*urls(sides), settings=settings, **options)[0])
+        return table.mismatch, table.in_flight
+
+    monkeypatch.setattr("kora.comparison.live.time.sleep", heal)
+    assert outcome() == (2, 0)
+    assert waited == []
+    assert outcome(live=True, settle_seconds=0.5) == (1, 1)
+    plan = tmp_path / "plan.yaml"
+    name = "{schema: public, name: visit}"
+    columns = "[{source: id, target: id}, {source: v, target: v}]"
+    tables = f"tables: [{{source: {name}, target: {name}, columns: {columns}}}]"
+    plan.write_text(f"format: sensei-plan-1\nverification: {{live: true, settle_seconds: 7}}\n{tables}\n")
+    assert outcome(plan_file=plan) == (1, 1)
+    assert outcome(plan_file=plan, live=True, settle_seconds=3) == (1, 1)
+    assert waited == [0.5, 7, 3]
+
+
+@pytest.mark.parametrize("settling", ["{live: true, settle_seconds: -1}", "{live: maybe}", "{alive: true}", "yes"])
+def test_what_a_plan_cannot_mean_by_verification_is_refused(settling: str, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(f"format: sensei-plan-1\nverification: {settling}\n")
+    with pytest.raises(InvalidRequest, match="verification"):
+        read_declared(None, plan)
+
+
+def test_the_library_waits_between_nothing_and_an_hour(sides: tuple[Database, Database]) -> None:
+    for seconds in (-1, 3601, math.nan):
+        with pytest.raises(InvalidRequest, match="settle_seconds"):
+            library.verify(*urls(sides), live=True, settle_seconds=seconds)

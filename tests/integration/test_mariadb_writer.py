@@ -61,7 +61,9 @@ def prepared(database: MariadbDatabase, ddl: str) -> MariadbWriter:
     assert isinstance(writer, MariadbWriter)
     for _, sql, _ in create_statements("mariadb"):
         writer.execute(sql)
-    writer.execute(f"CREATE TABLE t ({ddl}) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin")
+    writer.execute(
+        f"CREATE TABLE t ({ddl}) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE {database.build.byte_collation}"
+    )
     return writer
 
 
@@ -116,7 +118,10 @@ def test_doubles_arrive_bit_for_bit_and_zero_does_not_count_itself_up(database):
 
 def test_uuids_bits_and_labels_arrive_as_themselves(database):
     uuid = "0b2f5b0e-8d5e-4b7b-9f57-0f3a2a3f8f10"
-    ddl = "c0 INT PRIMARY KEY, c1 UUID, c2 ENUM('a','','it''s','2'), c3 JSON"
+    ddl = (
+        "c0 INT PRIMARY KEY, c1 /*M! UUID *//*!80000 CHAR(36) CHARACTER SET ascii */,"
+        " c2 ENUM('a','','it''s','2'), c3 /*M! JSON *//*!80000 LONGTEXT */"
+    )
     rows = [[1, uuid, "it's", '{"a": "\\u00e9\\n"}'], [2, None, "", "[1.0]"], [3, uuid, "2", None]]
     with closing(prepared(database, ddl)) as writer:
         assert load(writer, rows, ["int", "uuid", "enum('a','','it''s','2')", "json"]) == []
@@ -184,6 +189,19 @@ def test_a_server_that_asks_for_a_file_gets_none(mariadb_database, tmp_path):
     with closing(prepared(mariadb_database, "c0 INT")) as writer, pytest.raises(EngineError, match="asked for a file"):
         writer.execute(f"LOAD DATA LOCAL INFILE '{secret}' INTO TABLE t")
     assert mariadb_database.query("SELECT count(*) FROM t") == [("0",)]
+
+
+def test_a_foreign_key_that_is_not_there_can_be_dropped_and_anything_else_cannot(mariadb_database):
+    ours = "ALTER TABLE /*M! IF EXISTS */ `{}` DROP FOREIGN KEY /*M! IF EXISTS */ `k`"
+    with closing(prepared(mariadb_database, "c0 INT PRIMARY KEY, c1 INT")) as writer:
+        writer.execute(ours.format("t"))
+        writer.execute(ours.format("nowhere"))
+        writer.execute("ALTER TABLE t ADD CONSTRAINT k FOREIGN KEY (c1) REFERENCES t (c0)")
+        writer.execute(ours.format("t"))
+        with pytest.raises(EngineError):
+            writer.execute("ALTER TABLE t DROP KEY k2")
+    keys = "SELECT count(*) FROM information_schema.referential_constraints WHERE constraint_schema = DATABASE()"
+    assert mariadb_database.query(keys) == [("0",)]
 
 
 def test_a_lock_that_another_session_holds_is_busy(mariadb_database):

@@ -17,8 +17,9 @@ from kora.catalog import Name
 from kora.comparison.declared import Declared
 from kora.comparison.mapping import ColumnMapping, Mapping, TableMapping
 from kora.comparison.result import Quarantined, TableResult, VerificationResult
+from kora.databases.opening import OpenSide
 from kora.databases.registry import open_database
-from kora.verify import OpenSide, VerifyOptions, verify_sides
+from kora.verify import VerifyOptions, verify_sides
 from tests.servers import PASSWORD, Database, PostgresServer
 from tests.unit.chinook import CHINOOK
 
@@ -422,7 +423,7 @@ def test_a_password_is_asked_for_only_on_a_terminal(
     assert code in (2, 4)
     assert "password" in error
     from kora.settings import Settings
-    from kora.verify import verify_databases
+    from kora.verification import VerifyRequest, verify_databases
 
     asked = list[str]()
 
@@ -430,10 +431,8 @@ def test_a_password_is_asked_for_only_on_a_terminal(
         asked.append(question)
         return PASSWORD
 
-    result, _ = verify_databases(
-        source, bare, mapping_file=None, plan_file=None, tables=(), exclude=(), out=kora.out, accept_loss=(),
-        show_values=False, settings=Settings.from_environment(), progress=None, prompt=prompt,
-    )  # fmt: skip
+    request = VerifyRequest(source=source, target=bare, out=kora.out)
+    result, _ = verify_databases(request, settings=Settings.from_environment(), prompt=prompt)
     assert result.verdict == "equivalent"
     assert len(asked) == 1
     assert PASSWORD not in asked[0]

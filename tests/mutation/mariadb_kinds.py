@@ -117,6 +117,14 @@ MARIADB = (
     )),
 )  # fmt: skip
 
+
+def labels_without_an_empty_one() -> Kind:
+    """An enumeration whose invalid value is no label's text."""
+    return Kind("labels", "ENUM('small', 'large', 'Large')", ("'small'", "'large'"), close=(
+        ("'large'", "'Large'"), ("0", "'small'"), ("0", "NULL"), ("'small'", "'other'"),
+    ))  # fmt: skip
+
+
 FROM_MARIADB_TO_POSTGRESQL = (
     *_texts("longtext", "text"),
     Kind("counts", "bigint unsigned", ("18446744073709551615", "0", "42"), "numeric",

@@ -17,15 +17,14 @@ from kora import _core
 from kora.comparison.declared import Declared
 from kora.comparison.mapping import Mapping, Rule
 from kora.comparison.matching import match_catalogs
-from kora.comparison.result import TableResult, VerificationResult
+from kora.comparison.result import AskedStrategy, TableResult, VerificationResult
+from kora.databases.opening import OpenSide
 from kora.databases.registry import open_database
-from kora.verify import OpenSide, VerifyOptions, verify_sides
-from tests.mariadb_server import MariadbServer
-from tests.mutation.clients import Client, DuckDbClient, MariadbClient, ParquetClient, PostgresClient, SqliteClient
+from kora.verify import VerifyOptions, verify_sides
+from tests.mutation.clients import Client
 from tests.mutation.kinds import Kind
 from tests.mutation.mutations import Mutation, mutations, statements
 from tests.mutation.pairs import PAIRS, Pair
-from tests.servers import PostgresServer
 
 ROOT = Path(__file__).parents[2]
 SEED = 20260101
@@ -59,8 +58,8 @@ def as_rule(named: tuple[str, str | None] | None) -> Rule | None:
     return Rule(rule=named[0], argument=named[1]) if named else None
 
 
-def verified(source: OpenSide, url: str, mapping: Mapping) -> VerificationResult:
-    options = VerifyOptions(migration_key=_core.DigestKey(bytes(range(32))), run_id="mutation")
+def verified(source: OpenSide, url: str, mapping: Mapping, strategy: AskedStrategy = "stream") -> VerificationResult:
+    options = VerifyOptions(migration_key=_core.DigestKey(bytes(range(32))), run_id="mutation", strategy=strategy)
     with opened(url) as target:
         return verify_sides(source, target, Declared(mapping=mapping), options).result
 
@@ -121,26 +120,6 @@ def assert_command_line(urls: tuple[str, str], mapping: Mapping, applied: list[M
     told = json.loads(done.stdout)
     named = {table["source"].rpartition(".")[2] for table in told["tables"] if table["outcome"] != "match"}
     assert named == {mutation.table for mutation in applied}
-
-
-@pytest.fixture
-def make_client(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str, str], Client]:
-    """A fresh database of an engine."""
-
-    def make(engine: str, name: str) -> Client:
-        if engine == "sqlite":
-            return SqliteClient(tmp_path / f"{name}.db")
-        if engine == "duckdb":
-            return DuckDbClient(tmp_path / f"{name}.duckdb")
-        if engine == "parquet":
-            return ParquetClient(tmp_path / name)
-        if engine == "postgresql":
-            postgres: PostgresServer = request.getfixturevalue("postgres_server")
-            return PostgresClient(postgres.create_database())
-        mariadb: MariadbServer = request.getfixturevalue("mariadb_server")
-        return MariadbClient(mariadb.create_database("CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"))
-
-    return make
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)

@@ -21,7 +21,7 @@ def engines(text: str) -> tuple[str, str]:
 
 @pytest.mark.parametrize(("direction", "text", "expected"), golden("expressions.txt"))
 def test_an_expression_is_translated_or_refused_with_a_reason(direction: str, text: str, expected: str) -> None:
-    scope = Scope(columns=COLUMNS, booleans=frozenset({"Active"}))
+    scope = Scope(columns=COLUMNS, booleans=frozenset({"Active"}), texts=frozenset({"order"}))
     if expected.startswith("refused: "):
         with pytest.raises(NotTranslated, match=re.escape(expected.removeprefix("refused: "))):
             translate_expression(text, *engines(direction), scope)

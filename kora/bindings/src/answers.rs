@@ -1,5 +1,6 @@
 //! Bindings: what a query answered, as digests. The GIL is released while rows are read.
 use kora_core::answer::{self, AnswerPass};
+use kora_core::answer_file::{self, Body, Entry, Half, Reading, Recorded};
 use kora_core::rows::Flow;
 use kora_core::set_hash::Digest;
 use pyo3::prelude::*;
@@ -60,8 +61,53 @@ fn digest_answer(
     .into_python()
 }
 
+type PyReading = (Half, Option<Half>);
+type PyBody = (u64, Vec<String>, bool, PyReading, PyReading);
+type PyEntry = (String, [u8; 8], u8, String, String, Option<PyBody>);
+
+fn reading((rows, order): PyReading) -> Reading {
+    Reading { rows, order }
+}
+
+#[pyfunction]
+fn pack_answers<'py>(py: Python<'py>, head: Vec<u8>, answers: Vec<PyEntry>) -> PyResult<Bound<'py, PyBytes>> {
+    let entry = |(name, text, state, reason, fragile, body): PyEntry| Entry {
+        name,
+        text,
+        state,
+        reason,
+        fragile,
+        body: body.map(|(rows, columns, ties, exact, plain)| Body {
+            rows,
+            columns,
+            ties,
+            exact: reading(exact),
+            plain: reading(plain),
+        }),
+    };
+    let answers = answers.into_iter().map(entry).collect();
+    let bytes = answer_file::encode(&Recorded { head, answers }).into_python()?;
+    Ok(PyBytes::new(py, &bytes))
+}
+
+#[pyfunction]
+fn unpack_answers<'py>(py: Python<'py>, body: &[u8]) -> PyResult<(Bound<'py, PyBytes>, Vec<PyEntry>)> {
+    let recorded = answer_file::decode(body).into_python()?;
+    let pair = |reading: Reading| (reading.rows, reading.order);
+    let entry = |entry: Entry| {
+        let body = entry
+            .body
+            .map(|body| (body.rows, body.columns, body.ties, pair(body.exact), pair(body.plain)));
+        (entry.name, entry.text, entry.state, entry.reason, entry.fragile, body)
+    };
+    let answers = recorded.answers.into_iter().map(entry).collect();
+    Ok((PyBytes::new(py, &recorded.head), answers))
+}
+
 /// Adds this room's names to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<AnswerDigest>()?;
-    module.add_function(wrap_pyfunction!(digest_answer, module)?)
+    module.add_function(wrap_pyfunction!(digest_answer, module)?)?;
+    module.add_function(wrap_pyfunction!(pack_answers, module)?)?;
+    module.add_function(wrap_pyfunction!(unpack_answers, module)?)
 }

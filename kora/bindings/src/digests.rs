@@ -10,13 +10,14 @@ use kora_core::digest::{RawDigester, RootOptions, TablePass};
 use kora_core::error::{Error, Result};
 use kora_core::large;
 use kora_core::program::{Profile, RowProgram, Side};
-use kora_core::rows::{Flow, RowReader};
+use kora_core::row_tree::RowTreePass;
+use kora_core::rows::{Flow, RowReader, RowSink};
 use kora_core::second_pass::{KeyTag, RowCollector, SpillPass};
 use kora_core::{canon, digest, keys, second_pass, set_hash, spill};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::errors::IntoPython;
+use crate::errors::{to_python, IntoPython};
 use crate::rows::{Progress, ProgressCounters, RowStream};
 
 /// Rows between two updates of a scan's counters.
@@ -133,28 +134,70 @@ pub(crate) fn scan_canonical(
     tallies_json(&program)
 }
 
-/// [`scan_canonical`] for a digest, which takes the long payloads of large rows where they lie.
+/// [`scan_canonical`] for a digest, which takes the long payloads of large rows where they lie; a row tree beside it
+/// needs each row whole.
 fn scan_digest(
-    reader: Box<dyn RowReader>,
-    mut program: RowProgram,
+    mut reader: Box<dyn RowReader>,
+    program: RowProgram,
     watch: &mut Watch,
     pass: &mut TablePass,
+    tree: &mut Option<RowTreePass>,
 ) -> Result<String> {
-    let (mut row, mut key) = (Vec::new(), Vec::new());
-    scan(reader, watch, |cells| {
-        row.clear();
-        key.clear();
-        if large::is_large(cells) {
+    if let Some(tree) = tree {
+        return scan_canonical(reader, program, watch, |row, key| {
+            tree.row(row, key)?;
+            pass.row(row, key)
+        });
+    }
+    watch.report()?;
+    let mut sink = Digested {
+        program,
+        watch,
+        pass,
+        row: Vec::new(),
+        key: Vec::new(),
+    };
+    while reader.pump(&mut sink)? {}
+    sink.watch.report()?;
+    tallies_json(&sink.program)
+}
+
+/// Rows on their way into a digest.
+struct Digested<'a> {
+    program: RowProgram,
+    watch: &'a mut Watch,
+    pass: &'a mut TablePass,
+    row: Vec<u8>,
+    key: Vec<u8>,
+}
+
+impl RowSink for Digested<'_> {
+    fn row(&mut self, cells: &[Cell<'_>]) -> Result<Flow> {
+        self.row.clear();
+        self.key.clear();
+        let bytes = if large::is_large(cells) {
             let _alone = large::alone();
-            let gathered = program.gather(cells, &mut key)?;
-            pass.gathered_row(&gathered, &key)?;
-            return Ok((gathered.byte_count(), Flow::Continue));
-        }
-        program.encode(cells, &mut row, &mut key)?;
-        pass.row(&row, &key)?;
-        Ok((row.len(), Flow::Continue))
-    })?;
-    tallies_json(&program)
+            let gathered = self.program.gather(cells, &mut self.key)?;
+            self.pass.gathered_row(&gathered, &self.key)?;
+            gathered.byte_count()
+        } else {
+            self.program.encode(cells, &mut self.row, &mut self.key)?;
+            self.pass.row(&self.row, &self.key)?;
+            self.row.len()
+        };
+        self.watch.row(bytes).map(|()| Flow::Continue)
+    }
+
+    fn takes_canonical(&self) -> bool {
+        self.program.is_plain()
+    }
+
+    fn canonical_row(&mut self, row: &[u8], bounds: &[usize]) -> Result<Flow> {
+        self.key.clear();
+        self.program.key_of(row, bounds, &mut self.key)?;
+        self.pass.row(row, &self.key)?;
+        self.watch.row(row.len()).map(|()| Flow::Continue)
+    }
 }
 
 fn tallies_json(program: &RowProgram) -> Result<String> {
@@ -179,7 +222,11 @@ pub(crate) fn parse(profile: &str, name: &str) -> PyResult<(Profile, Side)> {
 pub struct TableDigest {
     inner: digest::TableDigest,
     tallies: String,
+    tree: Option<TreeFacts>,
 }
+
+/// A row tree's leaves, root and the proof key's commitment.
+type TreeFacts = (u64, [u8; 32], [u8; 32]);
 
 #[pymethods]
 impl TableDigest {
@@ -203,11 +250,16 @@ impl TableDigest {
     fn tallies(&self) -> &str {
         &self.tallies
     }
+    #[getter]
+    fn tree<'py>(&self, py: Python<'py>) -> Option<(u64, Bytes<'py>, Bytes<'py>)> {
+        let (size, root, commitment) = self.tree.as_ref()?;
+        Some((*size, PyBytes::new(py, root), PyBytes::new(py, commitment)))
+    }
 }
 
 #[pyfunction]
-#[pyo3(signature = (stream, profile, side, key, *, root_key=None, spill_directory=None, progress=None))]
-#[allow(clippy::too_many_arguments)] // Python's signature: three of them are keywords.
+#[pyo3(signature = (stream, profile, side, key, *, root_key=None, tree_unique=None, spill_directory=None, progress=None))]
+#[allow(clippy::too_many_arguments)] // Python's signature: four of them are keywords.
 fn digest_rows(
     py: Python<'_>,
     stream: &RowStream,
@@ -215,10 +267,26 @@ fn digest_rows(
     side: &str,
     key: &DigestKey,
     root_key: Option<&DigestKey>,
+    tree_unique: Option<bool>,
     spill_directory: Option<PathBuf>,
     progress: Option<&Progress>,
 ) -> PyResult<TableDigest> {
     let (profile, side) = parse(profile, side)?;
+    let mut tree = match (tree_unique, root_key) {
+        (None, _) => None,
+        (Some(unique), Some(key)) => Some(RowTreePass::new(
+            &profile,
+            &key.inner,
+            unique,
+            Vec::new(),
+            spill_directory.as_deref(),
+        )),
+        (Some(_), None) => {
+            return Err(to_python(Error::Usage(
+                "a row tree is made under the root's key".into(),
+            )))
+        }
+    };
     let root = root_key.map(|key| RootOptions {
         key: key.inner.clone(),
         spill_folder: Some(spill_directory.unwrap_or_else(std::env::temp_dir)),
@@ -228,10 +296,12 @@ fn digest_rows(
     let mut watch = Watch::new(progress);
     let reader = stream.take()?;
     py.detach(|| {
-        let tallies = scan_digest(reader, program, &mut watch, &mut pass)?;
+        let tallies = scan_digest(reader, program, &mut watch, &mut pass, &mut tree)?;
+        let tree = tree.map(RowTreePass::finish).transpose()?;
         Ok(TableDigest {
             inner: pass.finish()?,
             tallies,
+            tree: tree.map(|tree| (tree.size, tree.root, tree.key_commitment())),
         })
     })
     .into_python()
@@ -291,6 +361,11 @@ impl RowSpill {
     #[getter]
     fn row_count(&self) -> u64 {
         self.inner.row_count()
+    }
+
+    fn keys_of<'py>(&self, py: Python<'py>, tags: Vec<KeyTag>) -> Vec<Option<Bytes<'py>>> {
+        let keys = tags.iter().map(|tag| self.inner.key_of(tag));
+        keys.map(|key| key.map(|key| PyBytes::new(py, key))).collect()
     }
 }
 
@@ -362,7 +437,8 @@ fn compare_spills(py: Python<'_>, source: &RowSpill, target: &RowSpill, limit: u
 /// One row held in memory.
 #[pyclass(module = "kora._core", frozen)]
 pub struct Row {
-    inner: second_pass::Row,
+    /// The core's row.
+    pub inner: second_pass::Row,
 }
 
 #[pymethods]

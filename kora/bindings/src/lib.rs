@@ -9,6 +9,7 @@ pub mod loader;
 pub mod mysql;
 pub mod postgres;
 pub mod proofs;
+pub mod pushdown;
 pub mod rows;
 pub mod seals;
 pub mod sqlite;
@@ -32,6 +33,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     csv::register(module)?;
     arrow::register(module)?;
     digests::register(module)?;
+    pushdown::register(module)?;
     answers::register(module)?;
     carried::register(module)?;
     survey::register(module)?;

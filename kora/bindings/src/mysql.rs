@@ -1,5 +1,6 @@
 //! Bindings: a MariaDB or MySQL reading session and the rows of its queries.
 use crate::errors::{to_python, IntoPython};
+use crate::pushdown::LineBytes;
 use crate::rows::RowStream;
 use kora_core::error::Result;
 use kora_core::readers::line::hold;
@@ -24,8 +25,12 @@ impl MysqlConnection {
 #[pymethods]
 impl MysqlConnection {
     #[new]
-    fn new(py: Python<'_>, settings: HashMap<String, String>) -> PyResult<Self> {
-        let settings = Settings::from_pairs(settings).into_python()?;
+    #[pyo3(signature = (settings, line=None))]
+    fn new(py: Python<'_>, settings: HashMap<String, String>, line: Option<&LineBytes>) -> PyResult<Self> {
+        let mut settings = Settings::from_pairs(settings).into_python()?;
+        if let Some(line) = line {
+            settings.line = Arc::clone(&line.shared);
+        }
         let connection = py.detach(|| Connection::open(&settings)).into_python()?;
         Ok(Self {
             shared: Arc::new(Mutex::new(connection)),

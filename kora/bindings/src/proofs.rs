@@ -11,7 +11,7 @@ use kora_core::row_tree::{self, RowTreePass};
 use kora_seal::certificate::{CertifiedTree, Checker};
 use kora_seal::encoding::digest_from_hex;
 use kora_seal::envelope::PublicKey;
-use kora_seal::note::NoteKey;
+use kora_seal::note::{Checkpoint, NoteKey};
 use kora_seal::row_proof::{Evidence, RowProof};
 use kora_seal::tiles;
 use kora_seal::tlog_proof::{self, TlogProof};
@@ -149,8 +149,8 @@ fn log_create(folder: PathBuf, origin: &str, signing_key: &[u8]) -> PyResult<()>
 }
 
 #[pyfunction]
-fn log_entry<'py>(py: Python<'py>, file: &[u8]) -> Bytes<'py> {
-    PyBytes::new(py, &tlog_proof::entry(file))
+fn log_entry<'py>(py: Python<'py>, sha256: &str) -> Bytes<'py> {
+    PyBytes::new(py, &tlog_proof::entry_of_digest(sha256))
 }
 
 #[pyfunction]
@@ -191,11 +191,24 @@ fn log_check(py: Python<'_>, folder: PathBuf, log_key: &str, retained: Option<&[
 }
 
 #[pyfunction]
-fn check_log_proof(data: &[u8], what: &str, file: &[u8], log_key: &str) -> PyResult<(String, u64, u64)> {
+fn log_checkpoint(note: &[u8], what: &str, log_key: &str) -> PyResult<(String, u64, String)> {
+    let key = NoteKey::from_text(log_key, "the log's key").sealed()?;
+    let state = Checkpoint::open(note, &key, what).sealed()?;
+    Ok((state.origin, state.size, kora_core::seal::hex(&state.root)))
+}
+
+#[pyfunction]
+fn check_log_proof<'py>(
+    py: Python<'py>,
+    data: &[u8],
+    what: &str,
+    entry: &[u8],
+    log_key: &str,
+) -> PyResult<(u64, Bytes<'py>)> {
     let key = NoteKey::from_text(log_key, "the log's key").sealed()?;
     let proof = TlogProof::read(data, what).sealed()?;
-    let state = proof.check(&tlog_proof::entry(file), &key, what).sealed()?;
-    Ok((state.origin, proof.index, state.size))
+    proof.check(entry, &key, what).sealed()?;
+    Ok((proof.index, PyBytes::new(py, &proof.checkpoint)))
 }
 
 #[pyfunction]
@@ -228,5 +241,6 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(log_find, module)?)?;
     module.add_function(wrap_pyfunction!(log_prove, module)?)?;
     module.add_function(wrap_pyfunction!(log_check, module)?)?;
+    module.add_function(wrap_pyfunction!(log_checkpoint, module)?)?;
     module.add_function(wrap_pyfunction!(check_log_proof, module)?)
 }

@@ -5,24 +5,25 @@
 //! the proof holds.
 
 mod arguments;
+mod files;
 
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use arguments::{Arguments, HELP};
-use kora_seal::canonical::FILE_SIZE_LIMIT_BYTES;
+use files::{read, read_signed};
 use kora_seal::certificate::{Checked, Checker};
 use kora_seal::encoding::from_base64;
 use kora_seal::envelope::PublicKey;
 use kora_seal::error::{Error, Result};
 use kora_seal::note::{NoteKey, NOTE_LIMIT_BYTES};
 use kora_seal::row_proof::{self, Evidence, RowProof};
+use kora_seal::sections;
 use kora_seal::signature::sha256_file;
-use kora_seal::tlog_proof::{entry, TlogProof};
+use kora_seal::tlog_proof::{entry_of_digest, TlogProof};
 
 /// Input that was refused.
 const REFUSED: u8 = 2;
@@ -61,14 +62,15 @@ fn run(arguments: &Arguments) -> Result<(String, u8)> {
     });
     let checker = Checker::new(keys.collect::<Result<_>>()?, arguments.threshold)?;
     let what = arguments.certificate.display().to_string();
-    let data = read(&arguments.certificate, FILE_SIZE_LIMIT_BYTES)?;
+    let (data, mut behind) = read_signed(&arguments.certificate)?;
     let checked = checker.check(&data, &what)?;
+    sections::hold(&checked.sections, &mut behind, &what)?;
     if let Some(count) = arguments.bench {
         return bench(&checker, &data, &what, count);
     }
     let mut report = format!("authentic: signed by {}\n", checked.key_ids.join(", "));
     if let Some(key) = &arguments.log_key {
-        report += &logged(&arguments.certificate, &data, key)?;
+        report += &logged(&arguments.certificate, key)?;
     }
     report += &subjects(&checked, arguments.certificate.parent().unwrap_or(Path::new("")))?;
     if let Some(proof) = &arguments.row_proof {
@@ -100,18 +102,20 @@ fn subjects(checked: &Checked, folder: &Path) -> Result<String> {
     Ok(report)
 }
 
-fn logged(certificate: &Path, data: &[u8], key: &Path) -> Result<String> {
+fn logged(certificate: &Path, key: &Path) -> Result<String> {
     let text = read(key, KEY_FILE_LIMIT_BYTES)?;
     let key = NoteKey::from_text(&String::from_utf8_lossy(&text), &key.display().to_string())?;
     let path = beside(certificate);
     let what = path.display().to_string();
     let proof = TlogProof::read(&read(&path, NOTE_LIMIT_BYTES * 2)?, &what)?;
-    let state = proof.check(&entry(data), &key, &what)?;
+    // The log holds the digest of the whole file, sections included.
+    let state = proof.check(&entry_of_digest(&sha256_file(certificate)?), &key, &what)?;
     Ok(format!(
-        "logged: entry {} of {} in {}\n",
+        "logged: entry {} of {} in {}; root {}\n",
         proof.index,
         state.size,
-        visible(&state.origin)
+        visible(&state.origin),
+        kora_seal::encoding::hex(&state.root)
     ))
 }
 
@@ -180,25 +184,6 @@ fn processor_seconds() -> Option<f64> {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     let nanoseconds: f64 = text.split(' ').next()?.parse().ok()?;
     Some(nanoseconds / 1e9)
-}
-
-fn read(path: &Path, limit_bytes: usize) -> Result<Vec<u8>> {
-    let problem = |source| Error::File {
-        path: path.to_path_buf(),
-        source,
-    };
-    let file = File::open(path).map_err(problem)?;
-    let mut data = Vec::new();
-    file.take(limit_bytes as u64 + 1)
-        .read_to_end(&mut data)
-        .map_err(problem)?;
-    if data.len() > limit_bytes {
-        return Err(Error::Limit(format!(
-            "{} is larger than {limit_bytes} bytes",
-            path.display()
-        )));
-    }
-    Ok(data)
 }
 
 /// Text that cannot act on a terminal.

@@ -161,7 +161,8 @@ pub enum Cell<'a> {
         /// The day's digits.
         day: u8,
     },
-    /// A day that no calendar has, with a time of it: 2020-02-31 10:00:00.
+    /// A day that no calendar has, with a time of it: 2020-02-31 10:00:00. Also a moment after 294247-01-10
+    /// 04:00:54.775807, where the microseconds of [`Self::Timestamp`] and [`Self::Instant`] end.
     ImpossibleTimestamp {
         /// The year's digits.
         year: i32,

@@ -539,7 +539,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(32))]
+        #![proptest_config(crate::cases(32))]
         #[test]
         fn any_one_byte_of_any_row_changes_the_sum(
             rows in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..300), 1..30),

@@ -52,7 +52,7 @@ fn sort_parts<const N: usize>(records: &mut [[u8; N]], ends: &[usize], offset: u
 
 /// The first eight bytes as a number of the same order: settles nearly every comparison in one instruction.
 #[inline(always)]
-fn head<const N: usize>(record: &[u8; N]) -> u64 {
+pub(crate) fn head<const N: usize>(record: &[u8; N]) -> u64 {
     record.first_chunk().map_or(0, |head| u64::from_be_bytes(*head))
 }
 

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::keys::{profile_digest, DigestKey, Purpose, SecretKey};
 use crate::program::{Profile, RowProgram, Side};
 use crate::set_hash::Digest;
+use crate::smallest_keys::SmallestKeys;
 use crate::spill::{compare_records, CountedRecords, Record, RecordSorter, SpillDifference, MEMORY_LIMIT_BYTES};
 
 /// Characters of a stored value that are kept to be shown.
@@ -34,6 +35,10 @@ pub struct SpillPass {
     keys: Option<BatchHasher<u8>>,
     slots: [Record; BATCH_ROWS],
     filled: usize,
+    /// The keys of the filled slots, one behind the other, and where each ends.
+    key_bytes: Vec<u8>,
+    key_ends: [usize; BATCH_ROWS],
+    smallest: SmallestKeys,
     sorter: RecordSorter,
 }
 
@@ -48,6 +53,9 @@ impl SpillPass {
             keys: keyed.then(|| BatchHasher::new(key.derive(Purpose::KeyTag, &context))),
             slots: [[0; 32]; BATCH_ROWS],
             filled: 0,
+            key_bytes: Vec::new(),
+            key_ends: [0; BATCH_ROWS],
+            smallest: SmallestKeys::default(),
             sorter: RecordSorter::new(Some(folder), MEMORY_LIMIT_BYTES),
         }
     }
@@ -70,6 +78,8 @@ impl SpillPass {
                 keys.push(key, slot, &mut |digests: &[Digest], places: &[u8]| {
                     put_halves(slots, digests, places, &[0])
                 })?;
+                self.key_bytes.extend_from_slice(key);
+                self.key_ends[self.filled] = self.key_bytes.len();
             }
         }
         self.filled += 1;
@@ -91,6 +101,14 @@ impl SpillPass {
         for record in &self.slots[..self.filled] {
             self.sorter.push(record)?;
         }
+        if self.keys.is_some() {
+            let mut start = 0;
+            for (record, end) in self.slots[..self.filled].iter().zip(self.key_ends) {
+                self.smallest.offer(half(record), &self.key_bytes[start..end]);
+                start = end;
+            }
+            self.key_bytes.clear();
+        }
         self.filled = 0;
         Ok(())
     }
@@ -101,6 +119,7 @@ impl SpillPass {
         Ok(RowSpill {
             comparison: self.comparison,
             records: self.sorter.finish(),
+            smallest: self.smallest.finish(),
         })
     }
 }
@@ -119,12 +138,18 @@ fn put_halves(slots: &mut [Record], digests: &[Digest], places: &[u8], offsets: 
 pub struct RowSpill {
     comparison: Digest,
     records: CountedRecords,
+    smallest: SmallestKeys,
 }
 
 impl RowSpill {
     /// Rows, equal ones included.
     pub fn row_count(&self) -> u64 {
         self.records.record_count()
+    }
+
+    /// Canonical cells of the key with this tag, where it is one of the smallest and was kept.
+    pub fn key_of(&self, tag: &KeyTag) -> Option<&[u8]> {
+        self.smallest.get(tag)
     }
 
     /// Joins both sides and counts exactly; names the first `limit` keys.
@@ -325,6 +350,7 @@ mod tests {
             (1, 0, 0)
         );
         let tag = difference.samples[0].key_tag;
+        let key = source.key_of(&tag).map(<[u8]>::to_vec);
         let found = collected(KEYED, &rows, Some(HashSet::from([tag])));
         assert_eq!(found.len(), 1);
         assert_eq!(
@@ -332,6 +358,7 @@ mod tests {
             [("integer", Some("123".into())), ("text", Some("altered".into()))]
         );
         assert_eq!(found[0].key, found[0].cells[0]);
+        assert_eq!(key.as_ref(), Some(&found[0].key));
     }
 
     #[test]

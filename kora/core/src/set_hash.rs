@@ -195,7 +195,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(48))]
+        #![proptest_config(crate::cases(48))]
         #[test]
         fn order_and_splitting_do_not_change_a_set(
             rows in prop::collection::vec(any::<Digest>(), 0..40), rotate in 0_usize..40, cut in 0_usize..40

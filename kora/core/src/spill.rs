@@ -6,6 +6,7 @@
 //! Source: Knuth, The Art of Computer Programming, volume 3, §5.4 (external sorting by replacement-free runs).
 
 use std::cmp::Reverse;
+use std::collections::binary_heap::PeekMut;
 use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -13,7 +14,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::record_sort::sort_records;
+use crate::record_sort::{head, sort_records};
 use crate::set_hash::Digest;
 
 /// What is counted: a row digest, or a key tag and half a row digest.
@@ -255,28 +256,44 @@ impl<const N: usize> StoredRun<'_, N> {
 /// All runs of one set as one ascending sequence.
 pub struct Merged<'a, const N: usize = 32> {
     cursors: Vec<Cursor<'a, N>>,
-    heap: BinaryHeap<Reverse<([u8; N], u64, usize)>>,
+    /// Each cursor's next record, its multiplicity and the cursor; the record's head first, which settles nearly all.
+    heap: BinaryHeap<Reverse<(u64, [u8; N], u64, usize)>>,
 }
 
 impl<const N: usize> Merged<'_, N> {
     /// The next distinct record and how often it stands in the set; `None` at the end.
     pub fn next_record(&mut self) -> Result<Option<([u8; N], u64)>> {
-        let Some(Reverse((record, mut multiplicity, index))) = self.heap.pop() else {
+        let Some((record, mut multiplicity)) = self.take_if(|_| true)? else {
             return Ok(None);
         };
-        self.advance(index)?;
-        while let Some(Reverse((same, more, index))) = self.heap.peek().copied().filter(|next| next.0 .0 == record) {
-            debug_assert_eq!(same, record);
-            self.heap.pop();
+        while let Some((_, more)) = self.take_if(|next| *next == record)? {
             multiplicity += more;
-            self.advance(index)?;
+        }
+        Ok(Some((record, multiplicity)))
+    }
+
+    /// The smallest record where it is wanted; its cursor's next one takes its place in one sift.
+    #[inline]
+    fn take_if(&mut self, wanted: impl Fn(&[u8; N]) -> bool) -> Result<Option<([u8; N], u64)>> {
+        let Some(mut top) = self.heap.peek_mut() else {
+            return Ok(None);
+        };
+        let Reverse((_, record, multiplicity, index)) = *top;
+        if !wanted(&record) {
+            return Ok(None);
+        }
+        match self.cursors[index].next()? {
+            Some((next, count)) => *top = Reverse((head(&next), next, count, index)),
+            None => {
+                PeekMut::pop(top);
+            }
         }
         Ok(Some((record, multiplicity)))
     }
 
     fn advance(&mut self, index: usize) -> Result<()> {
         if let Some((record, multiplicity)) = self.cursors[index].next()? {
-            self.heap.push(Reverse((record, multiplicity, index)));
+            self.heap.push(Reverse((head(&record), record, multiplicity, index)));
         }
         Ok(())
     }
@@ -497,7 +514,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(crate::cases(64))]
         #[test]
         fn runs_on_disk_count_as_memory_does(
             source in prop::collection::vec((0_u8..6, 0_u8..4), 0..120),

@@ -9,6 +9,7 @@ use arrow_array::{
     TimestampNanosecondArray, TimestampSecondArray,
 };
 use arrow_schema::{DataType, Field, Schema};
+use kora_core::answer_file;
 use kora_core::canon::{decode_cells, decode_row, encode_cell};
 use kora_core::cell::Cell;
 use kora_core::program::Profile;
@@ -187,5 +188,51 @@ proptest! {
     #[test]
     fn a_profile_of_any_text_is_read_or_refused(text in "[\\[\\]{}:,\"a-z0-9 -]{0,120}") {
         let _ = Profile::from_json(&text);
+    }
+
+    #[test]
+    fn a_behaviour_files_body_of_any_bytes_is_read_or_refused(
+        bytes in proptest::collection::vec(any::<u8>(), 0..200),
+        small in proptest::collection::vec(0_u8..6, 0..200),
+        changed in any::<(usize, u8)>(),
+    ) {
+        for tail in [&bytes, &small] {
+            let body = [answer_file::MAGIC.as_slice(), tail].concat();
+            if let Ok(read) = answer_file::decode(&body) {
+                prop_assert!(answer_file::encode(&read).is_ok_and(|again| again == body));
+            }
+        }
+        let mut body = answer_file::encode(&recorded(&bytes)).expect("within its limits");
+        let place = changed.0 % body.len();
+        body[place] ^= changed.1;
+        if let Ok(read) = answer_file::decode(&body) {
+            prop_assert!(changed.1 == 0 || read != recorded(&bytes));
+        }
+    }
+}
+
+/// A recording of one answer for each byte, some with the same words.
+fn recorded(bytes: &[u8]) -> answer_file::Recorded {
+    let reading = |byte: u8, ordered: bool| answer_file::Reading {
+        rows: [byte; 16],
+        order: ordered.then_some([byte; 16]),
+    };
+    let entry = |byte: &u8| answer_file::Entry {
+        name: format!("q{byte}"),
+        text: [*byte; 8],
+        state: byte & 3,
+        reason: "x".repeat(usize::from(byte >> 6)),
+        fragile: String::new(),
+        body: (byte & 3 == 0).then(|| answer_file::Body {
+            rows: u64::from(*byte) << 40,
+            columns: vec!["integer".into(), format!("text{}", byte >> 7)],
+            ties: byte & 4 != 0,
+            exact: reading(*byte, byte & 8 != 0),
+            plain: reading(byte & 0xf0, byte & 8 != 0),
+        }),
+    };
+    answer_file::Recorded {
+        head: bytes.to_vec(),
+        answers: bytes.iter().map(entry).collect(),
     }
 }

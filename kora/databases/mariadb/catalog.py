@@ -43,7 +43,7 @@ def read_catalog(query: Query, server: Server, selection: Selection, outside: di
         views=read_views(query, selection),
         triggers=read_triggers(query, selection),
         routines=read_routines(query),
-        sequences=read_sequences(query) if server.product == "MariaDB" else (),
+        sequences=read_sequences(query) if server.product.has_sequences else (),
         not_modelled=tuple(not_modelled),
         facts=_facts(query, server),
     )
@@ -54,4 +54,4 @@ def _facts(query: Query, server: Server) -> dict[str, str]:
     facts = {name: str(query(f"SELECT @@{name}")[0][0]) for name in _FACTS}
     ordinary = {str(row[0]) for row in query("SELECT DEFAULT_COLLATE_NAME FROM information_schema.CHARACTER_SETS")}
     ordinary.add(facts["collation_database"])
-    return {"product": server.product, **facts, "ordinary_collations": ",".join(sorted(ordinary))}
+    return {"product": server.product.name, **facts, "ordinary_collations": ",".join(sorted(ordinary))}

@@ -9,15 +9,17 @@ from collections.abc import Sequence
 from threading import Lock
 
 from kora import _core
-from kora._core import MysqlConnection, RowStream
+from kora._core import LineBytes, MysqlConnection, RowStream
 from kora.catalog import Catalog, Column, Table
 from kora.databases.address import Address
 from kora.databases.base import Dialect, KeyRange, KeyTuple, KeyValue, Selection, require_readable
 from kora.databases.keys import check_keys, spelled_out_range
+from kora.databases.mariadb import pushdown
 from kora.databases.mariadb.catalog import read_catalog
 from kora.databases.mariadb.errors import translated
 from kora.databases.mariadb.keys import bounds, key_condition, sort_expression, sort_wire
 from kora.databases.mariadb.session import PINS, Sessions, open_sessions, variable
+from kora.databases.pushdown import LineSpeed, PushedSums, PushRequest, ShownRow, Within, measured
 from kora.databases.secrets import Secret
 from kora.errors import ProtocolViolation
 
@@ -29,6 +31,8 @@ DIALECT = Dialect(
     identifier_quote="`",
 )
 _SCALARS_LIMIT = 1_000_000
+_ANSWER_LIMIT = 1 << 25
+"""More rows than any answer about digests has."""
 _RESULTS = {True: "NULL", False: "'utf8mb4'"}
 """Texts as stored, or converted."""
 
@@ -112,6 +116,40 @@ class MariadbDatabase:
         with translated(self._place), self._lock:
             return _core.mysql_rows(self._next_reader(), sql, [])
 
+    @property
+    def line(self) -> LineBytes:
+        """What went over TCP since the database was opened."""
+        return self._sessions.line
+
+    def line_speed(self) -> LineSpeed:
+        """Measured by texts that the server makes up."""
+        return measured(self.line, lambda size: self._ask(f"SELECT REPEAT('x', {size})", [], 1, stored=True))
+
+    def push_refusals(self, table: Table, columns: Sequence[str]) -> dict[str, str]:
+        """The columns that have no push-down form here, and why."""
+        return pushdown.refusals(table, list(columns))
+
+    def push_sums(self, request: PushRequest, digits: int, within: Within | None = None) -> PushedSums:
+        """Sums that the server computes."""
+        sql = pushdown.sums_sql(self.dialect, request, digits, within)
+        return pushdown.read_sums(self._shown(request, sql))
+
+    def push_digests(self, request: PushRequest, within: Within, limit: int) -> list[bytes]:
+        """Digests that the server computes."""
+        sql = pushdown.digests_sql(self.dialect, request, within, limit)
+        return [bytes.fromhex(cell[1] or "") for (cell,) in self._shown(request, sql)]
+
+    def push_rows(self, request: PushRequest, keys: Sequence[bytes]) -> RowStream:
+        """Rows by their key's digest."""
+        condition = pushdown.rows_condition(request, [key.hex() for key in keys])
+        return self._stream(request.table, request.columns, self._select(request.table, request.columns) + condition)
+
+    def _shown(self, request: PushRequest, sql: str) -> list[ShownRow]:
+        with translated(f"{self._place}: {request.table.name}"):
+            with self._lock:
+                stream = _core.mysql_rows(self._next_reader(), sql, [])
+            return stream.shown(_ANSWER_LIMIT)
+
     def identity(self) -> dict[str, str]:
         """The server's own identifier, its position in the binary log, and the session's pinned settings."""
         control, server = self._sessions.control, self._sessions.server
@@ -122,7 +160,7 @@ class MariadbDatabase:
         position = dict(self._sessions.position)
         facts = {
             "engine": "mariadb",
-            "product": server.product,
+            "product": server.product.name,
             "version": server.version,
             "database": str(database),
             "user": str(user),
@@ -130,7 +168,8 @@ class MariadbDatabase:
             "server_id": server_id,
             "snapshot": f"consistent snapshot of {position['claimed_time']}, {position.pop('readers')}",
         }
-        return facts | position | {name: value.strip("'") for name, value in PINS.items()}
+        pinned = {**PINS, "sql_mode": server.product.pins["sql_mode"]}
+        return facts | position | {name: value.strip("'") for name, value in pinned.items()}
 
     def close(self) -> None:
         """Ends the snapshot and every session."""

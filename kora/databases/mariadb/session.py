@@ -10,9 +10,10 @@ import getpass
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kora._core import MysqlConnection
+from kora._core import LineBytes, MysqlConnection
 from kora.databases.address import Address
 from kora.databases.mariadb.errors import translated
+from kora.databases.mariadb.products import Product, product_of
 from kora.databases.secrets import Secret
 from kora.errors import AccessDenied, EngineError, InvalidRequest, SenseiError
 
@@ -23,10 +24,8 @@ LOCK_PATIENCE_SECONDS = 10
 READ_PATIENCE_SECONDS = 60
 """How long a table that another session has locked is waited for; servers wait a day unless told otherwise."""
 _A_YEAR_SECONDS = 31536000
-_OLDEST = {"MariaDB": (10, 3), "MySQL": (8, 0)}
 PINS: dict[str, str] = {
     "time_zone": "'+00:00'",
-    "sql_mode": "'NO_BACKSLASH_ESCAPES'",
     "sql_select_limit": "18446744073709551615",
     "sql_big_selects": "1",
     "net_write_timeout": str(_A_YEAR_SECONDS),
@@ -35,11 +34,6 @@ PINS: dict[str, str] = {
     "completion_type": "'NO_CHAIN'",
     "group_concat_max_len": str(1 << 20),
 }
-_OWN_PINS = {
-    "MariaDB": {"max_statement_time": "0", "system_versioning_asof": "DEFAULT", "idle_transaction_timeout": "0",
-                "idle_readonly_transaction_timeout": "0"},
-    "MySQL": {"max_execution_time": "0", "information_schema_stats_expiry": "0"},
-}  # fmt: skip
 _BEGIN = ("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
           "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")  # fmt: skip
 _UNLOCKED = "stands outside every snapshot, and this login may not lock it: GRANT LOCK TABLES and SELECT TO it"
@@ -49,8 +43,7 @@ _UNLOCKED = "stands outside every snapshot, and this login may not lock it: GRAN
 class Server:
     """Which server answered."""
 
-    product: str
-    """`MariaDB` or `MySQL`."""
+    product: Product
     version: str
 
 
@@ -63,6 +56,8 @@ class Sessions:
     """For the catalog and small queries: results in UTF-8. Within a snapshot too."""
     readers: list[MysqlConnection]
     """For rows: results as stored."""
+    line: LineBytes
+    """What went over TCP, every session together."""
     locks: MysqlConnection | None = None
     """Holds tables of engines without transactions."""
     outside: dict[str, str] = field(default_factory=dict)
@@ -92,8 +87,12 @@ def connection_settings(address: Address, secret: Secret) -> dict[str, str]:
     return settings if password is None else {**settings, "password": password}
 
 
-def first_session(address: Address, secret: Secret) -> tuple[dict[str, str], MysqlConnection]:
+def first_session(
+    address: Address, secret: Secret, line: LineBytes | None = None
+) -> tuple[dict[str, str], MysqlConnection]:
     """Opens the first session, and asks for a password once if the server will not do without.
+
+    `line` counts what every session that it is given to sends and receives.
 
     Raises:
         AccessDenied: The login or the server's certificate was refused.
@@ -103,12 +102,12 @@ def first_session(address: Address, secret: Secret) -> tuple[dict[str, str], Mys
     settings = connection_settings(address, secret)
     with translated(address.place):
         try:
-            return settings, MysqlConnection(settings)
+            return settings, MysqlConnection(settings, line)
         except AccessDenied:
             if "password" in settings or secret.demand() is None:
                 raise
         settings = connection_settings(address, secret)
-        return settings, MysqlConnection(settings)
+        return settings, MysqlConnection(settings, line)
 
 
 def open_sessions(address: Address, secret: Secret) -> Sessions:
@@ -118,17 +117,18 @@ def open_sessions(address: Address, secret: Secret) -> Sessions:
         InvalidRequest: The database does not exist, or the server is too old.
         AccessDenied, ConnectionLost, Busy: As their names say.
     """
-    settings, control = first_session(address, secret)
+    line = LineBytes()
+    settings, control = first_session(address, secret, line)
     opened = [control]
     try:
         with translated(address.place):
             server = _server(control)
             for _ in range(READERS):
-                opened.append(MysqlConnection(settings))
+                opened.append(MysqlConnection(settings, line))
             for session in opened:
                 pin(session, server)
             opened[0].execute("SET character_set_results = 'utf8mb4'")
-            return _begin(server, settings, opened)
+            return _begin(server, settings, opened, line)
     except SenseiError:
         for session in opened:
             session.close()
@@ -140,7 +140,7 @@ def pin(session: MysqlConnection, server: Server) -> None:
     session.execute("SET NAMES utf8mb4")
     session.execute("SET character_set_results = NULL")
     patience = {"lock_wait_timeout": str(READ_PATIENCE_SECONDS)}
-    for name, value in {**PINS, **_OWN_PINS[server.product], **patience}.items():
+    for name, value in {**PINS, **server.product.pins, **patience}.items():
         try:
             session.execute(f"SET SESSION {name} = {value}")
         except EngineError as problem:
@@ -150,33 +150,33 @@ def pin(session: MysqlConnection, server: Server) -> None:
 
 def _server(session: MysqlConnection) -> Server:
     version = str(session.query("SELECT VERSION()")[0][0])
-    product = "MariaDB" if "mariadb" in version.lower() else "MySQL"
+    product = product_of(version)
     numbers = tuple(int(part) for part in version.split("-", maxsplit=1)[0].split(".")[:2])
-    if numbers < _OLDEST[product]:
-        oldest = ".".join(map(str, _OLDEST[product]))
-        raise InvalidRequest(f"this is {product} {version}: {oldest} and later are read")
+    if numbers < product.oldest:
+        oldest = ".".join(map(str, product.oldest))
+        raise InvalidRequest(f"this is {product.name} {version}: {oldest} and later are read")
     return Server(product, version)
 
 
-def _begin(server: Server, settings: dict[str, str], opened: list[MysqlConnection]) -> Sessions:
+def _begin(server: Server, settings: dict[str, str], opened: list[MysqlConnection], line: LineBytes) -> Sessions:
     """Begins every snapshot at one point, or keeps one reader alone where this login may not stop the others' commits.
 
     The lock is taken on a session that reads nothing: LOCK and UNLOCK TABLES end transactions.
     """
-    gate = MysqlConnection(settings)
+    gate = MysqlConnection(settings, line)
     try:
         locked = _lock_everything(gate)
         if not locked:
             for session in opened[2:]:
                 session.close()
             del opened[2:]
-        sessions = Sessions(server, opened[0], opened[1:])
+        sessions = Sessions(server, opened[0], opened[1:], line)
         _hold_tables(sessions, settings)
         # Without the lock the control session's snapshot is not the reader's; only the reader answers for data.
         for session in opened:
             for statement in _BEGIN:
                 session.execute(statement)
-        sessions.position = _position(sessions)
+        sessions.position = _position(sessions, still=locked)
         sessions.position["readers"] = f"{len(sessions.readers)} {'synchronised' if locked else 'alone'}"
         return sessions
     finally:
@@ -202,7 +202,7 @@ def _hold_tables(sessions: Sessions, settings: dict[str, str]) -> None:
     outside = {str(name): str(engine) for name, engine in rows}
     if not outside:
         return
-    locks = MysqlConnection(settings)
+    locks = MysqlConnection(settings, sessions.line)
     pin(locks, sessions.server)
     try:
         locks.execute(f"SET SESSION lock_wait_timeout = {LOCK_PATIENCE_SECONDS}")
@@ -214,16 +214,28 @@ def _hold_tables(sessions: Sessions, settings: dict[str, str]) -> None:
     sessions.locks = locks
 
 
-def _position(sessions: Sessions) -> dict[str, str]:
-    """Binary log position and GTID at the snapshot, as far as the server keeps a log and tells this login."""
-    control = sessions.control
+def _position(sessions: Sessions, *, still: bool) -> dict[str, str]:
+    """Binary log position and GTID at the snapshot, as far as the server keeps a log and tells this login.
+
+    `still`: nobody can commit now, so that where the log ends is where the snapshot is.
+    """
+    control, product = sessions.control, sessions.server.product
     found = {"claimed_time": str(control.query("SELECT UTC_TIMESTAMP(6)")[0][0])}
     for name, value in control.query("SHOW STATUS LIKE 'binlog_snapshot_%'"):
         if value:
             found[str(name).lower()] = value
-    names = ("gtid_current_pos",) if sessions.server.product == "MariaDB" else ("gtid_executed",)
-    for name in names:
-        found[name] = variable(control, name)
+    for statement in product.log_position if still else ():
+        try:
+            rows = control.query(statement)
+        except EngineError:  # another version's word
+            continue
+        except AccessDenied:
+            break
+        for file, position, *_ in rows:
+            found |= {"binlog_file": str(file), "binlog_position": str(position)}
+        break
+    # MySQL breaks a long set of transactions into lines.
+    found[product.gtid] = variable(control, product.gtid).replace("\n", "")
     return {name: value for name, value in found.items() if value}
 
 

@@ -25,9 +25,10 @@ from kora.catalog import (
 )
 from kora.databases.base import Selection
 from kora.databases.mariadb.errors import by_number
+from kora.databases.mariadb.products import Product
 from kora.databases.mariadb.session import quoted
 from kora.databases.mariadb.types import RawType, column_type
-from kora.errors import AccessDenied, Busy, EngineError, Stopped
+from kora.errors import AccessDenied, Busy, EngineError, SenseiError, Stopped
 
 Row = tuple[str | None, ...]
 Query = Callable[[str], list[Row]]
@@ -35,6 +36,7 @@ Query = Callable[[str], list[Row]]
 
 HERE = "TABLE_SCHEMA = DATABASE()"
 PREFIXED = "btree over prefixes"
+_BINARY = ("binary", "varbinary")
 _ACTIONS: dict[str, Action] = {
     "NO ACTION": "no_action", "RESTRICT": "restrict", "CASCADE": "cascade", "SET NULL": "set_null",
     "SET DEFAULT": "set_default",
@@ -49,17 +51,17 @@ class Found:
     not_modelled: list[NotModelled] = field(default_factory=list)
 
 
-def read_tables(query: Query, product: str, selection: Selection, outside: dict[str, str]) -> Found:
+def read_tables(query: Query, product: Product, selection: Selection, outside: dict[str, str]) -> Found:
     """The tables of the selection, sorted by name.
 
     Args:
         query: Asks the server.
-        product: `MariaDB` or `MySQL`.
+        product: Who answers.
         selection: Which tables.
         outside: Tables that nobody could hold still, and why: they count as unreadable.
     """
     found = Found()
-    checks, json = _checks(query, product)
+    checks, json = _checks(query, product, found)
     columns = _columns(query, product, json, found)
     keys, indexes = _indexes(query, product, found)
     foreign_keys = _foreign_keys(query)
@@ -123,7 +125,7 @@ def _why_unreadable(query: Query, table: str, columns: tuple[Column, ...], engin
     return None
 
 
-def _columns(query: Query, product: str, json: set[tuple[str, str]], found: Found) -> dict[str, list[Column]]:
+def _columns(query: Query, product: Product, json: set[tuple[str, str]], found: Found) -> dict[str, list[Column]]:
     rows = query(
         "SELECT TABLE_NAME, COLUMN_NAME, COLUMN_DEFAULT, IS_NULLABLE, DATA_TYPE, COLUMN_TYPE,"
         " CHARACTER_MAXIMUM_LENGTH, NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION, CHARACTER_SET_NAME,"
@@ -147,9 +149,9 @@ def _columns(query: Query, product: str, json: set[tuple[str, str]], found: Foun
                 str(name),
                 column_type(raw),
                 nullable=nullable == "YES",
-                default=None if generated else _default(default, raw, product, notes),
+                default=None if generated else _default(query, (str(table), str(name)), default, raw, product, notes),
                 identity=Identity() if "AUTO_INCREMENT" in notes else None,
-                generated=Generated(made or "", stored) if generated else None,
+                generated=Generated(product.expression(made or ""), stored) if generated else None,
                 hidden="INVISIBLE" in notes,
                 comment=comment or None,
             )
@@ -157,25 +159,35 @@ def _columns(query: Query, product: str, json: set[tuple[str, str]], found: Foun
     return columns
 
 
-def _default(text: str | None, raw: RawType, product: str, notes: str) -> str | None:
-    """The default as an expression. MariaDB writes one; MySQL writes the bare value and says where it is none."""
-    if text is None or (product == "MariaDB" and text == "NULL"):
-        return None
-    if product == "MariaDB" or "DEFAULT_GENERATED" in notes or text.upper().startswith("CURRENT_TIMESTAMP"):
-        return text
-    bare = raw.precision is not None or text.startswith("b'")
-    return text if bare else "'" + text.replace("'", "''") + "'"
+def _default(
+    query: Query, place: tuple[str, str], text: str | None, raw: RawType, product: Product, notes: str
+) -> str | None:
+    computed = "DEFAULT_GENERATED" in notes
+    if text is not None and not computed and product.cuts_binary_defaults and raw.data_type in _BINARY:
+        text = _whole_default(query, *place, text)
+    bare = raw.precision is not None or raw.data_type in ("bit", *_BINARY)
+    return product.default(text, computed=computed, bare=bare)
 
 
-def _indexes(query: Query, product: str, found: Found) -> tuple[dict[str, list[Key]], dict[str, list[Index]]]:
-    expression = "EXPRESSION" if product == "MySQL" else "NULL"
+def _whole_default(query: Query, table: str, name: str, told: str) -> str:
+    """A binary default with what stands behind its first NUL, as the table itself has it."""
+    try:
+        rows = query(f"SELECT hex(DEFAULT({quoted(name)})) FROM (SELECT 1) one LEFT JOIN {quoted(table)} ON FALSE")
+    except SenseiError:  # a table that this login may not read is named as that
+        return told
+    return f"0x{rows[0][0]}"
+
+
+def _indexes(query: Query, product: Product, found: Found) -> tuple[dict[str, list[Key]], dict[str, list[Index]]]:
     rows = query(
-        f"SELECT TABLE_NAME, INDEX_NAME, NON_UNIQUE, COLUMN_NAME, COLLATION, SUB_PART, INDEX_TYPE, {expression}"
+        f"SELECT TABLE_NAME, INDEX_NAME, NON_UNIQUE, COLUMN_NAME, COLLATION, SUB_PART, INDEX_TYPE,"
+        f" {product.key_part_expression}"
         f" FROM information_schema.STATISTICS WHERE {HERE} ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX"
     )
     grouped: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
-        grouped[str(row[0]), str(row[1])].append(row)
+        expression = None if row[7] is None else product.expression(row[7])
+        grouped[str(row[0]), str(row[1])].append((*row[:7], expression))
     keys: dict[str, list[Key]] = defaultdict(list)
     indexes: dict[str, list[Index]] = defaultdict(list)
     for (table, name), parts in grouped.items():
@@ -235,22 +247,25 @@ def _foreign_keys(query: Query) -> dict[str, list[ForeignKey]]:
     return found
 
 
-def _checks(query: Query, product: str) -> tuple[dict[str, list[Check]], set[tuple[str, str]]]:
+def _checks(query: Query, product: Product, found: Found) -> tuple[dict[str, list[Check]], set[tuple[str, str]]]:
     """Checks by table; and the columns that are JSON, whose check is their type."""
-    table = "c.TABLE_NAME" if product == "MariaDB" else "t.TABLE_NAME"
+    table = product.check_table
     rows = query(
-        f"SELECT DISTINCT {table}, c.CONSTRAINT_NAME, c.CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS c"
+        f"SELECT DISTINCT {table}, c.CONSTRAINT_NAME, c.CHECK_CLAUSE, {product.check_enforced}"
+        " FROM information_schema.CHECK_CONSTRAINTS c"
         " JOIN information_schema.TABLE_CONSTRAINTS t ON t.CONSTRAINT_SCHEMA = c.CONSTRAINT_SCHEMA"
         f" AND t.CONSTRAINT_NAME = c.CONSTRAINT_NAME AND {table} = t.TABLE_NAME"
         " WHERE c.CONSTRAINT_SCHEMA = DATABASE() ORDER BY 1, 2"
     )
     checks: dict[str, list[Check]] = defaultdict(list)
     json: set[tuple[str, str]] = set()
-    for owner, name, clause in rows:
+    for owner, name, clause, enforced in rows:
         if clause == f"json_valid({quoted(str(name))})":
             json.add((str(owner), str(name)))
+        elif enforced == "NO":
+            found.not_modelled.append(NotModelled("check that is not enforced", f"{owner}.{name}", str(clause)))
         else:
-            checks[str(owner)].append(Check(str(name), str(clause)))
+            checks[str(owner)].append(Check(str(name), product.expression(str(clause))))
     return checks, json
 
 

@@ -3,9 +3,11 @@
 from kora.catalog import Catalog
 from kora.databases.base import Selection
 from kora.databases.postgresql.objects import (
+    read_composites,
     read_domains,
     read_enums,
     read_not_modelled,
+    read_ranges,
     read_routines,
     read_sequences,
     read_triggers,
@@ -13,6 +15,8 @@ from kora.databases.postgresql.objects import (
 )
 from kora.databases.postgresql.tables import Query, read_tables, read_types
 
+_PROVIDERS = {"b": "builtin", "i": "icu"}
+"""Who else than the C library orders a database's text: then `locale` decides, not `collation`."""
 _FACTS = ("server_encoding", "TimeZone", "lc_monetary", "max_identifier_length", "block_size", "wal_level")
 
 
@@ -35,6 +39,8 @@ def read_catalog(query: Query, server_version: int, selection: Selection) -> Cat
         sequences=read_sequences(query),
         enums=read_enums(query),
         domains=read_domains(query, types),
+        composites=read_composites(query, types),
+        ranges=read_ranges(query, types),
         not_modelled=read_not_modelled(query),
         facts=_facts(query),
     )
@@ -42,7 +48,13 @@ def read_catalog(query: Query, server_version: int, selection: Selection) -> Cat
 
 def _facts(query: Query) -> dict[str, str]:
     facts = {name: str(query(f"SELECT current_setting('{name}')")[0][0]) for name in _FACTS}
-    collation, character_type = query(
-        "SELECT datcollate, datctype FROM pg_database WHERE datname = current_database()"
+    # Columns that came and were renamed between 15 and 17 are asked for through JSON.
+    collation, character_type, provider, locale = query(
+        "SELECT datcollate, datctype, coalesce(to_jsonb(d) ->> 'datlocprovider', 'c'),"
+        " coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale')"
+        " FROM pg_database d WHERE datname = current_database()"
     )[0]
-    return facts | {"collation": str(collation), "character_type": str(character_type)}
+    facts |= {"collation": str(collation), "character_type": str(character_type)}
+    if provider != "c":
+        facts |= {"collation_provider": _PROVIDERS.get(str(provider), str(provider)), "locale": str(locale)}
+    return facts

@@ -2,14 +2,32 @@
 
 from collections import defaultdict
 
-from kora.catalog import Check, DomainType, EnumType, Name, NotModelled, Routine, Sequence, Trigger, View
+from kora.catalog import (
+    Check,
+    CompositeType,
+    DomainType,
+    EnumType,
+    Name,
+    NotModelled,
+    RangeType,
+    Routine,
+    Sequence,
+    Trigger,
+    Type,
+    View,
+)
 from kora.databases.base import Selection
 from kora.databases.postgresql.tables import NO_SYSTEM, Query
 from kora.databases.postgresql.types import TypeTable
 from kora.databases.sql_text import text_without_end
 
+_FIRST_OF_USERS = 16384
+"""`FirstNormalObjectId`: what has a lower OID came with the server."""
 _NOT_OF_EXTENSION = """NOT EXISTS (SELECT 1 FROM pg_depend x WHERE x.classid = '{catalog}'::regclass
     AND x.objid = {oid} AND x.deptype = 'e')"""
+
+
+_SEQUENCES_AT_ONCE = 200
 
 
 def _own(catalog: str, oid: str) -> str:
@@ -45,12 +63,14 @@ def read_triggers(query: Query, selection: Selection) -> tuple[Trigger, ...]:
 
 
 def read_routines(query: Query) -> tuple[Routine, ...]:
-    """Functions, procedures and aggregates that no extension brought."""
+    """Functions, procedures and aggregates that no extension brought, and no range type its constructors."""
     rows = query(
         f"""SELECT n.nspname, p.proname, p.prokind::text, pg_get_function_identity_arguments(p.oid), l.lanname,
             CASE WHEN p.prokind = 'a' THEN 'AGGREGATE ' || p.oid::regprocedure ELSE pg_get_functiondef(p.oid) END
         FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
-        WHERE {NO_SYSTEM} AND {_own("pg_proc", "p.oid")} ORDER BY 1, 2, 4"""
+        WHERE {NO_SYSTEM} AND {_own("pg_proc", "p.oid")} AND NOT EXISTS (SELECT 1 FROM pg_depend y
+            WHERE y.classid = 'pg_proc'::regclass AND y.objid = p.oid AND y.refclassid = 'pg_type'::regclass
+            AND y.deptype = 'i') ORDER BY 1, 2, 4"""
     )
     return tuple(
         Routine(
@@ -65,11 +85,17 @@ def read_routines(query: Query) -> tuple[Routine, ...]:
 
 
 def read_sequences(query: Query) -> tuple[Sequence, ...]:
-    """All sequences, those behind identity and serial columns too."""
+    """All sequences, those behind identity and serial columns too.
+
+    Where a sequence stands is read as a row of it: PostgreSQL's function for it takes a lock until the snapshot ends,
+    and who wants to set the sequence back would wait. Only a login that may use it and not read it needs the function.
+    """
     rows = query(
         f"""SELECT n.nspname, c.relname, q.seqstart, q.seqincrement, q.seqmin, q.seqmax, q.seqcycle,
-            CASE WHEN has_sequence_privilege(c.oid, 'SELECT, USAGE') THEN pg_sequence_last_value(c.oid) END,
-            tn.nspname, t.relname, a.attname
+            CASE WHEN has_sequence_privilege(c.oid, 'SELECT') THEN NULL
+                WHEN has_sequence_privilege(c.oid, 'USAGE') THEN pg_sequence_last_value(c.oid) END,
+            tn.nspname, t.relname, a.attname,
+            CASE WHEN has_sequence_privilege(c.oid, 'SELECT') THEN c.oid::regclass::text END
         FROM pg_sequence q JOIN pg_class c ON c.oid = q.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
         LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.objsubid = 0
             AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')
@@ -77,13 +103,25 @@ def read_sequences(query: Query) -> tuple[Sequence, ...]:
         LEFT JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
         WHERE {NO_SYSTEM} AND c.relpersistence <> 't' ORDER BY 1, 2"""
     )
+    standing = _positions(query, [str(row[11]) for row in rows if row[11]])
     return tuple(
         Sequence(
-            Name(schema, name), start, increment, minimum, maximum, cycle, last,
+            Name(schema, name), start, increment, minimum, maximum, cycle, standing.get(str(read), last),
             (Name(table_schema, table), column) if table else None,
         )
-        for schema, name, start, increment, minimum, maximum, cycle, last, table_schema, table, column in rows
+        for schema, name, start, increment, minimum, maximum, cycle, last, table_schema, table, column, read in rows
     )  # fmt: skip
+
+
+def _positions(query: Query, names: list[str]) -> dict[str, int | None]:
+    """The last value that each sequence gave out, None where it gave out none. `names` are SQL."""
+    found: dict[str, int | None] = {}
+    for begin in range(0, len(names), _SEQUENCES_AT_ONCE):
+        some = names[begin : begin + _SEQUENCES_AT_ONCE]
+        asked = (f"SELECT {place}, last_value, is_called FROM {name}" for place, name in enumerate(some))
+        for place, last, called in query(" UNION ALL ".join(asked)):
+            found[some[int(place)]] = last if called else None
+    return found
 
 
 def read_enums(query: Query) -> tuple[EnumType, ...]:
@@ -122,6 +160,46 @@ def read_domains(query: Query, types: TypeTable) -> tuple[DomainType, ...]:
     )
 
 
+def read_composites(query: Query, types: TypeTable) -> tuple[CompositeType, ...]:
+    """Types of fields that stand by themselves; the row types of tables are none of these."""
+    rows = query(
+        f"""SELECT n.nspname, t.typname, a.attname, a.atttypid, a.atttypmod, format_type(a.atttypid, a.atttypmod),
+            CASE WHEN a.attcollation <> b.typcollation THEN co.collname END
+        FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+        JOIN pg_class c ON c.oid = t.typrelid AND c.relkind = 'c'
+        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        JOIN pg_type b ON b.oid = a.atttypid LEFT JOIN pg_collation co ON co.oid = a.attcollation
+        WHERE {NO_SYSTEM} AND {_own("pg_type", "t.oid")} ORDER BY 1, 2, a.attnum"""
+    )
+    fields: dict[Name, list[tuple[str, Type]]] = defaultdict(list)
+    for schema, name, field, oid, modifier, declared, collation in rows:
+        fields[Name(schema, name)].append((field, types.column_type(oid, modifier, declared, collation)))
+    return tuple(CompositeType(name, tuple(found)) for name, found in fields.items())
+
+
+def read_ranges(query: Query, types: TypeTable) -> tuple[RangeType, ...]:
+    """Ranges that no extension brought."""
+    rows = query(
+        f"""SELECT n.nspname, t.typname, r.rngsubtype, format_type(r.rngsubtype, NULL), mn.nspname, m.typname,
+            nullif(r.rngsubdiff, 0)::regproc::text,
+            CASE WHEN r.rngcollation <> 0 AND r.rngcollation <> b.typcollation THEN co.collname END,
+            r.rngcanonical <> 0 OR r.rngsubdiff >= {_FIRST_OF_USERS} OR NOT k.opcdefault
+        FROM pg_range r JOIN pg_type t ON t.oid = r.rngtypid JOIN pg_namespace n ON n.oid = t.typnamespace
+        JOIN pg_type b ON b.oid = r.rngsubtype JOIN pg_opclass k ON k.oid = r.rngsubopc
+        LEFT JOIN pg_collation co ON co.oid = r.rngcollation
+        LEFT JOIN pg_type m ON m.oid = (to_jsonb(r) ->> 'rngmultitypid')::oid
+        LEFT JOIN pg_namespace mn ON mn.oid = m.typnamespace
+        WHERE {NO_SYSTEM} AND {_own("pg_type", "t.oid")} ORDER BY 1, 2"""
+    )
+    return tuple(
+        RangeType(
+            Name(schema, name), types.column_type(subtype, -1, declared, None),
+            Name(many_schema, many) if many else None, difference, collation, bool(own),
+        )
+        for schema, name, subtype, declared, many_schema, many, difference, collation, own in rows
+    )  # fmt: skip
+
+
 _RELATION = "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE"
 _RELATION_OF = "JOIN pg_class c ON c.oid = {0} JOIN pg_namespace n ON n.oid = c.relnamespace WHERE"
 _NAMED = "n.nspname || '.' || c.relname"
@@ -137,7 +215,16 @@ _CENSUS: dict[str, str] = {
     "inheritance": f"""SELECT {_NAMED}, 'of ' || h.inhparent::regclass FROM pg_inherits h
         {_RELATION_OF.format("h.inhrelid")} NOT c.relispartition AND c.relkind = 'r' AND {NO_SYSTEM}""",
     "check not validated": f"""SELECT {_NAMED} || '.' || o.conname, pg_get_constraintdef(o.oid) FROM pg_constraint o
-        {_RELATION_OF.format("o.conrelid")} o.contype = 'c' AND NOT o.convalidated AND {NO_SYSTEM}""",
+        {_RELATION_OF.format("o.conrelid")} o.contype = 'c' AND NOT o.convalidated
+            AND coalesce(to_jsonb(o) ->> 'conenforced', 'true') = 'true' AND {NO_SYSTEM}""",
+    "constraint not enforced": f"""SELECT {_NAMED} || '.' || o.conname, pg_get_constraintdef(o.oid) FROM pg_constraint o
+        {_RELATION_OF.format("o.conrelid")} o.contype IN ('c', 'f') AND o.conparentid = 0
+            AND to_jsonb(o) ->> 'conenforced' = 'false' AND {NO_SYSTEM}""",
+    "not null not validated": f"""SELECT {_NAMED} || '.' || o.conname, pg_get_constraintdef(o.oid) FROM pg_constraint o
+        {_RELATION_OF.format("o.conrelid")} o.contype = 'n' AND NOT o.convalidated AND {NO_SYSTEM}""",
+    "name of a not null": f"""SELECT {_NAMED} || '.' || o.conname, pg_get_constraintdef(o.oid) FROM pg_constraint o
+        {_RELATION_OF.format("o.conrelid")} o.contype = 'n' AND o.convalidated AND NOT c.relispartition
+            AND o.conname !~ '_not_null[0-9]*$' AND {NO_SYSTEM}""",
     "invalid index": f"""SELECT {_NAMED}, pg_get_indexdef(i.indexrelid) FROM pg_index i
         {_RELATION_OF.format("i.indexrelid")} NOT i.indisvalid AND {NO_SYSTEM}""",
     "rule": f"""SELECT {_NAMED} || '.' || r.rulename, pg_get_ruledef(r.oid) FROM pg_rewrite r

@@ -9,16 +9,18 @@ from threading import Lock
 from typing import Any
 
 from kora import _core
-from kora._core import PostgresConnection, RowStream
+from kora._core import LineBytes, PostgresConnection, RowStream
 from kora.catalog import Catalog, Table
 from kora.databases.address import Address
 from kora.databases.base import MANY_STREAMS, Dialect, KeyRange, KeyTuple, KeyValue, Selection, require_readable
 from kora.databases.keys import check_keys, range_condition, row_of
+from kora.databases.postgresql import pushdown
 from kora.databases.postgresql.catalog import read_catalog
 from kora.databases.postgresql.errors import by_state, translated
 from kora.databases.postgresql.session import PINS, export_snapshot, first_session, join_snapshot, reading_session
 from kora.databases.postgresql.tables import read_types
 from kora.databases.postgresql.types import TypeTable
+from kora.databases.pushdown import LineSpeed, PushedSums, PushRequest, ShownRow, Within, measured
 from kora.databases.secrets import Secret
 from kora.errors import EngineError, InvalidRequest, SenseiError, UnsupportedType
 
@@ -31,6 +33,8 @@ DIALECT = Dialect(
     default_schema="public",
 )
 OLDEST_VERSION = 130000
+_ANSWER_LIMIT = 1 << 25
+"""More rows than any answer about digests has."""
 
 
 def open_postgresql(address: Address, secret: Secret) -> "PostgresDatabase":
@@ -41,12 +45,13 @@ def open_postgresql(address: Address, secret: Secret) -> "PostgresDatabase":
         AccessDenied: The login or the server's certificate was refused.
         ConnectionLost: Nothing listens there.
     """
-    settings, control = first_session(address, secret)
+    line = LineBytes()
+    settings, control = first_session(address, secret, line)
     try:
         snapshot, version = export_snapshot(control, address.place)
         if version < OLDEST_VERSION:
             raise InvalidRequest(f"{address.place} is PostgreSQL {version // 10000}: 13 and later are read")
-        return PostgresDatabase(address, settings, control, snapshot, version)
+        return PostgresDatabase(address, settings, control, snapshot, version, line)
     except SenseiError:
         control.close()
         raise
@@ -69,7 +74,9 @@ class PostgresDatabase:
         control: PostgresConnection,
         snapshot: str,
         version: int,
+        line: LineBytes,
     ) -> None:
+        self.line = line
         self._place = str(address)
         self._settings = settings
         self._control, self._snapshot, self._version = control, snapshot, version
@@ -132,6 +139,35 @@ class PostgresDatabase:
                 raise UnsupportedType("an answer has a column of a type that cannot be decoded")
             return _core.postgres_rows(session, sql, [kind.wire for kind in types])
 
+    def line_speed(self) -> LineSpeed:
+        """Measured by texts that the server makes up."""
+        return measured(self.line, lambda size: self._query(f"SELECT repeat('x', {size})"))
+
+    def push_refusals(self, table: Table, columns: Sequence[str]) -> dict[str, str]:
+        """The columns that have no push-down form here, and why."""
+        return pushdown.refusals(table, list(columns), str(self._query("SHOW server_encoding")[0][0]))
+
+    def push_sums(self, request: PushRequest, digits: int, within: Within | None = None) -> PushedSums:
+        """Sums that the server computes."""
+        sql = pushdown.sums_sql(self.dialect, self._from(request.table), request, digits, within)
+        return pushdown.read_sums(self._shown(request, sql, pushdown.SUM_TYPES))
+
+    def push_digests(self, request: PushRequest, within: Within, limit: int) -> list[bytes]:
+        """Digests that the server computes."""
+        sql = pushdown.digests_sql(self.dialect, self._from(request.table), request, within, limit)
+        return [bytes.fromhex(cell[1] or "") for (cell,) in self._shown(request, sql, ("bytea",))]
+
+    def push_rows(self, request: PushRequest, keys: Sequence[bytes]) -> RowStream:
+        """Rows by their key's digest."""
+        condition = pushdown.rows_condition(self.dialect, request, [key.hex() for key in keys])
+        return self._stream(request.table, request.columns, self._select(request.table, request.columns) + condition)
+
+    def _shown(self, request: PushRequest, sql: str, types: Sequence[str]) -> list[ShownRow]:
+        with translated(f"{self._place}: {request.table.name}"):
+            with self._lock:
+                stream = _core.postgres_rows(self._idle_session(), sql, types)
+            return stream.shown(_ANSWER_LIMIT)
+
     def identity(self) -> dict[str, str]:
         """The cluster's identifier, the WAL position and the snapshot, with the session's pinned settings."""
         row = self._query(
@@ -179,7 +215,7 @@ class PostgresDatabase:
             if self._asking.idle and _alive(self._asking):
                 return self._asking
             self._asking.close()
-        self._asking = reading_session(self._settings)
+        self._asking = reading_session(self._settings, self.line)
         join_snapshot(self._asking, self._snapshot, self._version)
         self._asking.execute("RESET search_path")
         return self._asking
@@ -191,7 +227,7 @@ class PostgresDatabase:
                 return session
             session.close()
             self._sessions.remove(session)
-        session = reading_session(self._settings)
+        session = reading_session(self._settings, self.line)
         join_snapshot(session, self._snapshot, self._version)
         self._sessions.append(session)
         return session

@@ -9,7 +9,7 @@ import getpass
 import re
 from pathlib import Path
 
-from kora._core import PostgresConnection
+from kora._core import LineBytes, PostgresConnection
 from kora.databases.address import Address
 from kora.databases.postgresql.errors import by_state, translated
 from kora.databases.secrets import Secret
@@ -57,8 +57,12 @@ def connection_settings(address: Address, secret: Secret) -> dict[str, str]:
     return settings if password is None else {**settings, "password": password}
 
 
-def first_session(address: Address, secret: Secret) -> tuple[dict[str, str], PostgresConnection]:
+def first_session(
+    address: Address, secret: Secret, line: LineBytes | None = None
+) -> tuple[dict[str, str], PostgresConnection]:
     """Opens the first reading session, and asks for a password once if the server will not do without.
+
+    `line` counts what every session that it is given to sends and receives.
 
     Raises:
         AccessDenied: The login or the server's certificate was refused.
@@ -67,19 +71,19 @@ def first_session(address: Address, secret: Secret) -> tuple[dict[str, str], Pos
     """
     settings = connection_settings(address, secret)
     try:
-        return settings, reading_session(settings)
+        return settings, reading_session(settings, line)
     except AccessDenied:
         if "password" in settings or secret.demand() is None:
             raise
     settings = connection_settings(address, secret)
-    return settings, reading_session(settings)
+    return settings, reading_session(settings, line)
 
 
-def reading_session(settings: dict[str, str]) -> PostgresConnection:
+def reading_session(settings: dict[str, str], line: LineBytes | None = None) -> PostgresConnection:
     """A session of the core's reader."""
     place = f"{settings['host']}:{settings['port']}"
     try:
-        return PostgresConnection(settings)
+        return PostgresConnection(settings, line)
     except EngineError as problem:
         raise by_state(problem.sqlstate, f"{place}: {problem.message}") from problem
     except AccessDenied as problem:

@@ -26,6 +26,8 @@ from kora.catalog import (
 from kora.databases.base import Selection
 from kora.databases.postgresql.types import TypeTable
 
+SINCE_NOT_ENFORCED = 180000
+"""The version that brought constraints over periods, constraints NOT ENFORCED, and NOT NULL as a constraint."""
 Query = Callable[[str], list[tuple[Any, ...]]]
 """Runs a SELECT; the catalog's rows have no static types."""
 
@@ -60,9 +62,9 @@ def read_tables(query: Query, types: TypeTable, selection: Selection, server_ver
     columns = _columns(query, types)
     keys = _keys(query, server_version)
     indexes = _indexes(query)
-    foreign_keys = _foreign_keys(query)
-    checks = _checks(query)
-    exclusions = _exclusions(query)
+    foreign_keys = _foreign_keys(query, server_version)
+    checks = _checks(query, server_version)
+    exclusions = _exclusions(query, server_version)
     partitions = _partitions(query)
     rows = query(
         f"""SELECT c.oid, n.nspname, c.relname, obj_description(c.oid, 'pg_class'), c.reltuples::bigint,
@@ -107,7 +109,9 @@ def _columns(query: Query, types: TypeTable) -> dict[int, list[Column]]:
     rows = query(
         f"""SELECT a.attrelid, a.attname, a.atttypid, a.atttypmod, format_type(a.atttypid, a.atttypmod),
             CASE WHEN a.attcollation <> 0 AND a.attcollation <> t.typcollation THEN co.collname END,
-            a.attnotnull OR EXISTS (SELECT 1 FROM pg_type d WHERE d.oid = a.atttypid AND d.typnotnull),
+            a.attnotnull AND NOT EXISTS (SELECT 1 FROM pg_constraint nn WHERE nn.conrelid = a.attrelid
+                AND nn.contype = 'n' AND nn.conkey = ARRAY[a.attnum] AND NOT nn.convalidated)
+            OR EXISTS (SELECT 1 FROM pg_type d WHERE d.oid = a.atttypid AND d.typnotnull),
             pg_get_expr(d.adbin, d.adrelid), a.attidentity::text, a.attgenerated::text,
             col_description(a.attrelid, a.attnum), sn.nspname, s.relname, q.seqstart, q.seqincrement
         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -165,13 +169,18 @@ def _column_names(array: str, table: str) -> str:
     )
 
 
+def _since_18(server_version: int, expression: str, before: str) -> str:
+    """SQL of an expression over a column of PostgreSQL 18, and what it was before."""
+    return expression if server_version >= SINCE_NOT_ENFORCED else before
+
+
 def _keys(query: Query, server_version: int) -> dict[int, list[tuple[bool, Key]]]:
     nulls_distinct = "NOT i.indnullsnotdistinct" if server_version >= 150000 else "true"
     rows = query(
         f"""SELECT o.conrelid, o.conname, o.contype::text, {_column_names("o.conkey", "o.conrelid")}, {nulls_distinct},
             o.condeferrable, i.indisvalid
         FROM pg_constraint o JOIN pg_index i ON i.indexrelid = o.conindid WHERE o.contype IN ('p', 'u')
-        ORDER BY o.conrelid, o.conname"""
+            AND NOT {_since_18(server_version, "o.conperiod", "false")} ORDER BY o.conrelid, o.conname"""
     )
     found: dict[int, list[tuple[bool, Key]]] = defaultdict(list)
     for table, name, kind, columns, distinct, deferrable, valid in rows:
@@ -179,17 +188,19 @@ def _keys(query: Query, server_version: int) -> dict[int, list[tuple[bool, Key]]
     return found
 
 
-def _foreign_keys(query: Query) -> dict[int, list[ForeignKey]]:
+def _foreign_keys(query: Query, server_version: int) -> dict[int, list[ForeignKey]]:
     rows = query(
         f"""SELECT o.conrelid, o.conname, {_column_names("o.conkey", "o.conrelid")}, n.nspname, c.relname,
             {_column_names("o.confkey", "o.confrelid")}, o.confdeltype::text, o.confupdtype::text,
-            o.confmatchtype::text, o.condeferrable, o.condeferred, o.convalidated
+            o.confmatchtype::text, o.condeferrable, o.condeferred, o.convalidated,
+            {_since_18(server_version, "o.conperiod", "false")}
         FROM pg_constraint o JOIN pg_class c ON c.oid = o.confrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE o.contype = 'f' AND o.conparentid = 0 ORDER BY o.conrelid, o.conname"""
+        WHERE o.contype = 'f' AND o.conparentid = 0
+            AND {_since_18(server_version, "o.conenforced", "true")} ORDER BY o.conrelid, o.conname"""
     )
     found: dict[int, list[ForeignKey]] = defaultdict(list)
     for table, name, columns, schema, parent, parent_columns, delete, update, match, *flags in rows:
-        deferrable, deferred, validated = flags
+        deferrable, deferred, validated, temporal = flags
         found[table].append(
             ForeignKey(
                 name,
@@ -202,15 +213,16 @@ def _foreign_keys(query: Query) -> dict[int, list[ForeignKey]]:
                 deferrable=deferrable,
                 initially_deferred=deferred,
                 validated=validated,
+                temporal=temporal,
             )
         )
     return found
 
 
-def _checks(query: Query) -> dict[int, list[Check]]:
+def _checks(query: Query, server_version: int) -> dict[int, list[Check]]:
     rows = query(
         "SELECT conrelid, conname, pg_get_expr(conbin, conrelid) FROM pg_constraint WHERE contype = 'c'"
-        " AND conrelid <> 0 ORDER BY conrelid, conname"
+        f" AND conrelid <> 0 AND {_since_18(server_version, 'conenforced', 'true')} ORDER BY conrelid, conname"
     )
     found: dict[int, list[Check]] = defaultdict(list)
     for table, name, expression in rows:
@@ -218,10 +230,11 @@ def _checks(query: Query) -> dict[int, list[Check]]:
     return found
 
 
-def _exclusions(query: Query) -> dict[int, list[Exclusion]]:
+def _exclusions(query: Query, server_version: int) -> dict[int, list[Exclusion]]:
     rows = query(
         f"""SELECT o.conrelid, o.conname, {_column_names("o.conkey", "o.conrelid")}, pg_get_constraintdef(o.oid)
-        FROM pg_constraint o WHERE o.contype = 'x' ORDER BY o.conrelid, o.conname"""
+        FROM pg_constraint o WHERE o.contype = 'x' OR o.contype IN ('p', 'u')
+            AND {_since_18(server_version, "o.conperiod", "false")} ORDER BY o.conrelid, o.conname"""
     )
     found: dict[int, list[Exclusion]] = defaultdict(list)
     for table, name, columns, definition in rows:

@@ -76,7 +76,11 @@ class TypeTable:
             found = Type("money", declared, "money", scale=self._money_digits)
         else:
             found = _base_type(raw, modifier, declared)
-        return replace(found, collation=collation, domain=domain) if found.kind != "unsupported" else found
+        if found.kind == "unsupported":
+            return found
+        # An array of a created type is created by nobody: its element is.
+        created = raw.name if raw.name.schema != "pg_catalog" and raw.structure != "array" else None
+        return replace(found, collation=collation, domain=domain, created=created)
 
     def _nested(self, raw: RawType, structure: Kind, modifier: int, declared: str, depth: int) -> Type:
         """A type made of types; unsupported where one of them is, or where they nest too deeply."""

@@ -12,6 +12,7 @@ use crate::envelope::{Envelope, PublicKey};
 use crate::error::{Error, Result};
 use crate::merkle::Hash;
 use crate::schema::Schema;
+use crate::sections::{named, Section};
 
 /// The type of a statement's payload.
 pub const STATEMENT_TYPE: &str = "application/vnd.in-toto+json";
@@ -78,6 +79,8 @@ pub struct Checked {
     pub subjects: Vec<Subject>,
     /// Row trees, one for each table certified with one.
     pub trees: Vec<CertifiedTree>,
+    /// Of a fingerprint: what stands behind its signed line.
+    pub sections: Vec<Section>,
 }
 
 /// Checks certificates under one set of keys. Made once, used often: the schema is compiled here.
@@ -126,6 +129,7 @@ impl Checker {
                 key_ids,
                 subjects: Vec::new(),
                 trees: Vec::new(),
+                sections: named(&payload, what)?,
             }),
             other => Err(Error::malformed(what, format!("an envelope of another kind ({other})"))),
         }
@@ -160,6 +164,7 @@ fn read_statement(statement: &Value<'_>, signed: usize, key_ids: Vec<String>, wh
             .iter()
             .filter_map(|table| read_tree(table, what).transpose())
             .collect::<Result<_>>()?,
+        sections: Vec::new(),
     })
 }
 

@@ -13,6 +13,7 @@ pub mod merkle;
 pub mod note;
 pub mod row_proof;
 pub mod schema;
+pub mod sections;
 pub mod signature;
 pub mod tiles;
 pub mod tlog_proof;

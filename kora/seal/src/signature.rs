@@ -89,14 +89,27 @@ pub fn sha256_file(path: &Path) -> Result<String> {
         source,
     };
     let mut file = std::fs::File::open(path).map_err(problem)?;
+    sha256_stream(&mut file).map(|(_, digest)| digest).map_err(problem)
+}
+
+/// How many bytes a stream still has, and their SHA-256, lower-case hex; read piece by piece.
+///
+/// # Errors
+/// The stream's own.
+pub fn sha256_stream(stream: &mut impl Read) -> std::io::Result<(u64, String)> {
     let mut context = Context::new(&SHA256);
     let mut buffer = vec![0; FILE_BUFFER_BYTES];
+    let mut total = 0;
     loop {
-        let length = file.read(&mut buffer).map_err(problem)?;
-        if length == 0 {
-            return Ok(hex(context.finish().as_ref()));
+        match stream.read(&mut buffer) {
+            Ok(0) => return Ok((total, hex(context.finish().as_ref()))),
+            Ok(length) => {
+                total += length as u64;
+                context.update(&buffer[..length]);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
-        context.update(&buffer[..length]);
     }
 }
 

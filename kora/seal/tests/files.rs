@@ -12,7 +12,8 @@ use kora_seal::merkle::{leaf_hash, node_hash};
 use kora_seal::note::{open, sign, Checkpoint, NoteKey};
 use kora_seal::row_proof::RowProof;
 use kora_seal::schema::Schema;
-use kora_seal::signature::{generate_signing_key, key_id, public_key, sign as sign_payload};
+use kora_seal::sections::{hold, named};
+use kora_seal::signature::{generate_signing_key, key_id, public_key, sha256, sign as sign_payload};
 use kora_seal::tiles::parse_bundle;
 use kora_seal::tlog_proof::{entry, TlogProof};
 use proptest::prelude::*;
@@ -318,6 +319,22 @@ proptest! {
         let _ = NoteKey::from_text(&String::from_utf8_lossy(&data), "k");
         if let Ok(entries) = parse_bundle(&data, "b") {
             prop_assert_eq!(entries.iter().map(|entry| entry.len() + 2).sum::<usize>(), data.len());
+        }
+    }
+
+    #[test]
+    fn whatever_a_fingerprints_payload_names_is_held_against_what_is_there(
+        data in json(), body in proptest::collection::vec(any::<u8>(), 0..40), length in 0_u64..50, offset in 0_u64..3,
+    ) {
+        if let Ok(payload) = parse(&data, "f") {
+            let _ = named(&payload, "f");
+        }
+        let section = format!("{{\"length\":{length},\"offset\":{offset},\"sha256\":\"{}\"}}", sha256(&body));
+        let payload = format!("{{\"catalog\":{section},\"tables\":[]}}\n");
+        let named = parse(payload.as_bytes(), "f").and_then(|payload| named(&payload, "f"));
+        prop_assert_eq!(named.is_ok(), offset == 0);
+        if let Ok(sections) = named {
+            prop_assert_eq!(hold(&sections, &mut body.as_slice(), "f").is_ok(), length == body.len() as u64);
         }
     }
 

@@ -7,7 +7,7 @@ import pytest
 
 from kora.comparison.mapping import Loss
 from kora.comparison.result import ColumnDifference, Finding
-from kora.evidence import report_terminal
+from kora.evidence import report_json, report_terminal
 from kora.evidence.report_html import render_html
 from kora.evidence.report_words import duration, visible
 from tests.unit.evidence import samples
@@ -130,11 +130,12 @@ def test_the_terminal_aggregates_many_matching_tables(capsys):
 
 
 def test_the_json_object_has_the_documented_fields():
-    made = report_terminal.result_json(samples.different(), None)
+    made = report_json.result_json(samples.different(), None)
     assert set(made) == {
-        "verdict", "certificate", "report", "tables", "losses", "orphans", "behavior", "not_checked", "seconds",
+        "verdict", "certificate", "report", "log", "tables", "losses", "orphans", "behavior", "not_checked", "seconds",
+        "strategy", "lines",
     }  # fmt: skip
     assert set(made["tables"][0]) == {
         "source", "target", "outcome", "source_rows", "target_rows", "mismatch", "missing_in_target",
-        "extra_in_target", "not_comparable_columns", "losses",
+        "extra_in_target", "not_comparable_columns", "losses", "strategy", "strategy_reason",
     }  # fmt: skip

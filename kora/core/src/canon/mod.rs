@@ -21,6 +21,8 @@ use crate::cell::{Cell, Ticks};
 use crate::error::{Error, Result};
 use crate::{number, temporal};
 
+/// Bytes of a row's length.
+const ROW_HEAD_BYTES: usize = 4;
 /// The one NaN, as bits.
 const NAN_BITS: u64 = 0x7ff8_0000_0000_0000;
 
@@ -72,6 +74,12 @@ pub(crate) mod tag {
 /// above 999, a bit string of the wrong length, a `BigDecimal` that is no plain decimal): a reader's mistake.
 #[inline]
 pub fn encode_cell(cell: &Cell<'_>, out: &mut Vec<u8>) -> Result<()> {
+    encode_here(cell, out)
+}
+
+/// [`encode_cell`], decided while compiling where the caller knows the cell's kind.
+#[inline(always)]
+pub(crate) fn encode_here(cell: &Cell<'_>, out: &mut Vec<u8>) -> Result<()> {
     match *cell {
         Cell::Null => out.push(tag::NULL),
         Cell::Int(value) => number::put_int(value, out),
@@ -124,10 +132,56 @@ fn encode_rare(cell: &Cell<'_>, out: &mut Vec<u8>) -> Result<()> {
         Cell::Network { kind, prefix, address } => return network::put(kind, prefix, address, out),
         Cell::Geometry { srid, wkb } => put_geometry(srid, wkb, out),
         Cell::Money(units) => put_signed(tag::MONEY, &[units], out),
-        // The others have been taken by `encode_cell`.
+        // The others have been taken by `encode_here`.
         _ => return encode_cell(cell, out),
     }
     Ok(())
+}
+
+/// Appends the canonical cell of a text; nothing, and `false`, where the bytes are not UTF-8. Most text is ASCII, and that
+/// is quickly seen.
+#[inline(always)]
+pub(crate) fn put_utf8(bytes: &[u8], out: &mut Vec<u8>) -> bool {
+    let text = bytes.is_ascii() || std::str::from_utf8(bytes).is_ok();
+    if text {
+        put_bytes(tag::TEXT, bytes, out);
+    }
+    text
+}
+
+/// A row in canonical form, put together by a reader; its memory is kept from row to row.
+#[derive(Debug, Default)]
+pub(crate) struct RowBuilder {
+    bytes: Vec<u8>,
+    bounds: Vec<usize>,
+}
+
+impl RowBuilder {
+    /// Begins the next row.
+    #[inline]
+    pub(crate) fn open(&mut self) {
+        self.bytes.clear();
+        self.bounds.clear();
+        open_row(&mut self.bytes);
+    }
+
+    /// Where the next cell goes.
+    #[inline(always)]
+    pub(crate) fn cell(&mut self) -> &mut Vec<u8> {
+        self.bounds.push(self.bytes.len());
+        &mut self.bytes
+    }
+
+    /// The row and the places of its cells, as [`crate::rows::RowSink::canonical_row`] takes them.
+    ///
+    /// # Errors
+    /// As [`close_row`].
+    #[inline]
+    pub(crate) fn close(&mut self) -> Result<(&[u8], &[usize])> {
+        self.bounds.push(self.bytes.len());
+        close_row(ROW_HEAD_BYTES, &mut self.bytes)?;
+        Ok((&self.bytes, &self.bounds))
+    }
 }
 
 /// Appends a JSON value's canonical text under its own tag: what `json_value` leaves behind.
@@ -154,7 +208,7 @@ pub(crate) fn put_long_head<'a>(cell: &Cell<'a>, least: usize, out: &mut Vec<u8>
 /// Opens a row: room for its length. [`close_row`] takes the position that this gives.
 #[inline]
 pub fn open_row(out: &mut Vec<u8>) -> usize {
-    out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(&[0; ROW_HEAD_BYTES]);
     out.len()
 }
 
@@ -165,7 +219,7 @@ pub fn open_row(out: &mut Vec<u8>) -> usize {
 #[inline]
 pub fn close_row(start: usize, out: &mut [u8]) -> Result<()> {
     let length = u32::try_from(out.len() - start).map_err(|_| Error::Limit("a row of 4 GiB or more".into()))?;
-    out[start - 4..start].copy_from_slice(&length.to_le_bytes());
+    out[start - ROW_HEAD_BYTES..start].copy_from_slice(&length.to_le_bytes());
     Ok(())
 }
 
@@ -249,10 +303,12 @@ fn put_impossible(year: i32, month: u8, day: u8, out: &mut Vec<u8>) -> Result<()
     Ok(())
 }
 
-/// A day that some calendar has after all is no such value: whether it is a timestamp or an instant nobody said.
+/// A day that some calendar has after all is no such value: whether it is a timestamp or an instant nobody said. Only
+/// where the microseconds of both end it is, as it has no other form.
 fn put_impossible_timestamp(parts: [i64; 4], out: &mut Vec<u8>) -> Result<()> {
-    let [year, month, day, _] = parts;
-    if temporal::days(year, month as u8, day as u8).is_some() {
+    let [year, month, day, micros] = parts;
+    let time = Ticks::from_micros(micros);
+    if temporal::days(year, month as u8, day as u8).is_some_and(|days| temporal::join(days, time).is_some()) {
         return Err(Error::Usage(format!("{year}-{month}-{day} is a day of the calendar")));
     }
     put_signed(tag::IMPOSSIBLE_TIMESTAMP, &parts, out);

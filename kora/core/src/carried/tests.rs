@@ -4,9 +4,11 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 
+use crate::carried::buckets::BucketSums;
 use crate::carried::difference::{by_key, Counts, OneSided};
 use crate::carried::element::Element;
 use crate::carried::pass::{CarriedDigest, CarriedOptions, CarriedPass};
+use crate::carried::records::{join, RecordList};
 use crate::carried::sketch::{symbols_for, CarriedSketch, Reconciled, Symbols};
 use crate::digest::{RootOptions, TablePass};
 use crate::error::Error;
@@ -325,7 +327,7 @@ fn the_root_is_the_one_that_a_verification_computes() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(crate::cases(48))]
     #[test]
     fn decoding_gives_exactly_the_symmetric_difference_of_multisets(
         source in prop::collection::vec(0_u64..400, 0..600),
@@ -354,6 +356,17 @@ proptest! {
         mut bytes in prop::collection::vec(any::<u8>(), 0..600), symbols in 0_usize..9, at in any::<prop::sample::Index>(), noise in any::<u8>(),
     ) {
         let _ = CarriedSketch::from_section(&bytes);
+        let _ = BucketSums::from_section(&bytes);
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("list");
+        std::fs::write(&path, &bytes).expect("room");
+        let list = || {
+            let file = std::fs::File::open(&path).expect("written");
+            RecordList::open(file, path.clone(), 0, bytes.len() as u64)
+        };
+        if let (Ok(left), Ok(right)) = (list(), list()) {
+            let _ = join(left, right, 3);
+        }
         let mut forged = sketch((0..5).map(|number| element(number, 1)), symbols).to_section();
         let place = at.index(forged.len());
         forged[place] ^= noise;

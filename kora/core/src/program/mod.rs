@@ -87,6 +87,26 @@ impl RowProgram {
         close_row(start, row)
     }
 
+    /// Whether every column is compared as it is stored, so that a row's canonical bytes say all.
+    pub fn is_plain(&self) -> bool {
+        self.plain
+    }
+
+    /// Appends the canonical cells of the key columns of a row that a reader encoded.
+    ///
+    /// # Errors
+    /// `Usage` for a row of another width.
+    #[inline]
+    pub fn key_of(&self, row: &[u8], bounds: &[usize], key: &mut Vec<u8>) -> Result<()> {
+        if bounds.len() != self.columns.len() + 1 {
+            return Err(self.wrong_width(bounds.len().saturating_sub(1)));
+        }
+        for &position in &self.key {
+            key.extend_from_slice(&row[bounds[position]..bounds[position + 1]]);
+        }
+        Ok(())
+    }
+
     /// Like [`Self::encode`] for a large row: long payloads of columns without rules are not copied.
     ///
     /// # Errors
@@ -127,6 +147,26 @@ impl RowProgram {
         Ok(())
     }
 
+    /// Hands each cell to `each` after its rules, in the profile's order; gives the positions of the key's columns.
+    /// Counts like [`Self::encode`].
+    ///
+    /// # Errors
+    /// As for [`Self::encode`], and what `each` raises.
+    pub fn each_common(
+        &mut self,
+        cells: &[Cell<'_>],
+        mut each: impl FnMut(&Cell<'_>) -> Result<()>,
+    ) -> Result<&[usize]> {
+        self.check_width(cells)?;
+        for (cell, rules) in cells.iter().zip(&mut self.columns) {
+            match rules {
+                None => each(cell)?,
+                Some(rules) => each(&rules.common(*cell).cell)?,
+            }
+        }
+        Ok(&self.key)
+    }
+
     /// What the rules did so far, one entry per compared column.
     pub fn tallies(&self) -> Vec<ColumnTally> {
         self.pairs
@@ -141,11 +181,15 @@ impl RowProgram {
         if cells.len() == self.columns.len() {
             return Ok(());
         }
-        Err(Error::Usage(format!(
-            "a row of {} columns under a profile of {}",
-            cells.len(),
+        Err(self.wrong_width(cells.len()))
+    }
+
+    #[cold]
+    fn wrong_width(&self, found: usize) -> Error {
+        Error::Usage(format!(
+            "a row of {found} columns under a profile of {}",
             self.columns.len()
-        )))
+        ))
     }
 }
 

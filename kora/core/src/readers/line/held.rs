@@ -1,7 +1,7 @@
 //! A connection that statements and one stream of rows take turns with.
 use crate::cell::Cell;
 use crate::error::{Error, Result};
-use crate::rows::RowSink;
+use crate::rows::{Flow, RowSink};
 use std::sync::{Mutex, MutexGuard};
 
 /// A connection that closes itself where nothing further can be trusted.
@@ -28,11 +28,34 @@ pub fn pump_guarded<C: Guarded>(
     pump: impl FnOnce(&mut C, &mut dyn RowSink) -> Result<bool>,
 ) -> Result<bool> {
     let mut held = hold(connection)?;
-    let mut refused = false;
-    let mut watched = |cells: &[Cell<'_>]| sink.row(cells).inspect_err(|_| refused = true);
+    let mut watched = Watched { sink, refused: false };
     let outcome = pump(&mut held, &mut watched);
-    match refused {
+    match watched.refused {
         true => outcome,
         false => held.guard(outcome),
+    }
+}
+
+/// A sink, and whether it refused a row.
+struct Watched<'s> {
+    sink: &'s mut dyn RowSink,
+    refused: bool,
+}
+
+impl RowSink for Watched<'_> {
+    #[inline]
+    fn row(&mut self, cells: &[Cell<'_>]) -> Result<Flow> {
+        self.sink.row(cells).inspect_err(|_| self.refused = true)
+    }
+
+    fn takes_canonical(&self) -> bool {
+        self.sink.takes_canonical()
+    }
+
+    #[inline]
+    fn canonical_row(&mut self, row: &[u8], bounds: &[usize]) -> Result<Flow> {
+        self.sink
+            .canonical_row(row, bounds)
+            .inspect_err(|_| self.refused = true)
     }
 }

@@ -5,6 +5,7 @@
 //! of version 1 (what `openssl x509 -req` makes without an extension file) are taken where a root signed them itself.
 
 use super::certificate::Certificate;
+use super::counted::Counted;
 use super::transport::{lost, Transport};
 use crate::error::{Error, Result};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -15,7 +16,6 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, SubjectPublic
 use rustls::server::ParsedCertificate;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -66,11 +66,17 @@ impl Tls {
     /// The handshake.
     ///
     /// Errors: [`Error::Denied`] if either side does not trust the other, [`Error::Connection`] if the line broke.
-    pub fn handshake(&self, mut socket: TcpStream, host: &str) -> Result<Transport> {
+    pub fn handshake(&self, mut socket: Counted, host: &str) -> Result<Transport> {
         let name = match ServerName::try_from(host.to_owned()) {
             Ok(name) => name,
             // Only SNI needs the name, the verifier has its own; an address sends none.
-            Err(_) => ServerName::from(socket.peer_addr().map_err(|error| lost(self.engine, &error))?.ip()),
+            Err(_) => ServerName::from(
+                socket
+                    .socket()
+                    .peer_addr()
+                    .map_err(|error| lost(self.engine, &error))?
+                    .ip(),
+            ),
         };
         let mut session = ClientConnection::new(Arc::clone(&self.config), name)
             .map_err(|error| denied(self.engine, error.to_string()))?;

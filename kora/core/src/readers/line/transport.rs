@@ -1,34 +1,35 @@
 //! One socket, plain or with TLS, and its failures in the core's words.
 
+use super::counted::{self, Counted, LineBytes};
 use crate::error::{Error, Result};
 use rustls::{ClientConnection, StreamOwned};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
-use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A connected stream.
 pub enum Transport {
     /// Plain TCP.
-    Tcp(TcpStream),
+    Tcp(Counted),
     /// A Unix socket.
     Unix(UnixStream),
     /// TLS over TCP.
-    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+    Tls(Box<StreamOwned<ClientConnection, Counted>>),
 }
 
 impl Transport {
     /// Bounds every later read and write; `None` lifts the bound.
     pub fn set_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        match self {
-            Self::Tcp(socket) => socket.set_read_timeout(timeout).and(socket.set_write_timeout(timeout)),
-            Self::Unix(socket) => socket.set_read_timeout(timeout).and(socket.set_write_timeout(timeout)),
-            Self::Tls(stream) => stream
-                .sock
-                .set_read_timeout(timeout)
-                .and(stream.sock.set_write_timeout(timeout)),
-        }
+        let socket = match self {
+            Self::Unix(socket) => {
+                return socket.set_read_timeout(timeout).and(socket.set_write_timeout(timeout));
+            }
+            Self::Tcp(socket) => socket.socket(),
+            Self::Tls(stream) => stream.sock.socket(),
+        };
+        socket.set_read_timeout(timeout).and(socket.set_write_timeout(timeout))
     }
 
     /// Wakes the reader only when so many bytes have come, or its patience has ended ([`ErrorKind::WouldBlock`] if
@@ -36,20 +37,8 @@ impl Transport {
     pub fn gather(&self, bytes: usize, patience: Option<Duration>) -> io::Result<bool> {
         let Self::Tcp(socket) = self else { return Ok(false) };
         let bytes = libc::c_int::try_from(bytes).unwrap_or(1);
-        // SAFETY: the descriptor is open as long as `socket` is, and the value is a C int of the size that is named.
-        let outcome = unsafe {
-            libc::setsockopt(
-                socket.as_raw_fd(),
-                libc::SOL_SOCKET,
-                libc::SO_RCVLOWAT,
-                std::ptr::from_ref(&bytes).cast(),
-                size_of::<libc::c_int>() as libc::socklen_t,
-            )
-        };
-        if outcome != 0 {
-            return Err(io::Error::last_os_error());
-        }
-        socket.set_read_timeout(patience).map(|()| true)
+        counted::set(socket.socket(), libc::SOL_SOCKET, libc::SO_RCVLOWAT, bytes)?;
+        socket.socket().set_read_timeout(patience).map(|()| true)
     }
 
     /// Reads what there is, at least one byte; zero at the stream's end.
@@ -72,8 +61,14 @@ impl Transport {
 }
 
 /// Connects to the first address of a host that answers, without delay for small messages and with `timeout` on each
-/// step until it is lifted; `None` waits as long as the system does.
-pub fn connect(engine: &'static str, host: &str, port: u16, timeout: Option<Duration>) -> Result<TcpStream> {
+/// step until it is lifted; `None` waits as long as the system does. What goes over the line is counted into `line`.
+pub fn connect(
+    engine: &'static str,
+    host: &str,
+    port: u16,
+    timeout: Option<Duration>,
+    line: &Arc<LineBytes>,
+) -> Result<Counted> {
     let place = format!("{host}:{port}");
     let addresses = (host, port)
         .to_socket_addrs()
@@ -90,7 +85,9 @@ pub fn connect(engine: &'static str, host: &str, port: u16, timeout: Option<Dura
                     .set_nodelay(true)
                     .and(socket.set_read_timeout(timeout))
                     .and(socket.set_write_timeout(timeout));
-                return set.map(|()| socket).map_err(|error| lost(engine, &error));
+                return set
+                    .and_then(|()| Counted::new(socket, Arc::clone(line)))
+                    .map_err(|error| lost(engine, &error));
             }
             Err(error) => failure = unreachable(engine, &place, &error),
         }

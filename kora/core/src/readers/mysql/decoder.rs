@@ -5,9 +5,10 @@ use super::reply::Fields;
 use super::types::{Column, ColumnKind, Physical};
 use super::values::{bits, decimal, duration, geometry, inet, set, uuid, Moment};
 use super::wire::protocol;
-use crate::canon::StructureBuilder;
+use crate::canon::{encode_cell, encode_here, put_utf8, RowBuilder, StructureBuilder};
 use crate::cell::{Cell, Network, Structure};
 use crate::error::Result;
+use crate::large::LARGE_ROW_BYTES;
 use crate::rows::{Flow, RowSink};
 use std::ops::Range;
 
@@ -25,6 +26,9 @@ pub struct RowDecoder {
     bits: Vec<u8>,
     sets: StructureBuilder,
     patches: Vec<(usize, Patch)>,
+    /// Rows go to the sink in canonical form.
+    canonical: bool,
+    canonical_row: RowBuilder,
 }
 
 /// A cell whose value lies in the decoder's own memory; put in place when the row is complete.
@@ -47,7 +51,14 @@ impl RowDecoder {
             bits: Vec::new(),
             sets: StructureBuilder::default(),
             patches: Vec::new(),
+            canonical: false,
+            canonical_row: RowBuilder::default(),
         }
+    }
+
+    /// Whether the sink of the next rows takes them in canonical form ([`RowSink::takes_canonical`]).
+    pub fn write_canonical(&mut self, wanted: bool) {
+        self.canonical = wanted;
     }
 
     /// How many columns a row has.
@@ -68,7 +79,6 @@ impl RowDecoder {
             return Err(protocol("a row that does not begin with 0"));
         }
         let nulls = fields.take((self.columns.len() + NULL_BITMAP_OFFSET).div_ceil(8))?;
-        let mut cells: Vec<Cell<'_>> = std::mem::take(&mut self.cells);
         let mut values = Values {
             fields,
             texts: &mut self.texts,
@@ -76,41 +86,56 @@ impl RowDecoder {
             sets: &mut self.sets,
             patches: &mut self.patches,
         };
+        if self.canonical && payload.len() < LARGE_ROW_BYTES {
+            values.encode_row(&self.columns, nulls, &mut self.canonical_row)?;
+            let (row, bounds) = self.canonical_row.close()?;
+            return sink.canonical_row(row, bounds);
+        }
+        let mut cells: Vec<Cell<'_>> = std::mem::take(&mut self.cells);
         for (index, column) in self.columns.iter().enumerate() {
-            let place = index + NULL_BITMAP_OFFSET;
-            let null = nulls[place / 8] >> (place % 8) & 1 == 1;
-            cells.push(match null {
+            cells.push(match is_null(nulls, index) {
                 true => Cell::Null,
-                false => values.value(index, column)?,
+                false => values.value(column.physical, index, &column.kind)?,
             });
         }
-        if !values.fields.0.is_empty() {
-            return Err(protocol(format!("{} bytes behind a row", values.fields.0.len())));
-        }
+        values.fields.end()?;
         for (index, patch) in &self.patches {
-            cells[*index] = match patch {
-                Patch::Text(range) => Cell::Text(&self.texts[range.clone()]),
-                Patch::Json(range) => Cell::Json(&self.texts[range.clone()]),
-                Patch::Enum(range) => Cell::Enum(&self.texts[range.clone()]),
-                Patch::Bits(bits, range) => Cell::Bit {
-                    bits: *bits,
-                    bytes: &self.bits[range.clone()],
-                },
-                Patch::Set(range) => Cell::Structured {
-                    structure: Structure::Set,
-                    body: &self.bits[range.clone()],
-                },
-                Patch::Inet(range) => Cell::Network {
-                    kind: Network::Inet,
-                    prefix: (range.len() * 8) as u8,
-                    address: &self.bits[range.clone()],
-                },
-            };
+            cells[*index] = patch.cell(&self.texts, &self.bits);
         }
         let flow = sink.row(&cells)?;
         self.cells = recycled(cells);
         Ok(flow)
     }
+}
+
+impl Patch {
+    fn cell<'m>(&self, texts: &'m str, bits: &'m [u8]) -> Cell<'m> {
+        match self {
+            Self::Text(range) => Cell::Text(&texts[range.clone()]),
+            Self::Json(range) => Cell::Json(&texts[range.clone()]),
+            Self::Enum(range) => Cell::Enum(&texts[range.clone()]),
+            Self::Bits(length, range) => Cell::Bit {
+                bits: *length,
+                bytes: &bits[range.clone()],
+            },
+            Self::Set(range) => Cell::Structured {
+                structure: Structure::Set,
+                body: &bits[range.clone()],
+            },
+            Self::Inet(range) => Cell::Network {
+                kind: Network::Inet,
+                prefix: (range.len() * 8) as u8,
+                address: &bits[range.clone()],
+            },
+        }
+    }
+}
+
+/// Whether the bitmap says so; it is as long as the columns need.
+#[inline(always)]
+fn is_null(nulls: &[u8], index: usize) -> bool {
+    let place = index + NULL_BITMAP_OFFSET;
+    nulls[place / 8] >> (place % 8) & 1 == 1
 }
 
 /// Empties a row and gives its memory back for the next: `collect` builds in place where sizes agree.
@@ -130,10 +155,66 @@ struct Values<'a, 'm> {
 }
 
 impl<'a> Values<'a, '_> {
+    /// All values of a row, from the wire to canonical bytes.
+    fn encode_row(&mut self, columns: &[Column], nulls: &[u8], row: &mut RowBuilder) -> Result<()> {
+        row.open();
+        for (index, column) in columns.iter().enumerate() {
+            let out = row.cell();
+            match is_null(nulls, index) {
+                true => encode_here(&Cell::Null, out)?,
+                false => self.encode(index, column, out)?,
+            }
+        }
+        self.fields.end()
+    }
+
+    /// Appends a value's canonical cell; for the usual kinds without a cell in memory.
     #[inline(always)]
-    fn value(&mut self, index: usize, column: &Column) -> Result<Cell<'a>> {
+    fn encode(&mut self, index: usize, column: &Column, out: &mut Vec<u8>) -> Result<()> {
+        macro_rules! known {
+            ($($physical:pat => $same:expr),*) => {
+                match (column.physical, &column.kind) {
+                    $(($physical, kind) => encode_here(&self.value($same, index, kind)?, out),)*
+                    (Physical::Moment, ColumnKind::Date) => encode_here(&Moment::read(&mut self.fields)?.date(), out),
+                    (Physical::Moment, ColumnKind::Timestamp) => {
+                        encode_here(&Moment::read(&mut self.fields)?.timestamp(Cell::Timestamp), out)
+                    }
+                    (Physical::String, ColumnKind::Text(Charset::Utf8)) => {
+                        let bytes = self.bytes()?;
+                        match put_utf8(bytes, out) {
+                            true => Ok(()),
+                            false => encode_cell(&Charset::Utf8.broken(bytes), out),
+                        }
+                    }
+                    (Physical::String, ColumnKind::Decimal) => encode_here(&decimal(self.bytes()?)?, out),
+                    (physical, kind) => {
+                        let cell = self.value(physical, index, kind)?;
+                        match self.patches.pop() {
+                            Some((_, patch)) => encode_cell(&patch.cell(self.texts, self.bits), out),
+                            None => encode_cell(&cell, out),
+                        }
+                    }
+                }
+            };
+        }
+        known!(
+            Physical::Int1 { unsigned: false } => Physical::Int1 { unsigned: false },
+            Physical::Int2 { unsigned: false } => Physical::Int2 { unsigned: false },
+            Physical::Int4 { unsigned: false } => Physical::Int4 { unsigned: false },
+            Physical::Int8 { unsigned: false } => Physical::Int8 { unsigned: false },
+            Physical::Float8 => Physical::Float8
+        )
+    }
+
+    #[inline(always)]
+    fn bytes(&mut self) -> Result<&'a [u8]> {
+        self.fields.string()?.ok_or_else(|| protocol("a NULL within a row"))
+    }
+
+    #[inline(always)]
+    fn value(&mut self, physical: Physical, index: usize, kind: &ColumnKind) -> Result<Cell<'a>> {
         let fields = &mut self.fields;
-        Ok(match column.physical {
+        Ok(match physical {
             Physical::Int1 { unsigned: false } => Cell::Int(i8::from_le_bytes(fields.array()?).into()),
             Physical::Int1 { unsigned: true } => Cell::Int(u8::from_le_bytes(fields.array()?).into()),
             Physical::Int2 { unsigned: false } => Cell::Int(i16::from_le_bytes(fields.array()?).into()),
@@ -147,20 +228,20 @@ impl<'a> Values<'a, '_> {
             Physical::Duration => duration(fields)?,
             Physical::Moment => {
                 let moment = Moment::read(fields)?;
-                match column.kind {
+                match kind {
                     ColumnKind::Date => moment.date(),
                     ColumnKind::Instant => moment.timestamp(Cell::Instant),
                     _ => moment.timestamp(Cell::Timestamp),
                 }
             }
-            Physical::String => return self.string(index, &column.kind),
+            Physical::String => return self.string(index, kind),
             Physical::Nothing => return Err(protocol("a value in a column of nothing but NULL")),
         })
     }
 
     #[inline(always)]
     fn string(&mut self, index: usize, kind: &ColumnKind) -> Result<Cell<'a>> {
-        let bytes = self.fields.string()?.ok_or_else(|| protocol("a NULL within a row"))?;
+        let bytes = self.bytes()?;
         Ok(match kind {
             ColumnKind::Text(charset) => self.text(index, charset, bytes, Cell::Text, Patch::Text),
             ColumnKind::Decimal => decimal(bytes)?,
@@ -342,7 +423,95 @@ mod tests {
         decoder.row(payload, &mut sink).unwrap();
     }
 
+    /// Canonical rows, whether a reader wrote them or its cells are to be encoded; the bounds behind each.
+    struct Canonical(Vec<(Vec<u8>, Vec<usize>)>);
+
+    impl RowSink for Canonical {
+        fn row(&mut self, cells: &[Cell<'_>]) -> Result<Flow> {
+            let mut built = RowBuilder::default();
+            built.open();
+            for cell in cells {
+                encode_cell(cell, built.cell())?;
+            }
+            let (row, bounds) = built.close()?;
+            self.canonical_row(row, bounds)
+        }
+
+        fn canonical_row(&mut self, row: &[u8], bounds: &[usize]) -> Result<Flow> {
+            self.0.push((row.to_vec(), bounds.to_vec()));
+            Ok(Flow::Continue)
+        }
+    }
+
+    type Rows = Vec<(Vec<u8>, Vec<usize>)>;
+
+    fn canonical(columns: &[(&str, u8)], payload: &[u8], written: bool) -> (Rows, Option<String>) {
+        let mut decoder = decoder(columns);
+        decoder.write_canonical(written);
+        let mut sink = Canonical(Vec::new());
+        let failure = decoder.row(payload, &mut sink).err().map(|error| error.to_string());
+        (sink.0, failure)
+    }
+
+    #[test]
+    fn a_row_of_every_kind_written_in_canonical_form_is_what_its_cells_encode_to() {
+        let kinds = [
+            ("integer", 1),
+            ("integer", 2),
+            ("integer", 3),
+            ("integer", 8),
+            ("text:utf8mb4", 253),
+            ("decimal", 246),
+            ("float", 4),
+            ("float", 5),
+            ("bit(10)", 16),
+            ("date", 10),
+            ("date", 10),
+            ("datetime", 12),
+            ("timestamp", 7),
+            ("time", 11),
+            ("text:latin1", 253),
+            ("text:utf8mb4", 253),
+            ("set:latin1", 254),
+            ("enum:utf8mb4", 254),
+            ("integer", 8),
+        ]; // the last one is NULL
+        let payload = [
+            b"\x00\x00\x00\x10\xff\xfe\xff\xfd\xff\xff\xff\x2a\x00\x00\x00\x00\x00\x00\x80\x04\xc3\xa9tt\x05-1.50".as_slice(),
+            b"\x00\x00\x80\x3f\x00\x00\x00\x00\x00\x00\xf0\x3f\x02\x02\x01\x04\xe4\x07\x02\x1d\x04\xe4\x07\x02\x1f",
+            b"\x07\xe4\x07\x02\x1d\x0a\x00\x01\x00\x08\x01\x01\x00\x00\x00\x02\x03\x04\x03caf\x02\xff\xfe\x03a,\xe9\x00",
+        ]
+        .concat();
+        let whole = canonical(&kinds, &payload, false);
+        assert_eq!((whole.0.len(), &whole.1), (1, &None));
+        assert_eq!(canonical(&kinds, &payload, true), whole);
+        for cut in 0..payload.len() {
+            let (rows, failure) = canonical(&kinds, &payload[..cut], true);
+            assert!(rows.is_empty() && failure.is_some(), "cut at {cut}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn bytes_of_any_content_are_written_as_their_cells_are(
+            kinds in proptest::collection::vec(prop::sample::select(EVERY_KIND), 1..4),
+            rest in proptest::collection::vec(any::<u8>(), 0..60),
+        ) {
+            let payload = [&[0, 0], rest.as_slice()].concat();
+            prop_assert_eq!(canonical(&kinds, &payload, true), canonical(&kinds, &payload, false));
+        }
+
+        #[test]
+        fn a_decimal_of_any_digits_is_the_same_number_on_both_of_its_ways(
+            whole in "[0-9]{1,30}", behind in "(\\.[0-9]{1,20})?", minus in "-?",
+        ) {
+            let text = format!("{minus}{whole}{behind}");
+            let (mut by_digits, mut by_text) = (Vec::new(), Vec::new());
+            encode_cell(&decimal(text.as_bytes()).unwrap(), &mut by_digits).unwrap();
+            encode_cell(&Cell::BigDecimal(&text), &mut by_text).unwrap();
+            prop_assert_eq!(by_digits, by_text, "{}", text);
+        }
+
         #[test]
         fn bytes_that_are_no_row_are_an_error_and_never_a_panic(
             nulls in any::<[u8; 3]>(),

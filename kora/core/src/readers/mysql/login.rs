@@ -66,7 +66,13 @@ pub fn log_in(settings: &Settings) -> Result<Session> {
         SslMode::Disabled => None,
         _ => Some(Tls::new(&settings.tls()?)?),
     };
-    let socket = line::connect(ENGINE, &settings.host, settings.port, settings.connect_timeout)?;
+    let socket = line::connect(
+        ENGINE,
+        &settings.host,
+        settings.port,
+        settings.connect_timeout,
+        &settings.line,
+    )?;
     let mut transport = Transport::Tcp(socket);
     let (greeting, sequence) = read_greeting(&mut transport)?;
     match (tls, greeting.capabilities & SSL != 0) {
@@ -267,11 +273,13 @@ fn prove(plugin: &str, password: &str, challenge: &[u8], private: bool) -> Resul
         )),
         other => Err(denied(format!(
             "the server asks for the authentication plugin {other:?}, which is not known here; known are {}, {} and {}: \
-             give this account one of them (ALTER USER … IDENTIFIED VIA {})",
+             give this account one of them (MariaDB: ALTER USER … IDENTIFIED VIA {} USING PASSWORD(…); MySQL: ALTER USER \
+             … IDENTIFIED WITH {} BY …)",
             auth::NATIVE,
             auth::CACHING_SHA2,
             auth::CLEAR,
-            auth::NATIVE
+            auth::NATIVE,
+            auth::CACHING_SHA2
         ))),
     }
 }

@@ -70,6 +70,15 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Nothing may be left.
+    #[inline]
+    pub fn end(&self) -> Result<()> {
+        match self.0.is_empty() {
+            true => Ok(()),
+            false => Err(protocol(format!("{} bytes behind a row", self.0.len()))),
+        }
+    }
+
     /// A byte string up to a NUL, which is consumed; without one, the rest.
     pub fn until_nul(&mut self) -> &'a [u8] {
         let end = self.0.iter().position(|byte| *byte == 0).unwrap_or(self.0.len());

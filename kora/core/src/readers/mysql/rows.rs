@@ -58,6 +58,7 @@ impl RowsReader {
     /// Feeds rows to the sink until it pauses (`true`) or they end (`false`).
     fn pump_rows(&mut self, connection: &mut Connection, sink: &mut dyn RowSink) -> Result<bool> {
         let ends_as_ok = connection.ends_as_ok();
+        self.decoder.write_canonical(sink.takes_canonical());
         loop {
             let wire = connection.rows_wire(self.ticket)?;
             let packet = wire.peek()?;

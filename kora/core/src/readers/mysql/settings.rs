@@ -3,7 +3,9 @@
 use super::wire::ENGINE;
 use crate::error::{Error, Result};
 use crate::readers::line::tls::TlsSettings;
+use crate::readers::line::LineBytes;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -50,6 +52,8 @@ pub struct Settings {
     pub ssl_key: Option<PathBuf>,
     /// How long connecting and each step of the login may take; `None` waits as long as the system does.
     pub connect_timeout: Option<Duration>,
+    /// Counts what every connection of these settings sends and receives over TCP.
+    pub line: Arc<LineBytes>,
 }
 
 impl Settings {
@@ -69,6 +73,7 @@ impl Settings {
             ssl_certificate: None,
             ssl_key: None,
             connect_timeout: None,
+            line: Arc::default(),
         };
         for (keyword, value) in pairs.into_iter().filter(|(_, value)| !value.is_empty()) {
             settings.set(&keyword, value)?;

@@ -8,8 +8,13 @@ use crate::error::Result;
 use crate::temporal::{days, DAY_MICROS};
 use std::net::IpAddr;
 
+/// Bytes of digits and a point that always fit 64 bits.
+const SHORT_BYTES: usize = 19;
 /// Digits that always fit 128 bits.
 const SMALL_DIGITS: usize = 38;
+
+/// 838 hours: no server has a longer TIME, and one of billions of days would not fit its microseconds.
+const MAX_DURATION_DAYS: u32 = 34;
 
 /// Year, month, day and the microseconds since that midnight. What is not sent is zero.
 pub struct Moment {
@@ -81,8 +86,11 @@ pub fn duration(fields: &mut Fields<'_>) -> Result<Cell<'static>> {
         return Ok(Cell::Time(Ticks::from_micros(0)));
     }
     let negative = fields.byte()? != 0;
-    let days = i64::from(fields.number_4()?);
-    let mut micros = days * DAY_MICROS + clock(fields.array()?)?;
+    let days = fields.number_4()?;
+    if days > MAX_DURATION_DAYS {
+        return Err(protocol(format!("a duration of {days} days")));
+    }
+    let mut micros = i64::from(days) * DAY_MICROS + clock(fields.array()?)?;
     if length == 12 {
         micros += fraction(fields.number_4()?)?;
     }
@@ -110,6 +118,13 @@ pub fn decimal(bytes: &[u8]) -> Result<Cell<'_>> {
         Some((b'-', rest)) => (true, rest),
         _ => (false, bytes),
     };
+    if let Some((coefficient, scale)) = short_decimal(digits) {
+        return Ok(Cell::Decimal {
+            negative: negative && coefficient != 0,
+            coefficient: u128::from(coefficient),
+            scale,
+        });
+    }
     let (mut coefficient, mut scale, mut count, mut behind_point) = (0_u128, 0_u32, 0_usize, false);
     for (place, byte) in digits.iter().enumerate() {
         match byte {
@@ -134,6 +149,24 @@ pub fn decimal(bytes: &[u8]) -> Result<Cell<'_>> {
     }
     let text = std::str::from_utf8(bytes).map_err(|_| no_decimal(bytes))?;
     Ok(Cell::BigDecimal(text))
+}
+
+/// Coefficient and scale of a number that surely fits 64 bits; `None` for a longer one, and for what is no number.
+#[inline]
+fn short_decimal(digits: &[u8]) -> Option<(u64, u32)> {
+    if digits.is_empty() || digits.len() > SHORT_BYTES {
+        return None;
+    }
+    let (mut coefficient, mut point) = (0_u64, None);
+    for (place, byte) in digits.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => coefficient = coefficient * 10 + u64::from(byte - b'0'),
+            b'.' if point.is_none() && place > 0 && place + 1 < digits.len() => point = Some(place),
+            _ => return None,
+        }
+    }
+    let behind = point.map_or(0, |place| digits.len() - 1 - place);
+    Some((coefficient, behind as u32))
 }
 
 #[cold]
@@ -254,6 +287,8 @@ mod tests {
         let cell = duration(&mut Fields(&bytes)).unwrap();
         assert_eq!(cell, Cell::Time(Ticks::from_micros(-3_020_399_999_999)));
         assert!(duration(&mut Fields(&[8, 0, 0, 0, 0, 0, 24, 0, 0])).is_err());
+        assert!(duration(&mut Fields(&[8, 0, 35, 0, 0, 0, 0, 0, 0])).is_err());
+        assert!(duration(&mut Fields(&[8, 0, 0, 0, 0, 7, 0, 0, 0])).is_err());
     }
 
     #[test]

@@ -209,12 +209,7 @@ impl Connection {
             return Err(no_session(&self.ended));
         };
         match frame.tag {
-            b'S' => {
-                let (name, rest) = c_string(session.wire.body(frame))?;
-                let (value, _) = c_string(rest)?;
-                session.parameters.insert(name, value);
-                Ok(())
-            }
+            b'S' => session.report(frame),
             b'A' | b'C' | b'D' | b'H' | b'I' | b'N' | b'T' | b'c' | b'd' => Ok(()),
             other => Err(protocol(format!("message {other:#04x} in answer to a statement"))),
         }

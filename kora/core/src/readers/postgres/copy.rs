@@ -9,9 +9,10 @@ use super::numeric::{self, Decoded};
 use super::reply::ServerError;
 use super::types::ColumnKind;
 use super::wire::protocol;
-use crate::canon::StructureBuilder;
+use crate::canon::{encode_cell, encode_here, RowBuilder, StructureBuilder};
 use crate::cell::Cell;
 use crate::error::{Error, Result};
+use crate::large::LARGE_ROW_BYTES;
 use crate::readers::line::{hold, pump_guarded};
 use crate::rows::{Flow, RowReader, RowSink};
 use std::ops::Range;
@@ -77,6 +78,7 @@ impl CopyReader {
 
     /// Feeds messages to the decoder until the sink pauses (`true`) or the stream ends (`false`).
     fn pump_messages(&mut self, connection: &mut Connection, sink: &mut dyn RowSink) -> Result<bool> {
+        self.decoder.canonical = self.decoder.nested.is_empty() && sink.takes_canonical();
         if !self.carry.is_empty() && self.decode_carry(sink)? == Flow::Pause {
             return Ok(true);
         }
@@ -163,6 +165,9 @@ struct Decoder {
     /// Text of a row's numbers beyond 128 bits.
     arena: String,
     long_numbers: Vec<(usize, Range<usize>)>,
+    /// Rows go to the sink in canonical form.
+    canonical: bool,
+    row: RowBuilder,
     started: bool,
     ended: bool,
 }
@@ -201,6 +206,8 @@ impl Decoder {
             cells,
             arena: String::new(),
             long_numbers: Vec::new(),
+            canonical: false,
+            row: RowBuilder::default(),
             started: false,
             ended: false,
         }
@@ -248,6 +255,9 @@ impl Decoder {
                 self.kinds.len()
             )));
         }
+        if self.canonical && bytes.len() < LARGE_ROW_BYTES {
+            return self.canonical_tuple(bytes, sink);
+        }
         let mut cells: Vec<Cell<'_>> = std::mem::take(&mut self.cells);
         let mut fields = Fields {
             rest: &bytes[2..],
@@ -270,6 +280,69 @@ impl Decoder {
         self.cells = recycled(cells);
         Ok(Some((used, flow)))
     }
+
+    /// One tuple, from the wire to canonical bytes; `None` if its end is not there yet.
+    #[inline]
+    fn canonical_tuple(&mut self, bytes: &[u8], sink: &mut dyn RowSink) -> Result<Option<(usize, Flow)>> {
+        self.row.open();
+        let mut rest = &bytes[2..];
+        for kind in &self.kinds {
+            let field = match next_field(rest)? {
+                Split::Cut => return Ok(None),
+                Split::Null(after) => {
+                    encode_here(&Cell::Null, self.row.cell())?;
+                    rest = after;
+                    continue;
+                }
+                Split::Field(field, after) => {
+                    rest = after;
+                    field
+                }
+            };
+            let out = self.row.cell();
+            match kind {
+                ColumnKind::Numeric => match numeric::decode(field)? {
+                    Decoded::Cell(cell) => encode_here(&cell, out)?,
+                    Decoded::Long(number) => {
+                        self.arena.clear();
+                        number.write(&mut self.arena)?;
+                        encode_cell(&Cell::BigDecimal(&self.arena), out)?;
+                    }
+                },
+                kind => kind.encode(field, out)?,
+            }
+        }
+        let (row, bounds) = self.row.close()?;
+        Ok(Some((bytes.len() - rest.len(), sink.canonical_row(row, bounds)?)))
+    }
+}
+
+/// What stands at the front of a tuple's rest.
+enum Split<'a> {
+    /// A field that is not wholly there.
+    Cut,
+    /// NULL, and what follows.
+    Null(&'a [u8]),
+    /// A field's bytes, and what follows.
+    Field(&'a [u8], &'a [u8]),
+}
+
+#[inline(always)]
+fn next_field(rest: &[u8]) -> Result<Split<'_>> {
+    let Some((length, after)) = rest.split_first_chunk::<4>() else {
+        return Ok(Split::Cut);
+    };
+    let length = i32::from_be_bytes(*length);
+    if length == -1 {
+        return Ok(Split::Null(after));
+    }
+    let Ok(length) = usize::try_from(length) else {
+        return Err(protocol("a field of negative length"));
+    };
+    Ok(match after.split_at_checked(length) {
+        Some((field, after)) => Split::Field(field, after),
+        None => Split::Cut,
+    })
 }
 
 /// Empties a row and gives its memory back for the next: `collect` builds in place where sizes agree.
@@ -295,26 +368,19 @@ impl<'a> Fields<'a, '_> {
         self.long_numbers.clear();
         self.nested.iter_mut().for_each(|nested| nested.filled = false);
         for (column, kind) in kinds.iter().enumerate() {
-            let Some((length, after)) = self.rest.split_first_chunk::<4>() else {
-                return Ok(false);
+            let (cell, after) = match next_field(self.rest)? {
+                Split::Cut => return Ok(false),
+                Split::Null(after) => (Cell::Null, after),
+                Split::Field(field, after) => {
+                    let cell = match kind {
+                        ColumnKind::Numeric => self.numeric(column, field)?,
+                        ColumnKind::Nested => self.nested(column, field)?,
+                        kind => kind.decode(field)?,
+                    };
+                    (cell, after)
+                }
             };
-            let length = i32::from_be_bytes(*length);
-            if length == -1 {
-                cells.push(Cell::Null);
-                self.rest = after;
-                continue;
-            }
-            let Ok(length) = usize::try_from(length) else {
-                return Err(protocol("a field of negative length"));
-            };
-            let Some((field, after)) = after.split_at_checked(length) else {
-                return Ok(false);
-            };
-            cells.push(match kind {
-                ColumnKind::Numeric => self.numeric(column, field)?,
-                ColumnKind::Nested => self.nested(column, field)?,
-                kind => kind.decode(field)?,
-            });
+            cells.push(cell);
             self.rest = after;
         }
         Ok(true)

@@ -2,17 +2,16 @@
 
 use super::reply::{c_string, ServerError};
 use super::settings::{Host, Settings, SslMode};
-use super::wire::{lost, protocol, Wire, ENGINE};
+use super::wire::{lost, protocol, Frame, Wire, ENGINE};
 use crate::error::{Error, Result};
 use crate::readers::line::tls::{server_end_point, Tls};
-use crate::readers::line::{self, Transport};
+use crate::readers::line::{self, Counted, Transport};
 use bytes::BytesMut;
 use postgres_protocol::authentication::md5_hash;
 use postgres_protocol::authentication::sasl::{ChannelBinding, ScramSha256, SCRAM_SHA_256, SCRAM_SHA_256_PLUS};
 use postgres_protocol::message::frontend;
 use std::collections::HashMap;
 use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 
 /// `SSLRequest`: length 8, code 80877103.
@@ -24,6 +23,25 @@ pub struct Session {
     pub wire: Wire,
     /// ParameterStatus values by name.
     pub parameters: HashMap<String, String>,
+}
+
+/// No server reports so many settings of its own; whoever goes on for ever is none.
+const MAX_PARAMETERS: usize = 1000;
+
+/// A server's default is 4,096. More than this keeps a core busy for seconds, and a stranger may ask for four billion.
+const MAX_SCRAM_ITERATIONS: u32 = 1_000_000;
+
+impl Session {
+    /// Keeps a ParameterStatus message. Refuses more of them than any server sends.
+    pub fn report(&mut self, frame: &Frame) -> Result<()> {
+        let (name, rest) = c_string(self.wire.body(frame))?;
+        let (value, _) = c_string(rest)?;
+        self.parameters.insert(name, value);
+        match self.parameters.len() {
+            0..=MAX_PARAMETERS => Ok(()),
+            _ => Err(protocol(format!("more than {MAX_PARAMETERS} parameters"))),
+        }
+    }
 }
 
 /// How one attempt meets TLS.
@@ -79,7 +97,7 @@ fn both(first: Error, second: &Error) -> Error {
 }
 
 fn attempt(settings: &Settings, host: &str, tls: Option<&Tls>, encryption: Encryption) -> Result<Session> {
-    let mut socket = line::connect(ENGINE, host, settings.port, settings.connect_timeout)?;
+    let mut socket = line::connect(ENGINE, host, settings.port, settings.connect_timeout, &settings.line)?;
     let transport = match (encryption, tls) {
         (Encryption::IfOffered | Encryption::Always, Some(tls)) => match tls_offered(&mut socket)? {
             true => tls.handshake(socket, host)?,
@@ -92,7 +110,7 @@ fn attempt(settings: &Settings, host: &str, tls: Option<&Tls>, encryption: Encry
 }
 
 /// Asks for TLS. Exactly one byte is read: whatever came before the handshake would not be authentic.
-fn tls_offered(socket: &mut TcpStream) -> Result<bool> {
+fn tls_offered(socket: &mut Counted) -> Result<bool> {
     let mut answer = [0];
     socket
         .write_all(&SSL_REQUEST)
@@ -187,6 +205,11 @@ fn scram(wire: &mut Wire, mechanisms: &[u8], password: &str) -> Result<()> {
     let (11, challenge) = split_code(&body)? else {
         return Err(denied("the server broke off the SCRAM exchange"));
     };
+    if iterations(challenge).is_none_or(|count| count > MAX_SCRAM_ITERATIONS) {
+        return Err(denied(format!(
+            "the server asks for more than {MAX_SCRAM_ITERATIONS} rounds of SCRAM, or does not say how many"
+        )));
+    }
     exchange
         .update(challenge)
         .map_err(|error| denied(format!("SCRAM: {error}")))?;
@@ -200,6 +223,12 @@ fn scram(wire: &mut Wire, mechanisms: &[u8], password: &str) -> Result<()> {
     exchange
         .finish(signature)
         .map_err(|error| denied(format!("the server did not prove itself: {error}")))
+}
+
+/// The rounds that a server's first SCRAM message asks for: its attribute `i`.
+fn iterations(challenge: &[u8]) -> Option<u32> {
+    let text = std::str::from_utf8(challenge).ok()?;
+    text.split(',').find_map(|part| part.strip_prefix("i="))?.parse().ok()
 }
 
 fn choose_mechanism(wire: &Wire, mut mechanisms: &[u8]) -> Result<(&'static str, ChannelBinding)> {
@@ -239,11 +268,7 @@ fn await_readiness(session: &mut Session) -> Result<()> {
         let body = session.wire.body(&frame);
         match frame.tag {
             b'Z' => return session.wire.logged_in(),
-            b'S' => {
-                let (name, rest) = c_string(body)?;
-                let (value, _) = c_string(rest)?;
-                session.parameters.insert(name, value);
-            }
+            b'S' => session.report(&frame)?,
             b'E' => return Err(ServerError::parse(body)?.into_login_error()),
             b'K' | b'N' | b'v' => {}
             other => return Err(protocol(format!("message {other:#04x} after the login"))),
@@ -262,5 +287,19 @@ fn denied(message: impl Into<String>) -> Error {
     Error::Denied {
         engine: ENGINE,
         message: message.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rounds_of_scram_are_read_where_they_stand() {
+        assert_eq!(iterations(b"r=abc,s=AAAA,i=4096"), Some(4096));
+        assert_eq!(iterations(b"r=i,s=i=7,i=4294967295"), Some(u32::MAX));
+        assert_eq!(iterations(b"r=abc,s=AAAA,i=4294967296"), None);
+        assert_eq!(iterations(b"r=abc"), None);
+        assert_eq!(iterations(b"\xff"), None);
     }
 }

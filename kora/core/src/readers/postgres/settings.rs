@@ -3,7 +3,9 @@
 use super::wire::ENGINE;
 use crate::error::{Error, Result};
 use crate::readers::line::tls::TlsSettings;
+use crate::readers::line::LineBytes;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -63,6 +65,8 @@ pub struct Settings {
     pub application_name: Option<String>,
     /// Command-line options for the session (`-c name=value`).
     pub options: Option<String>,
+    /// Counts what every connection of these settings sends and receives over TCP.
+    pub line: Arc<LineBytes>,
 }
 
 impl Settings {
@@ -110,6 +114,7 @@ impl Settings {
             connect_timeout: None,
             application_name: None,
             options: None,
+            line: Arc::default(),
         }
     }
 

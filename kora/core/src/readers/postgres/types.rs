@@ -1,8 +1,10 @@
 //! Field decoders: the binary send format of each `pg_type`, as its `*_send` function in PostgreSQL writes it.
 
 use super::wire::protocol;
+use crate::canon::{encode_cell, encode_here, put_utf8};
 use crate::cell::{Cell, Network, Temporal, Ticks};
 use crate::error::{Error, Result};
+use crate::temporal;
 
 /// Days from 1970-01-01 to 2000-01-01, PostgreSQL's epoch.
 pub const EPOCH_DAYS: i64 = 10_957;
@@ -154,6 +156,22 @@ impl ColumnKind {
             Self::Nested => return Err(protocol("a nested value has its own decoder")),
         })
     }
+
+    /// Appends a field's canonical cell: what [`Self::decode`] and [`encode_cell`] do one after the other, for the usual
+    /// kinds without a cell in memory between them.
+    #[inline(always)]
+    pub fn encode(self, bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        macro_rules! known {
+            ($($kind:ident),*) => {
+                match self {
+                    $(Self::$kind => encode_here(&Self::$kind.decode(bytes)?, out),)*
+                    Self::Text if put_utf8(bytes, out) => Ok(()),
+                    other => encode_cell(&other.decode(bytes)?, out),
+                }
+            };
+        }
+        known!(Bool, Int2, Int4, Int8, Float4, Float8, Date, Timestamp, Instant, Bytes, Uuid)
+    }
 }
 
 #[inline(always)]
@@ -228,17 +246,26 @@ fn moment(micros: i64, kind: Temporal) -> Result<Cell<'static>> {
         i64::MAX => return Ok(Cell::TemporalInfinity { kind, negative: false }),
         _ => {}
     }
-    let ticks = Ticks::from_micros(micros.checked_add(EPOCH_MICROS).ok_or_else(too_late)?);
+    let Some(since_1970) = micros.checked_add(EPOCH_MICROS) else {
+        return last_years(micros);
+    };
+    let ticks = Ticks::from_micros(since_1970);
     Ok(match kind {
         Temporal::Instant => Cell::Instant(ticks),
         Temporal::Timestamp | Temporal::Date => Cell::Timestamp(ticks),
     })
 }
 
-/// PostgreSQL's last thirty years (294247 to 294276) do not fit 64 bits of microseconds since 1970.
+/// PostgreSQL's last thirty years (294247 to 294276) do not fit 64 bits of microseconds since 1970: day and clock apart.
 #[cold]
-fn too_late() -> Error {
-    Error::Limit("a timestamp after 294247-01-10 04:00:54 cannot be represented".into())
+fn last_years(micros: i64) -> Result<Cell<'static>> {
+    let (year, month, day) = temporal::civil(micros.div_euclid(temporal::DAY_MICROS) + EPOCH_DAYS);
+    Ok(Cell::ImpossibleTimestamp {
+        year: i32::try_from(year).map_err(|_| protocol("a timestamp beyond every calendar"))?,
+        month,
+        day,
+        micros: micros.rem_euclid(temporal::DAY_MICROS),
+    })
 }
 
 #[inline(always)]
@@ -292,13 +319,20 @@ mod tests {
     }
 
     #[test]
-    fn moments_beyond_the_cell_are_refused_not_wrapped() {
+    fn moments_beyond_the_cell_are_kept_as_day_and_clock_and_never_wrapped() {
         let last = i64::MAX - EPOCH_MICROS;
-        assert!(ColumnKind::Instant.decode(&last.to_be_bytes()).is_ok());
-        assert!(matches!(
-            ColumnKind::Instant.decode(&(last + 1).to_be_bytes()),
-            Err(Error::Limit(_))
-        ));
+        assert_eq!(
+            ColumnKind::Instant.decode(&last.to_be_bytes()).unwrap(),
+            Cell::Instant(Ticks::from_micros(i64::MAX))
+        );
+        let beyond = Cell::ImpossibleTimestamp {
+            year: 294_247,
+            month: 1,
+            day: 10,
+            micros: 14_454_775_808,
+        };
+        assert_eq!(ColumnKind::Instant.decode(&(last + 1).to_be_bytes()).unwrap(), beyond);
+        assert_eq!(ColumnKind::Timestamp.decode(&(last + 1).to_be_bytes()).unwrap(), beyond);
     }
 
     #[test]

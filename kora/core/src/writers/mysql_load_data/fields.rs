@@ -11,8 +11,8 @@ const LONGEST_TIME_MICROS: i64 = (((838 * 60 + 59) * 60) + 59) * 1_000_000 + 999
 /// `1970-01-01 00:00:01` and the first second behind `2038-01-19 03:14:07`, in microseconds: what every server's
 /// TIMESTAMP holds.
 const TIMESTAMPS: std::ops::Range<i64> = 1_000_000..2_147_483_648_000_000;
-/// Years that DATE and DATETIME hold. The year 0000 is theirs too, but 0000-00-00 is too near for a target.
-const YEARS: std::ops::RangeInclusive<i64> = 1..=9999;
+/// Years that DATE and DATETIME hold. The year 0000 is the one before 0001, as the reader takes it.
+const YEARS: std::ops::RangeInclusive<i64> = 0..=9999;
 
 type Outcome = Result<(), String>;
 
@@ -58,6 +58,16 @@ pub fn encode(target: &TargetType, cell: &Cell<'_>, out: &mut Vec<u8>) -> Outcom
         TargetType::DateTime(digits) => match cell {
             Cell::Timestamp(ticks) => moment(*ticks, *digits, out),
             Cell::ImpossibleDate { year, month, day } => impossible(*year, *month, *day, " 00:00:00", out),
+            Cell::ImpossibleTimestamp {
+                year,
+                month,
+                day,
+                micros,
+            } => {
+                let ticks = Ticks::from_micros(*micros);
+                exact_micros(ticks, *digits)?;
+                impossible(*year, *month, *day, &clock(ticks), out)
+            }
             _ => misfit(cell, "datetime"),
         },
         TargetType::Timestamp(digits) => timestamp(cell, *digits, out),
@@ -228,7 +238,7 @@ fn shown_date(days: i64, out: &mut Vec<u8>) -> Outcome {
     let (year, month, day) = temporal::civil(days);
     match YEARS.contains(&year) {
         true => put_digits(format_args!("{year:04}-{month:02}-{day:02}"), out),
-        false => Err("a year outside of 0001 to 9999".into()),
+        false => Err("a year outside of 0000 to 9999".into()),
     }
 }
 
@@ -260,11 +270,16 @@ fn time(ticks: Ticks, digits: u32, out: &mut Vec<u8>) -> Outcome {
 
 fn moment(ticks: Ticks, digits: u32, out: &mut Vec<u8>) -> Outcome {
     exact_micros(ticks, digits)?;
-    let (days, clock) = temporal::split(ticks);
+    let (days, time) = temporal::split(ticks);
     shown_date(days, out)?;
+    put(clock(time).as_bytes(), out)
+}
+
+/// A blank and the time of a day.
+fn clock(ticks: Ticks) -> String {
     let mut shown = String::from(" ");
-    temporal::write_time(clock, &mut shown);
-    put(shown.as_bytes(), out)
+    temporal::write_time(ticks, &mut shown);
+    shown
 }
 
 fn timestamp(cell: &Cell<'_>, digits: u32, out: &mut Vec<u8>) -> Outcome {
@@ -275,6 +290,12 @@ fn timestamp(cell: &Cell<'_>, digits: u32, out: &mut Vec<u8>) -> Outcome {
             year: 0,
             month: 0,
             day: 0,
+        }
+        | Cell::ImpossibleTimestamp {
+            year: 0,
+            month: 0,
+            day: 0,
+            micros: 0,
         } => impossible(0, 0, 0, " 00:00:00", out),
         _ => misfit(cell, "timestamp"),
     }

@@ -169,6 +169,22 @@ fn moments_are_written_with_all_their_digits() {
         ),
         "0000-00-00 00:00:00"
     );
+    assert_eq!(shown("date", Cell::Date(-719_528)), "0000-01-01");
+    let broken_day = Cell::ImpossibleTimestamp {
+        year: 2020,
+        month: 2,
+        day: 31,
+        micros: 36_000_500_000,
+    };
+    assert_eq!(shown("datetime(6)", broken_day), "2020-02-31 10:00:00.5");
+    assert!(field("datetime", broken_day).unwrap_err().contains("rounded"));
+    let zero = Cell::ImpossibleTimestamp {
+        year: 0,
+        month: 0,
+        day: 0,
+        micros: 0,
+    };
+    assert_eq!(shown("timestamp", zero), "0000-00-00 00:00:00");
 }
 
 #[test]
@@ -210,7 +226,7 @@ fn what_the_server_would_change_without_an_error_is_refused() {
         ("double", Cell::Float(f64::NAN), "NaN"),
         ("datetime(6)", nanos, "rounded"),
         ("datetime", Cell::Timestamp(ticks(500_000)), "rounded"),
-        ("datetime", Cell::Timestamp(ticks(-62_135_596_801_000_000)), "year"),
+        ("datetime", Cell::Timestamp(ticks(-62_167_219_201_000_000)), "year"),
         ("timestamp", Cell::Instant(ticks(0)), "range"),
         ("time", Cell::Time(ticks(3_020_400_000_000)), "838"),
         ("char(3)", Cell::Text("a "), "blanks"),

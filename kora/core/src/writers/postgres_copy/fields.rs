@@ -5,6 +5,7 @@ use super::numeric::{self, Digits};
 use super::target::TargetType;
 use crate::cell::{Cell, Network, Temporal, Ticks};
 use crate::readers::postgres::types::{EPOCH_DAYS, EPOCH_MICROS};
+use crate::temporal;
 
 /// Julian day 0 and 5874898-01-01, in days since 2000-01-01: the first date and the one after the last.
 const DATES: std::ops::Range<i64> = -2_451_545..2_145_031_949;
@@ -54,6 +55,7 @@ pub fn encode(target: &TargetType, cell: &Cell<'_>, out: &mut Vec<u8>) -> Outcom
                 kind: Temporal::Timestamp,
                 negative,
             } => put(out, &infinity(*negative)),
+            Cell::ImpossibleTimestamp { .. } => last_years(cell, digits, out),
             _ => misfit(cell, "timestamp"),
         },
         TargetType::Instant(digits) => match cell {
@@ -62,6 +64,7 @@ pub fn encode(target: &TargetType, cell: &Cell<'_>, out: &mut Vec<u8>) -> Outcom
                 kind: Temporal::Instant,
                 negative,
             } => put(out, &infinity(*negative)),
+            Cell::ImpossibleTimestamp { .. } => last_years(cell, digits, out),
             _ => misfit(cell, "timestamptz"),
         },
         TargetType::Interval(digits) => interval(cell, digits, out),
@@ -290,6 +293,26 @@ fn moment(ticks: Ticks, digits: u32, out: &mut Vec<u8>) -> Outcome {
     match micros.filter(|micros| MOMENTS.contains(micros)) {
         Some(micros) => put(out, &micros.to_be_bytes()),
         None => Err("outside of timestamp's range, 4714-11-24 BC to 294276-12-31".into()),
+    }
+}
+
+/// A moment that 64 bits of microseconds since 1970 do not reach, but since 2000 do.
+fn last_years(cell: &Cell<'_>, digits: u32, out: &mut Vec<u8>) -> Outcome {
+    let Cell::ImpossibleTimestamp {
+        year,
+        month,
+        day,
+        micros,
+    } = *cell
+    else {
+        return misfit(cell, "timestamp");
+    };
+    exact_micros(Ticks::from_micros(micros), digits)?;
+    let since_2000 = temporal::days(year.into(), month, day)
+        .and_then(|days| (days - EPOCH_DAYS).checked_mul(DAY_MICROS)?.checked_add(micros));
+    match since_2000.filter(|micros| MOMENTS.contains(micros)) {
+        Some(micros) => put(out, &micros.to_be_bytes()),
+        None => misfit(cell, "timestamp"),
     }
 }
 

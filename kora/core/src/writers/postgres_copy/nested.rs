@@ -95,75 +95,77 @@ fn put_length(length_at: usize, out: &mut [u8]) -> Outcome {
     Ok(())
 }
 
-/// OIDs of `pg_type.dat`, which no release changes; 0 for types that are not built in.
+/// Types of `pg_type.dat` with their OIDs and those of their arrays, which no release changes.
+const BUILT_IN: [(&str, u32, u32); 51] = [
+    ("bool", 16, 1000),
+    ("bytea", 17, 1001),
+    ("char", 18, 1002),
+    ("name", 19, 1003),
+    ("int8", 20, 1016),
+    ("int2", 21, 1005),
+    ("int4", 23, 1007),
+    ("text", 25, 1009),
+    ("oid", 26, 1028),
+    ("xid", 28, 1011),
+    ("cid", 29, 1012),
+    ("json", 114, 199),
+    ("xml", 142, 143),
+    ("point", 600, 1017),
+    ("lseg", 601, 1018),
+    ("box", 603, 1020),
+    ("line", 628, 629),
+    ("cidr", 650, 651),
+    ("float4", 700, 1021),
+    ("float8", 701, 1022),
+    ("circle", 718, 719),
+    ("macaddr8", 774, 775),
+    ("money", 790, 791),
+    ("macaddr", 829, 1040),
+    ("inet", 869, 1041),
+    ("bpchar", 1042, 1014),
+    ("varchar", 1043, 1015),
+    ("date", 1082, 1182),
+    ("time", 1083, 1183),
+    ("timestamp", 1114, 1115),
+    ("timestamptz", 1184, 1185),
+    ("interval", 1186, 1187),
+    ("timetz", 1266, 1270),
+    ("bit", 1560, 1561),
+    ("varbit", 1562, 1563),
+    ("numeric", 1700, 1231),
+    ("uuid", 2950, 2951),
+    ("jsonb", 3802, 3807),
+    ("xid8", 5069, 271),
+    ("range<int4>", 3904, 3905),
+    ("range<numeric>", 3906, 3907),
+    ("range<timestamp>", 3908, 3909),
+    ("range<timestamptz>", 3910, 3911),
+    ("range<date>", 3912, 3913),
+    ("range<int8>", 3926, 3927),
+    ("multirange<int4>", 4451, 6150),
+    ("multirange<numeric>", 4532, 6151),
+    ("multirange<timestamp>", 4533, 6152),
+    ("multirange<timestamptz>", 4534, 6153),
+    ("multirange<date>", 4535, 6155),
+    ("multirange<int8>", 4536, 6157),
+];
+
+/// The OID of a built-in type or of an array of one; 0 for types that are not built in.
 fn oid(expr: &TypeExpr) -> u32 {
-    let name = |expr: &TypeExpr| expr.head.split('(').next().unwrap_or_default().trim().to_owned();
-    let bound = expr.only().map(name).unwrap_or_default();
-    match (name(expr).as_str(), bound.as_str()) {
-        ("range", bound) => match bound {
-            "int4" => 3904,
-            "numeric" => 3906,
-            "timestamp" => 3908,
-            "timestamptz" => 3910,
-            "date" => 3912,
-            "int8" => 3926,
-            _ => 0,
-        },
-        ("multirange", bound) => match bound {
-            "int4" => 4451,
-            "numeric" => 4532,
-            "timestamp" => 4533,
-            "timestamptz" => 4534,
-            "date" => 4535,
-            "int8" => 4536,
-            _ => 0,
-        },
-        (scalar, _) => scalar_oid(scalar),
+    match expr.head.as_str() {
+        "array" => expr.only().and_then(built_in).map_or(0, |(_, _, array)| *array),
+        _ => built_in(expr).map_or(0, |(_, own, _)| *own),
     }
 }
 
-fn scalar_oid(name: &str) -> u32 {
-    const OIDS: [(&str, u32); 38] = [
-        ("bool", 16),
-        ("bytea", 17),
-        ("char", 18),
-        ("name", 19),
-        ("int8", 20),
-        ("int2", 21),
-        ("int4", 23),
-        ("text", 25),
-        ("oid", 26),
-        ("xid", 28),
-        ("cid", 29),
-        ("json", 114),
-        ("xml", 142),
-        ("point", 600),
-        ("lseg", 601),
-        ("box", 603),
-        ("line", 628),
-        ("cidr", 650),
-        ("float4", 700),
-        ("float8", 701),
-        ("circle", 718),
-        ("macaddr8", 774),
-        ("money", 790),
-        ("macaddr", 829),
-        ("inet", 869),
-        ("bpchar", 1042),
-        ("varchar", 1043),
-        ("date", 1082),
-        ("time", 1083),
-        ("timestamp", 1114),
-        ("timestamptz", 1184),
-        ("interval", 1186),
-        ("timetz", 1266),
-        ("bit", 1560),
-        ("varbit", 1562),
-        ("numeric", 1700),
-        ("uuid", 2950),
-        ("jsonb", 3802),
-    ];
-    OIDS.iter().find(|(known, _)| *known == name).map_or(0, |(_, oid)| *oid)
+/// The entry of a type; its modifier does not count.
+fn built_in(expr: &TypeExpr) -> Option<&'static (&'static str, u32, u32)> {
+    let bare = |expr: &TypeExpr| expr.head.split('(').next().unwrap_or_default().trim().to_owned();
+    let name = match (expr.head.as_str(), expr.only()) {
+        (head @ ("range" | "multirange"), Some(bound)) => format!("{head}<{}>", bare(bound)),
+        _ => bare(expr),
+    };
+    BUILT_IN.iter().find(|(known, _, _)| *known == name)
 }
 
 /// Appends the field without its length.
@@ -291,4 +293,26 @@ fn hstore(parts: &mut StructureReader<'_>, out: &mut Vec<u8>) -> Outcome {
     })?;
     out[count_at..count_at + 4].copy_from_slice(&(values / 2).to_be_bytes());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arrays_and_ranges_have_the_oids_of_the_server_and_types_of_users_none() {
+        for (expression, expected) in [
+            ("int4", 23),
+            ("numeric(10,2)", 1700),
+            ("range<date>", 3912),
+            ("array<int4>", 1007),
+            ("array<varchar(5)>", 1015),
+            ("array<range<date>>", 3913),
+            ("array<enum>", 0),
+            (r#"composite<"a" int4>"#, 0),
+        ] {
+            let found = TypeExpr::parse(expression).map(|expr| oid(&expr));
+            assert_eq!(found, Some(expected), "{expression}");
+        }
+    }
 }

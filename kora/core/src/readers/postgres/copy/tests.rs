@@ -67,7 +67,91 @@ fn head() -> Vec<u8> {
     [SIGNATURE.as_slice(), &[0; 8]].concat()
 }
 
+/// Takes canonical rows where a reader offers them, and makes them of the others' cells.
+#[derive(Default)]
+struct Canonical {
+    rows: Vec<(Vec<u8>, Vec<usize>)>,
+    offered: usize,
+}
+
+impl RowSink for Canonical {
+    fn row(&mut self, cells: &[Cell<'_>]) -> Result<Flow> {
+        let mut built = RowBuilder::default();
+        built.open();
+        for cell in cells {
+            encode_cell(cell, built.cell())?;
+        }
+        let (row, bounds) = built.close()?;
+        self.rows.push((row.to_vec(), bounds.to_vec()));
+        Ok(Flow::Continue)
+    }
+
+    fn canonical_row(&mut self, row: &[u8], bounds: &[usize]) -> Result<Flow> {
+        self.offered += 1;
+        self.rows.push((row.to_vec(), bounds.to_vec()));
+        Ok(Flow::Continue)
+    }
+}
+
+/// What a stream's rows are in canonical form up to its end or first error, and that error.
+fn canonical_rows(names: &[&str], stream: &[u8], canonical: bool) -> (Canonical, Option<String>) {
+    let kinds = names.iter().map(|name| FieldKind::parse(name).expect("listed"));
+    let (mut decoder, mut sink) = (Decoder::new(kinds.collect()), Canonical::default());
+    decoder.canonical = canonical;
+    let failure = decoder.feed(stream, &mut sink).err().map(|error| error.to_string());
+    (sink, failure)
+}
+
+#[test]
+fn a_row_that_is_as_large_as_one_held_alone_goes_to_the_sink_as_cells() {
+    let text = vec![b'x'; LARGE_ROW_BYTES];
+    let field = [&(text.len() as i32).to_be_bytes(), text.as_slice()].concat();
+    let small = [&1_i32.to_be_bytes(), &b"x"[..]].concat();
+    for (field, offered) in [(field, 0), (small, 1)] {
+        let stream = [head(), vec![0, 1], field].concat();
+        let (sink, failure) = canonical_rows(&["text"], &stream, true);
+        assert_eq!((sink.rows.len(), sink.offered, failure), (1, offered, None));
+    }
+}
+
 proptest! {
+    #[test]
+    fn a_row_written_in_canonical_form_is_what_its_cells_encode_to(
+        names in proptest::collection::vec(prop::sample::select(&NAMES[..22]), 1..4),
+        fields in proptest::collection::vec(field(), 0..9),
+    ) {
+        let tuples = fields.chunks_exact(names.len());
+        let body = tuples.flat_map(|tuple| [(names.len() as i16).to_be_bytes().to_vec(), tuple.concat()].concat());
+        let stream: Vec<u8> = head().into_iter().chain(body).collect();
+        let (cells, failure) = canonical_rows(&names, &stream, false);
+        let (canonical, same_failure) = canonical_rows(&names, &stream, true);
+        prop_assert_eq!(canonical.offered, canonical.rows.len());
+        prop_assert_eq!(canonical.rows, cells.rows);
+        prop_assert_eq!(same_failure.is_some(), failure.is_some());
+    }
+
+    #[test]
+    fn values_of_every_plain_kind_are_written_as_their_cells_are(
+        number in any::<i64>(), text in "[ -~é🙂]{0,40}", digits in proptest::collection::vec(0_u16..10_000, 0..12),
+        weight in -4_i16..8, scale in 0_u16..40, sign in prop::sample::select(vec![0_u16, 0x4000, 0xC000]),
+    ) {
+        let words = [digits.len() as u16, weight as u16, sign, scale];
+        let numeric: Vec<u8> = words.iter().chain(&digits).flat_map(|word| word.to_be_bytes()).collect();
+        let wide = number.to_be_bytes();
+        let fields: [(&str, &[u8]); 10] = [
+            ("int8", &wide), ("int4", &wide[4..]), ("int2", &wide[6..]), ("float8", &wide), ("float4", &wide[4..]),
+            ("timestamp", &wide), ("timestamptz", &wide), ("date", &wide[4..]), ("text", text.as_bytes()),
+            ("numeric", &numeric),
+        ];
+        for (name, bytes) in fields {
+            let field = [&(bytes.len() as i32).to_be_bytes(), bytes].concat();
+            let stream = [head(), vec![0, 1], field].concat();
+            let (cells, failure) = canonical_rows(&[name], &stream, false);
+            let (canonical, same_failure) = canonical_rows(&[name], &stream, true);
+            prop_assert_eq!((canonical.rows, same_failure), (cells.rows, failure), "{}", name);
+        }
+    }
+
     #[test]
     fn no_stream_of_bytes_makes_the_decoder_panic(
         names in proptest::collection::vec(any::<prop::sample::Index>(), 0..4),

@@ -1,0 +1,294 @@
+"""A session on a server that tries rows or calls routines and takes everything back.
+
+One that may write is opened only where a caller names the place for it; nothing in KORA does so by itself. One that
+may not is refused every change by the server. PostgreSQL's rollback covers DDL, so the engine's copy of a table
+(`LIKE`) lives and dies within the trial. In MariaDB it is a temporary table of the session: nobody else sees it, and a
+ROLLBACK that its engine does not know is no harm. What no rollback covers, the positions of counters, is read before
+and after.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Protocol, TypeAlias
+
+from kora import _core
+from kora._core import MysqlConnection, PostgresConnection, RowStream
+from kora.behavior.trials import Bench, Texts
+from kora.catalog import Table
+from kora.databases.address import Address, parse_address
+from kora.databases.mariadb.errors import translated as told_by_mariadb
+from kora.databases.mariadb.read import DIALECT as MARIADB
+from kora.databases.mariadb.session import first_session as first_mariadb
+from kora.databases.postgresql.errors import translated as told_by_postgres
+from kora.databases.postgresql.read import DIALECT as POSTGRESQL
+from kora.databases.postgresql.session import first_session as first_postgres
+from kora.databases.postgresql.session import pins
+from kora.databases.postgresql.tables import read_types
+from kora.databases.postgresql.types import TypeTable
+from kora.databases.secrets import Prompt, Role, Secret, resolve
+from kora.errors import EngineError, InvalidRequest, UnsupportedType
+
+ROWS_OF_A_COPY = 5
+PATIENCE_SECONDS = 5
+"""How long a row or table that somebody else has locked is waited for."""
+STATEMENT_SECONDS = 30
+_COPY = "_sensei_probe"
+_NO_COPY_OF_REFERENCES = "its triggers would run, and a copy of the table keeps no references"
+
+
+class Transaction(Protocol):
+    """What can be done before everything is taken back."""
+
+    def execute(self, sql: str) -> None:
+        """A statement for its effect."""
+        ...
+
+    def texts(self, sql: str) -> Texts:
+        """The rows of a statement, every value as text; of several results the last one."""
+        ...
+
+    def stream(self, sql: str) -> RowStream:
+        """The rows of a SELECT, typed."""
+        ...
+
+
+@contextmanager
+def writer_on_server(
+    url: str, prompt: Prompt | None = None, *, role: Role = "target", read_only: bool = False
+) -> Iterator["ServerTrials"]:
+    """A session on a PostgreSQL or MariaDB database that takes everything back, until the block ends.
+
+    Args:
+        url: The database's address.
+        prompt: Asks a person for a password.
+        role: Which password variable counts.
+        read_only: Whether the server shall refuse every change.
+
+    Raises:
+        InvalidRequest: It is no such server.
+        AccessDenied, ConnectionLost, Busy: As their names say.
+    """
+    address = parse_address(url)
+    with trials_on(address, resolve(address, role, prompt), read_only=read_only) as writer:
+        yield writer
+
+
+@contextmanager
+def trials_on(address: Address, secret: Secret, *, read_only: bool = False) -> Iterator["ServerTrials"]:
+    """As `writer_on_server`, for a caller that has the password already."""
+    writer: ServerTrials
+    if address.engine == "postgresql":
+        writer = PostgresTrials(first_postgres(address, secret)[1], address.place, read_only=read_only)
+    elif address.engine == "mariadb":
+        writer = MariadbTrials(first_mariadb(address, secret)[1], address.place, read_only=read_only)
+    else:
+        raise InvalidRequest(
+            f"{address} is no server: it keeps no routines, and rows are tried on a copy of the file",
+            hint="leave --probe-target and --routines away: they are for PostgreSQL and MariaDB",
+        )
+    try:
+        yield writer
+    finally:
+        writer.close()
+
+
+class PostgresTrials:
+    """Implements `TrialWriter`."""
+
+    engine = "postgresql"
+    without_rollback: frozenset[str] = frozenset()
+
+    def __init__(self, session: PostgresConnection, place: str, *, read_only: bool = False) -> None:
+        self.place, self.read_only = place, read_only
+        self._session = session
+        self._types: TypeTable | None = None
+        with told_by_postgres(self.place):
+            self._session.execute(pins(int(session.query("SHOW server_version_num")[0][0])))
+            self._session.execute(
+                f"RESET search_path; SET statement_timeout = '{STATEMENT_SECONDS}s';"
+                f" SET lock_timeout = '{PATIENCE_SECONDS}s'"
+            )
+
+    def bench(self, table: Table, *, triggers: bool, references: bool) -> Bench | str:
+        """The table itself; a copy where triggers or rules would run."""
+        name = POSTGRESQL.qualify(table.name)
+        if not triggers:
+            return Bench(name)
+        if references:
+            return _NO_COPY_OF_REFERENCES
+        copy = f"{POSTGRESQL.quote(table.name.schema)}.{_COPY}"
+        parts = "INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING GENERATED"
+        return Bench(copy, (f"CREATE TABLE {copy} (LIKE {name} {parts})", _some_rows(table, name, copy, '"')))
+
+    def attempt(self, *statements: str) -> None:
+        """Within BEGIN and ROLLBACK."""
+        self.look("", *statements)
+
+    def look(self, query: str, *statements: str) -> Texts:
+        """Texts of a query's values."""
+        with self.transaction() as transaction:
+            for statement in statements:
+                transaction.execute(statement)
+            return transaction.texts(query) if query else []
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Between BEGIN and ROLLBACK, deferred constraints checked at once."""
+        with told_by_postgres(self.place):
+            self._session.execute(f"BEGIN READ {'ONLY' if self.read_only else 'WRITE'}")
+            try:
+                self._session.execute("SET CONSTRAINTS ALL IMMEDIATE")
+                yield self
+            finally:
+                self._session.execute("ROLLBACK")
+
+    def execute(self, sql: str) -> None:
+        """Within a transaction."""
+        self._session.execute(sql)
+
+    def texts(self, sql: str) -> Texts:
+        """Within a transaction."""
+        rows = self._session.query(sql)
+        return [tuple(None if value is None else _text(value) for value in row) for row in rows]
+
+    def stream(self, sql: str) -> RowStream:
+        """Within a transaction."""
+        if self._types is None:
+            self._types = read_types(self._session.query)
+        shape = f"SELECT * FROM ({sql}\n) AS kora_answer LIMIT 0"
+        types = [self._types.column_type(oid, -1, str(oid), None) for oid in self._session.column_types(shape)]
+        if any(kind.kind == "unsupported" for kind in types):
+            raise UnsupportedType("an answer has a column of a type that cannot be decoded")
+        return _core.postgres_rows(self._session, sql, [kind.wire for kind in types])
+
+    def hold_counters(self) -> None:
+        """Within a transaction: every sequence gets new storage, so that what it gives out is rolled back too.
+
+        ALTER SEQUENCE … RESTART is transactional since PostgreSQL 10, nextval is not.
+        """
+        listed = "SELECT quote_ident(schemaname) || '.' || quote_ident(sequencename), increment_by FROM pg_sequences"
+        for name, step in self.texts(listed):
+            last, called = self.texts(f"SELECT last_value, is_called FROM {name}")[0]
+            following = int(last or 0) + (int(step or 1) if called == "True" else 0)
+            self._session.execute(f"ALTER SEQUENCE {name} RESTART WITH {following}")
+
+    def positions(self) -> dict[str, str]:
+        """Every sequence that this login may read."""
+        with told_by_postgres(self.place):
+            rows = self._session.query("SELECT schemaname::text, sequencename::text, last_value FROM pg_sequences")
+        return {f"{schema}.{name}": str(last) for schema, name, last in rows}
+
+    def close(self) -> None:
+        """Ends the session."""
+        self._session.close()
+
+
+class MariadbTrials:
+    """Implements `TrialWriter`."""
+
+    engine = "mariadb"
+
+    def __init__(self, session: MysqlConnection, place: str, *, read_only: bool = False) -> None:
+        self.place, self.read_only = place, read_only
+        self._session = session
+        with told_by_mariadb(self.place):
+            session.execute("SET NAMES utf8mb4")
+            # As the applications write: what is too long is refused or cut by the server's own mode.
+            session.execute("SET SESSION sql_mode = @@GLOBAL.sql_mode, time_zone = '+00:00'")
+            for setting in (f"innodb_lock_wait_timeout = {PATIENCE_SECONDS}", f"lock_wait_timeout = {PATIENCE_SECONDS}",
+                            f"max_statement_time = {STATEMENT_SECONDS}",
+                            f"max_execution_time = {STATEMENT_SECONDS * 1000}",
+                            "information_schema_stats_expiry = 0"):  # fmt: skip
+                with suppress(EngineError):  # a version that has no such setting
+                    session.execute(f"SET SESSION {setting}")
+            rows = session.query(
+                "SELECT t.TABLE_NAME, COALESCE(e.TRANSACTIONS, 'NO') FROM information_schema.TABLES t LEFT JOIN"
+                " information_schema.ENGINES e ON e.ENGINE = t.ENGINE WHERE t.TABLE_SCHEMA = DATABASE()"
+            )
+        self.without_rollback = frozenset(str(name) for name, transactions in rows if transactions != "YES")
+
+    def bench(self, table: Table, *, triggers: bool, references: bool) -> Bench | str:
+        """The table itself; a temporary copy where triggers would run or its engine knows no rollback."""
+        name = MARIADB.qualify(table.name)
+        outside = table.name.name in self.without_rollback
+        if not triggers and not outside:
+            return Bench(name)
+        if references and outside:
+            return "its engine keeps no references, and knows no rollback to try one with"
+        if references:
+            return _NO_COPY_OF_REFERENCES
+        made = (f"DROP TEMPORARY TABLE IF EXISTS {_COPY}", f"CREATE TEMPORARY TABLE {_COPY} LIKE {name}")
+        return Bench(_COPY, (*made, _some_rows(table, name, _COPY, "`")))
+
+    def attempt(self, *statements: str) -> None:
+        """Within START TRANSACTION and ROLLBACK."""
+        self.look("", *statements)
+
+    def look(self, query: str, *statements: str) -> Texts:
+        """Texts of a query's values."""
+        with self.transaction() as transaction:
+            for statement in statements:
+                transaction.execute(statement)
+            return transaction.texts(query) if query else []
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Between START TRANSACTION and ROLLBACK."""
+        with told_by_mariadb(self.place):
+            self._session.execute(f"START TRANSACTION READ {'ONLY' if self.read_only else 'WRITE'}")
+            try:
+                yield self
+            finally:
+                self._session.execute("ROLLBACK")
+
+    def execute(self, sql: str) -> None:
+        """Within a transaction."""
+        self._session.execute(sql)
+
+    def texts(self, sql: str) -> Texts:
+        """Within a transaction."""
+        return [tuple(row) for row in self._session.query(sql)]
+
+    def stream(self, sql: str) -> RowStream:
+        """Within a transaction."""
+        self._session.execute("SET character_set_results = NULL")
+        return _core.mysql_rows(self._session, sql, [])
+
+    def hold_counters(self) -> None:
+        """Nothing here takes AUTO_INCREMENT back: routines that would use it are not called."""
+
+    def positions(self) -> dict[str, str]:
+        """AUTO_INCREMENT of every table, and the sequences."""
+        with told_by_mariadb(self.place):
+            rows = self._session.query(
+                "SELECT TABLE_NAME, AUTO_INCREMENT FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()"
+                " AND AUTO_INCREMENT IS NOT NULL"
+            )
+            found = {str(name): str(following) for name, following in rows}
+            for (name,) in self._session.query(
+                "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()"
+                " AND TABLE_TYPE = 'SEQUENCE'"
+            ):
+                quoted = MARIADB.quote(str(name))
+                found[str(name)] = str(self._session.query(f"SELECT next_not_cached_value FROM {quoted}")[0][0])
+        return found
+
+    def close(self) -> None:
+        """Ends the session, and with it the temporary copy."""
+        self._session.close()
+
+
+def _some_rows(table: Table, name: str, copy: str, mark: str) -> str:
+    """The statement that puts a few rows of a table into its copy: those that references among them would need too."""
+    columns = ", ".join(
+        mark + column.name.replace(mark, mark * 2) + mark for column in table.columns if column.generated is None
+    )
+    key = ", ".join(mark + column.replace(mark, mark * 2) + mark for column in table.stable_key)
+    return f"INSERT INTO {copy} ({columns}) SELECT {columns} FROM {name} ORDER BY {key} LIMIT {ROWS_OF_A_COPY}"
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else str(value)
+
+
+ServerTrials: TypeAlias = PostgresTrials | MariadbTrials

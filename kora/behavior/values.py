@@ -1,0 +1,260 @@
+"""What the target puts into a column by itself: defaults, generated values; and what it does with too long a text.
+
+The target is made to do it, in a trial that is taken back, and the stored value is read. The source is only asked what
+its own expression comes to. Values are compared as a person reads them: two engines hold one value as two kinds.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+
+from kora.behavior.constraints import probe, typed
+from kora.behavior.decidable import changes_each_time
+from kora.behavior.origins import Origin
+from kora.behavior.trials import REFUSALS, Bench, Trial, breach
+from kora.behavior.workload import parse
+from kora.catalog import Column, Table
+from kora.comparison.behavior import ConstraintProbe
+from kora.databases.base import AnswersQueries, Database
+from kora.errors import SenseiError
+
+LENGTH_LIMIT = 65_535
+"""The longest text that is tried, in characters."""
+_ENFORCES_LENGTH = ("postgresql", "mariadb")
+_COUNTERS = ("nextval", "next value", "lastval")
+_NUMBERS = ("integer", "decimal", "float")
+_COMPARED = (*_NUMBERS, "boolean", "text", "enum", "date", "time", "timestamp", "instant", "uuid", "json", "dynamic")
+_INPUTS = {
+    "integer": ("0", "7", "-3"),
+    "decimal": ("0", "7.25", "-2.5"),
+    "float": ("0", "7.25", "-2.5"),
+    "text": ("''", "'aB '", "'Kisumu'"),
+    "date": ("'2024-02-29'", "'1999-12-31'", "'2023-01-01'"),
+    "timestamp": ("'2024-02-29 23:59:59'", "'1999-12-31 00:00:00'", "'2023-01-01 12:30:00'"),
+    "boolean": ("TRUE", "FALSE", "TRUE"),
+}
+
+
+def try_values(trial: Trial, origin: Origin | None) -> Iterator[ConstraintProbe]:
+    """Defaults, generated columns and length limits of one table. Those that the source has are compared with it."""
+    for column in trial.table.columns:
+        before = origin.column(column.name) if origin else None
+        if column.generated is not None:
+            yield from _generated(trial, origin, column)
+            continue
+        if column.name in trial.table.stable_key:
+            continue
+        if column.default or (before is not None and before.default):
+            yield _default(trial, origin, column, before)
+        if column.type.kind == "text":
+            yield from _length(trial, origin, column, before)
+
+
+def _length(trial: Trial, origin: Origin | None, column: Column, before: Column | None) -> Iterator[ConstraintProbe]:
+    theirs = _limit(origin.database, before) if origin and before else None
+    limit = theirs if theirs is not None else _limit(trial.database, column)
+    if limit is None:
+        return
+    name, bench = f"LENGTH {column.name} ({limit})", trial.bench()
+    if isinstance(bench, str) or limit > LENGTH_LIMIT:
+        yield probe(trial, name, "not_run", bench if isinstance(bench, str) else "so long a text is not tried")
+        return
+    unready = trial.unready(bench, [column.name], trial.row(bench))
+    if unready:
+        yield probe(trial, name, "not_run", unready)
+        return
+    at, above = (_stored_length(trial, bench, column, length) for length in (limit, limit + 1))
+    if isinstance(at, str) or at != limit:
+        other = at in ("unique", "check", "foreign key")
+        told = f"a text of {limit} characters is " + (f"refused ({at})" if isinstance(at, str) else f"cut to {at}")
+        yield probe(trial, name, "not_run" if other else "differs", told)
+    elif isinstance(above, str):
+        yield probe(trial, name, "kept")
+    elif above < limit + 1:
+        yield probe(trial, name, "differs", f"cuts a longer text to {above} characters and says nothing")
+    else:
+        outcome, whose = ("lost", "the source's") if theirs is not None else ("broken", "its own")
+        yield probe(trial, name, outcome, f"accepts {above} characters, above {whose} limit")
+
+
+def _limit(database: Database, column: Column) -> int | None:
+    """The characters that an engine takes into the column; None where it takes any number."""
+    enforced = database.dialect.engine in _ENFORCES_LENGTH and column.type.length_unit == "characters"
+    return column.type.length if enforced and column.type.kind == "text" else None
+
+
+def _stored_length(trial: Trial, bench: Bench, column: Column, length: int) -> int | str:
+    """The characters that stand there after so many were written, or what they are refused with."""
+    row, name = trial.row(bench), trial.dialect.quote(column.name)
+    change = trial.update(bench, {column.name: "'" + "k" * length + "'"}, row)
+    counted = "CHAR_LENGTH" if trial.dialect.engine == "mariadb" else "LENGTH"
+    try:
+        found = trial.writer.look(
+            f"SELECT {counted}({name}) FROM {bench.name} WHERE {trial.chosen(row)}", *bench.prepare, change
+        )
+    except REFUSALS as problem:
+        return breach(problem)
+    return int(found[0][0] or 0)
+
+
+def _default(trial: Trial, origin: Origin | None, column: Column, before: Column | None) -> ConstraintProbe:
+    name, bench = f"DEFAULT {column.name}", trial.bench()
+    texts = [(trial.database, column), *([(origin.database, before)] if origin and before else [])]
+    if any(word in (item.default or "").casefold() for _, item in texts for word in _COUNTERS):
+        return probe(trial, name, "not_decidable", "a counter gives it: its position is compared instead")
+    if isinstance(bench, str):
+        return probe(trial, name, "not_run", bench)
+    if column.type.kind not in _COMPARED:
+        return probe(trial, name, "not_run", f"values of {column.type.declared} are not compared here")
+    if before is None or origin is None:
+        return probe(trial, name, "not_run", "the source has no such column")
+    moving = [_moves(database, item) for database, item in texts]
+    if all(moving):
+        return probe(trial, name, "not_decidable", "both sides fill it with another value each time")
+    if column.name in origin.ruled:
+        return probe(trial, name, "not_decidable", "its values are read through a rule")
+    told, there = _asked_default(origin, before, column), _filled(trial, bench, column)
+    if there is None or told is None:
+        side = "target" if there is None else "source"
+        return probe(trial, name, "not_run", f"the {side} does not say what it fills in")
+    if moving[0] == moving[1] and told == there:
+        return probe(trial, name, "kept")
+    source, target = ("another value each time" if moves else value for moves, value in zip(
+        (moving[1], moving[0]), (told, there), strict=True))  # fmt: skip
+    return probe(trial, name, "differs", f"the source fills in {source}, the target {target}")
+
+
+def _moves(database: Database, column: Column) -> bool:
+    tree = parse(f"SELECT {column.default}", database.dialect.sqlglot) if column.default else None
+    return tree is not None and bool(changes_each_time(tree))
+
+
+def _asked_default(origin: Origin, before: Column, column: Column) -> str | None:
+    """What the source's expression comes to; None where it does not say."""
+    if not before.default:
+        return "nothing" if before.nullable else "a refusal"
+    value = typed(origin.database.dialect.engine, f"({before.default})", before)
+    return _asked(origin.database, f"SELECT {value}", column)
+
+
+def _asked(database: Database, sql: str, column: Column) -> str | None:
+    if not isinstance(database, AnswersQueries):
+        return None
+    try:
+        rows = database.query_rows(sql).shown(1)
+    except SenseiError:
+        return None
+    return as_read(column.type.kind, rows[0][0][1]) if rows else None
+
+
+def _filled(trial: Trial, bench: Bench, column: Column) -> str | None:
+    """What stands in the column after a row was written without it; None where the engine does not tell."""
+    if not column.default:
+        return "nothing" if column.nullable else "a refusal"
+    row = trial.row(bench)
+    statements, chosen = _without_it(trial, bench, column, row)
+    try:
+        found = trial.writer.look(
+            f"SELECT {_text_of(trial, column)} FROM {bench.name} WHERE {chosen}", *bench.prepare, *statements
+        )
+    except REFUSALS:
+        return None
+    return as_read(column.type.kind, found[0][0]) if found else None
+
+
+def _without_it(trial: Trial, bench: Bench, column: Column, row: str) -> tuple[list[str], str]:
+    """The statements that make the engine fill a column of the row, and the condition that finds it again."""
+    if trial.dialect.engine != "sqlite":
+        return [trial.update(bench, {column.name: "DEFAULT"}, row)], trial.chosen(row)
+    others = [item.name for item in trial.table.columns if item.generated is None and item.name != column.name]
+    listed = ", ".join(trial.quoted(others))
+    again = f"({trial.key}) IN (SELECT {trial.key} FROM temp.kora_row)"
+    return [
+        "PRAGMA defer_foreign_keys = ON",
+        f"CREATE TEMP TABLE kora_row AS SELECT * FROM {bench.name} WHERE {trial.chosen(row)}",
+        f"DELETE FROM {bench.name} WHERE {again}",
+        f"INSERT INTO {bench.name} ({listed}) SELECT {listed} FROM temp.kora_row",
+    ], again
+
+
+def _text_of(trial: Trial, column: Column) -> str:
+    name = trial.dialect.quote(column.name)
+    if trial.dialect.engine == "mariadb":
+        return name
+    return f"CAST({name} AS {'VARCHAR' if trial.dialect.engine == 'duckdb' else 'TEXT'})"
+
+
+def _generated(trial: Trial, origin: Origin | None, column: Column) -> Iterator[ConstraintProbe]:
+    before = origin.column(column.name) if origin else None
+    if origin is None or before is None or before.generated is None:
+        return
+    name, bench = f"GENERATED {column.name}", trial.bench()
+    inputs = _named_in(before.generated.expression, origin.table)
+    unknown = [item.name for item in inputs if item.name not in origin.columns or item.type.kind not in _INPUTS]
+    if isinstance(bench, str):
+        yield probe(trial, name, "not_run", bench)
+    elif unknown or not inputs or any(origin.columns[item.name] in trial.table.stable_key for item in inputs):
+        yield probe(trial, name, "not_run", "what it is made of cannot be varied")
+    elif column.name in origin.ruled or any(origin.columns[item.name] in origin.ruled for item in inputs):
+        yield probe(trial, name, "not_decidable", "its values are read through a rule")
+    else:
+        yield _computed(trial, bench, origin, column, before, inputs)
+
+
+def _computed(
+    trial: Trial, bench: Bench, origin: Origin, column: Column, before: Column, inputs: list[Column]
+) -> ConstraintProbe:
+    """The same inputs on both sides."""
+    name, engine, tried = f"GENERATED {column.name}", origin.database.dialect.engine, 0
+    expression = before.generated.expression if before.generated else ""
+    for turn in (*range(3), None):
+        given = {item.name: "NULL" if turn is None else _INPUTS[item.type.kind][turn] for item in inputs}
+        quote = origin.database.dialect.quote
+        shown = ", ".join(f"{typed(engine, given[item.name], item)} AS {quote(item.name)}" for item in inputs)
+        asked = typed(engine, f"({expression})", before)
+        told = _asked(origin.database, f"SELECT {asked} FROM (SELECT {shown}) AS kora_inputs", column)
+        row = trial.row(bench)
+        change = trial.update(bench, {origin.columns[key]: value for key, value in given.items()}, row)
+        look = f"SELECT {_text_of(trial, column)} FROM {bench.name} WHERE {trial.chosen(row)}"
+        try:
+            found = trial.writer.look(look, *bench.prepare, change)
+        except REFUSALS:
+            continue
+        if told is None or not found:
+            continue
+        tried += 1
+        there = as_read(column.type.kind, found[0][0])
+        if told != there:
+            values = ", ".join(f"{key} = {value}" for key, value in given.items())
+            return probe(trial, name, "differs", f"for {values} the source has {told}, the target {there}")
+    return probe(trial, name, "kept") if tried else probe(trial, name, "not_run", "no value could be tried on both")
+
+
+def _named_in(expression: str, table: Table) -> list[Column]:
+    words = {word.casefold() for word in re.findall(r"\w+", expression)}
+    return [item for item in table.columns if item.name.casefold() in words and item.generated is None]
+
+
+def as_read(kind: str, text: str | None) -> str:
+    """A value as a person reads it, so that two engines' spellings of one value are one."""
+    if text is None:
+        return "nothing"
+    if kind == "boolean":
+        return {"t": "1", "true": "1", "1": "1", "f": "0", "false": "0", "0": "0"}.get(text.casefold(), text)
+    if kind in (*_NUMBERS, "dynamic"):
+        try:
+            value = Decimal(text)
+        except InvalidOperation:
+            return f"'{text}'"
+        return format(value.normalize(), "f") if value.is_finite() else text
+    if kind in ("timestamp", "instant"):
+        moment = text.replace("T", " ").removesuffix("Z").removesuffix("+00")
+        moment = moment.rstrip("0").rstrip(".") if "." in moment else moment
+        return moment if " " in moment else f"{moment} 00:00:00"
+    if kind == "json":
+        try:
+            return json.dumps(json.loads(text), sort_keys=True)
+        except ValueError:
+            return text
+    return f"'{text}'"

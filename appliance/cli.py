@@ -135,6 +135,8 @@ def plan(
     help="Rows that commit at once, in bytes.",
 )
 @click.option("--provable", is_flag=True, help="Certify row trees: `kora prove` can then show single rows.")
+@click.option("--behavior", is_flag=True, help="Also ask both sides; rows are tried on the target and rolled back.")
+@click.option("--workload", type=click.Path(), default="", help="With --behavior: SELECTs in the source's SQL.")
 @click.option("--show-values", is_flag=True, help="Findings hold values, not only keys and columns.")
 @click.option("--yes", is_flag=True, help="Do not ask before the first write. Never approves a loss.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
@@ -146,6 +148,10 @@ def migrate(
     from appliance.run import Request
 
     left, right = _absolute(source), _absolute(target)
+    if options["workload"]:
+        if not options["behavior"]:
+            raise click.UsageError("--workload belongs to --behavior")
+        options["workload"] = str(Path(options["workload"]).absolute())
     request = Request.model_validate(
         {"source": str(left), "target": str(right), "out": str(out.absolute()) if out else "", **options}
     )

@@ -50,6 +50,8 @@ class Progress:
             self._stage = event.text
             if not self._console.is_terminal:
                 self._console.print(f"{time.strftime('%H:%M:%S')} {event.text}")
+        if event.kind == "announcement":  # said even where nothing else is
+            Console(stderr=True, highlight=False, markup=False).print(visible(event.text))
         self._event = event
 
     def pause(self) -> None:

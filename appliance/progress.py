@@ -6,12 +6,14 @@ from typing import Literal, TypeAlias
 
 from kora._core import Progress
 
-EventKind: TypeAlias = Literal["stage", "table", "done", "note"]
+EventKind: TypeAlias = Literal["stage", "table", "done", "note", "announcement"]
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something began or ended. `counters` move while it lasts; `total_rows` is an estimate or None."""
+    """Something began or ended; an announcement is said before it happens. `counters` move while it lasts; `total_rows`
+    is an estimate or None.
+    """
 
     kind: EventKind
     text: str

@@ -41,6 +41,8 @@ class Request(BaseModel):
     chunk_size_bytes: int = 32 << 20
     show_values: bool = False
     provable: bool = False
+    behavior: bool = False
+    workload: str = ""
 
 
 @dataclass(frozen=True, slots=True)

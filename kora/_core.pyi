@@ -1,6 +1,6 @@
 """The Rust core, as Python sees it. Long calls release the GIL; errors are `kora.errors` exceptions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, Protocol, Self, TypeAlias, final
 
 _Scalar: TypeAlias = None | bool | int | float | str | bytes
@@ -91,8 +91,13 @@ def mysql_rows(connection: MysqlConnection, query: str, types: Sequence[str]) ->
 def arrow_rows(stream: _GivesArrow, types: Sequence[str]) -> RowStream:
     """`types`: DuckDB type names per column, for what Arrow does not say (JSON, UUID, TIMETZ, ENUM, BIT)."""
 
-def arrow_windows(streams: Iterable[_GivesArrow], types: Sequence[str]) -> RowStream:
-    """Several streams as one; each is asked for only when the one before it was read to its end, in that thread."""
+def arrow_windows(
+    streams: Iterable[_GivesArrow], types: Sequence[str], taken: Callable[[], object] | None = None
+) -> RowStream:
+    """Several streams as one; each is asked for only when the one before it was read to its end, in that thread.
+
+    `taken` is called whenever all of a stream's rows are in memory, before they are looked at, the stream closed.
+    """
 
 @final
 class CsvFile:
@@ -182,9 +187,9 @@ def digest_rows(
     spill_directory: str | None = None,
     progress: Progress | None = None,
 ) -> TableDigest:
-    """One pass. `root_key`: also the root under that key; row digests beyond 16 MiB then go to
+    """One pass. `root_key`: also the root under that key; row digests beyond 64 MiB then go to
     `spill_directory` (the system's temporary folder if None). `tree_unique`: also a row tree under that key, of a table
-    whose key is unique (True) or is not; its leaves go there too, beyond 16 MiB of them."""
+    whose key is unique (True) or is not; its leaves go there too, beyond 64 MiB of them."""
 
 @final
 class Difference:
@@ -271,18 +276,15 @@ def decode_cells(cells: bytes) -> list[tuple[str, str | None]]:
 
 @final
 class AnswerDigest:
-    """What a query answered: docs/formats/kbh.md."""
+    """What a query answered; `exact` and `plain` are a set and a sequence of 32 bytes each: docs/formats/kbh.md."""
     @property
     def row_count(self) -> int: ...
     @property
-    def kinds(self) -> list[list[str]]:
-        """Per column the kinds of its values, NULL left out, sorted."""
+    def kinds(self) -> list[list[str]]: ...
     @property
-    def exact(self) -> tuple[bytes, bytes]:
-        """The rows as a set and the ordered columns as a sequence, 32 bytes each."""
+    def exact(self) -> tuple[bytes, bytes]: ...
     @property
-    def plain(self) -> tuple[bytes, bytes]:
-        """The same of the plain reading."""
+    def plain(self) -> tuple[bytes, bytes]: ...
 
 def digest_answer(
     stream: RowStream, key: DigestKey, order: Sequence[int] = ..., *, progress: Progress | None = None
@@ -291,15 +293,9 @@ def digest_answer(
 
 _Reading: TypeAlias = tuple[bytes, bytes | None]
 _Entry: TypeAlias = tuple[str, bytes, int, str, str, tuple[int, list[str], bool, _Reading, _Reading] | None]
-"""Name, beginning of the question's SHA-256, state (0 answered, 1 error, 2 not decidable, 3 not comparable), reason,
-fragile; where it was answered the rows, kinds per column, ties, and the exact and the plain reading as set and sequence."""
 
-def pack_answers(head: bytes, answers: Sequence[_Entry]) -> bytes:
-    """The body of a behaviour file: docs/formats/kbh.md. Raises `LimitExceeded`."""
-
-def unpack_answers(body: bytes) -> tuple[bytes, list[_Entry]]:
-    """Head and answers. Raises `MalformedInput` for what `pack_answers` does not write, `LimitExceeded`."""
-
+def pack_answers(head: bytes, answers: Sequence[_Entry]) -> bytes: ...
+def unpack_answers(body: bytes) -> tuple[bytes, list[_Entry]]: ...
 def set_digest(digests: Sequence[bytes]) -> bytes:
     """Σ mod 2²⁵⁶ of 32-byte digests, little-endian."""
 

@@ -113,6 +113,10 @@ class TargetWriter(Protocol):
         """
         ...
 
+    def settle(self) -> None:
+        """Puts away what came so far. Called between two batches, when neither is held in memory."""
+        ...
+
     def commit(self, unit: Unit, checkpoint: Checkpoint) -> None:
         """Completes the checkpoint row and commits."""
         ...

@@ -3,6 +3,11 @@
 DuckDB has no savepoints: a refused row costs the whole transaction. `write` then finds the bad rows by trial
 transactions that are rolled back, and raises `UnitRefused` naming them, so that the unit is loaded again without them.
 A table that references itself is filled through a temporary table, one generation per statement.
+
+DuckDB commits whole vectors of 2,048 rows at once, with all their strings in memory. A unit with many large rows is
+therefore committed in parts, each in row groups of its own. The unit counts only when its checkpoint is complete, which
+it becomes with the last part; the parts of one that never came so far are removed when the unit is begun again. Nobody
+else reads the file meanwhile: this process has it alone.
 """
 
 from collections.abc import Set
@@ -23,6 +28,13 @@ _STAGING = "_sensei_staging"
 _ORDINAL = "_sensei_ordinal"
 _LARGE_UNIT_SIZE_BYTES = 8 << 20
 _BASE_MEMORY_BYTES = 128 << 20
+_LARGE_ROW_BYTES = 16 << 10
+"""Smaller rows make vectors of 32 MiB at most."""
+_LARGE_BATCH_SIZE_BYTES = 2 << 20
+"""A batch is larger than a megabyte only by its last row."""
+_PART_SIZE_BYTES = 32 << 20
+_UNCOMMITTED_ROW_ID = 1 << 60
+"""DuckDB counts a transaction's own rows from here; in between lies nothing."""
 CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
@@ -48,12 +60,14 @@ class DuckDBWriter:
         self._connection.execute("SET preserve_insertion_order = false")
         # Merging row groups reads whole vectors of 2,048 rows: a few large rows that were committed apart stay apart.
         self._connection.execute("SET max_vacuum_tasks = 0")
-        self._memory_limit_bytes = memory_limit_bytes
-        self._unit_size_bytes = 0
+        self._memory_limit_bytes = self._usual_limit_bytes = memory_limit_bytes
+        self._part_size_bytes = self._large_rows_bytes = 0
         self._connection.execute("SET TimeZone = 'UTC'")
         self._unit: Unit | None = None
         self._known_types: dict[Name, dict[str, str]] = {}
         self._in_transaction = False
+        self._in_parts = False
+        """Whether some of the unit's rows are committed."""
         self._closed = False
 
     def execute(self, sql: str) -> None:
@@ -64,7 +78,9 @@ class DuckDBWriter:
         """Committed units of a run."""
         try:
             rows = self._connection.execute(
-                f"SELECT table_name, number, row_count, raw_digest, detail FROM {_TABLE} WHERE run = ?", [run]
+                f"SELECT table_name, number, row_count, raw_digest, detail FROM {_TABLE}"
+                " WHERE run = ? AND row_count IS NOT NULL",
+                [run],
             ).fetchall()
         except duckdb.CatalogException:
             return {}
@@ -78,13 +94,36 @@ class DuckDBWriter:
             return set()
 
     def begin(self, unit: Unit) -> None:
-        """BEGIN, then the checkpoint row."""
+        """BEGIN, then the checkpoint row; what was committed of the unit before it broke off is removed first."""
+        self._remove_unfinished(unit)
         self._run("BEGIN TRANSACTION")
-        self._in_transaction, self._unit, self._unit_size_bytes = True, unit, 0
+        self._in_transaction, self._unit, self._in_parts = True, unit, False
+        self._part_size_bytes = self._large_rows_bytes = 0
         self._run(
             f"INSERT INTO {_TABLE} (run, table_name, number) VALUES (?, ?, ?)", unit.run, str(unit.table), unit.number
         )
         self._stage(unit)
+
+    def _remove_unfinished(self, unit: Unit) -> None:
+        """Removes the parts of this table's unit that broke off: all rows behind those that stood there before it.
+
+        Units of a table come one after the other, so nothing else lies there; and this comes before any row of the
+        table is deleted, which is what changes row ids.
+        """
+        found = self._connection.execute(
+            f"SELECT number, detail FROM {_TABLE} WHERE run = ? AND table_name = ? AND row_count IS NULL",
+            [unit.run, str(unit.table)],
+        ).fetchall()
+        for number, first_row_id in found:
+            self._run("BEGIN TRANSACTION")
+            self._in_transaction = True
+            self._run(f"DELETE FROM {_qualified(unit)} WHERE rowid >= ?", int(first_row_id))
+            self._run(
+                f"DELETE FROM {_TABLE} WHERE run = ? AND table_name = ? AND number = ?",
+                unit.run, str(unit.table), number,
+            )  # fmt: skip
+            self._run("COMMIT")
+            self._in_transaction = False
 
     def _stage(self, unit: Unit) -> None:
         """A place within the transaction for a table that is filled by generations: its columns and its constraints,
@@ -120,6 +159,8 @@ class DuckDBWriter:
     def write(self, batch: Batch, skip: Set[int]) -> list[Refused]:
         """Inserts a batch; on a refusal finds the bad rows and raises `UnitRefused`."""
         unit = self._current()
+        if _has_large_rows(batch):
+            self._large_rows_bytes += batch.byte_count
         self._make_room(batch.byte_count)
         ordinals = batch.ordinals()
         skipped = [index for index, ordinal in enumerate(ordinals) if ordinal in skip] if skip else []
@@ -204,6 +245,36 @@ class DuckDBWriter:
             self._connection.execute("ROLLBACK")
         return None
 
+    def settle(self) -> None:
+        """Commits what came so far of a unit, where many of its rows are large. Its checkpoint stays incomplete."""
+        if self._unit is None or self._unit.generations or self._large_rows_bytes < _PART_SIZE_BYTES:
+            return
+        if not self._in_parts:
+            self._note_first_row(self._unit)
+        self._run("COMMIT")
+        self._in_transaction, self._in_parts = False, True
+        self._end_row_group()
+        self._run("BEGIN TRANSACTION")
+        self._in_transaction = True
+
+    def _note_first_row(self, unit: Unit) -> None:
+        """Puts the row id at which the unit begins where its checkpoint will be."""
+        self._run(
+            f"UPDATE {_TABLE} SET detail = (SELECT coalesce(max(rowid), -1) + 1 FROM {_qualified(unit)}"
+            f" WHERE rowid < {_UNCOMMITTED_ROW_ID}) WHERE run = ? AND table_name = ? AND number = ?",
+            unit.run, str(unit.table), unit.number,
+        )  # fmt: skip
+
+    def _end_row_group(self) -> None:
+        """Sees to it that no later rewriting or reading of the row group takes in more than what it has now."""
+        if self._part_size_bytes >= _LARGE_UNIT_SIZE_BYTES:
+            self._run("CHECKPOINT")
+        if self._memory_limit_bytes > self._usual_limit_bytes:
+            # What was written stays in memory as long as there is room.
+            with suppress(Busy):
+                self._limit_memory(self._usual_limit_bytes)
+        self._part_size_bytes = self._large_rows_bytes = 0
+
     def commit(self, unit: Unit, checkpoint: Checkpoint) -> None:
         """Fills generations where asked for, completes the checkpoint row and commits."""
         if unit.generations:
@@ -220,17 +291,18 @@ class DuckDBWriter:
         )
         self._run("COMMIT")
         self._in_transaction, self._unit = False, None
-        if self._unit_size_bytes >= _LARGE_UNIT_SIZE_BYTES:
-            # Ends the row group, so that no later rewriting or reading of it takes in more than this unit.
-            self._run("CHECKPOINT")
+        self._end_row_group()
 
     def _make_room(self, added_bytes: int) -> None:
-        """Lets DuckDB hold a large unit while it commits: the rows, and a copy of the largest on its way to disk."""
-        self._unit_size_bytes += added_bytes
-        needed = _BASE_MEMORY_BYTES + self._unit_size_bytes + added_bytes
+        """Lets DuckDB hold large rows while it commits: all of them, and a copy of the largest on its way to disk."""
+        self._part_size_bytes += added_bytes
+        needed = _BASE_MEMORY_BYTES + self._large_rows_bytes + added_bytes
         if needed > self._memory_limit_bytes:
-            self._memory_limit_bytes = needed
-            self._run(f"SET memory_limit = '{needed >> 20}MB'")
+            self._limit_memory(needed)
+
+    def _limit_memory(self, size_bytes: int) -> None:
+        self._run(f"SET memory_limit = '{size_bytes >> 20}MB'")
+        self._memory_limit_bytes = size_bytes
 
     def _promote(self, unit: Unit) -> None:
         """Moves staged rows whose parents have arrived, until none is left.
@@ -292,6 +364,7 @@ class DuckDBWriter:
     def remove(self, unit: Unit) -> None:
         """Deletes a unit's rows and its checkpoint row in one transaction."""
         where, values = range_condition(unit)
+        self._remove_unfinished(unit)
         self._remove_leaves(unit)
         self._run("BEGIN TRANSACTION")
         self._in_transaction = True
@@ -341,6 +414,10 @@ class DuckDBWriter:
         if self._unit is None:
             raise EngineError("duckdb: rows were written outside a unit")
         return self._unit
+
+
+def _has_large_rows(batch: Batch) -> bool:
+    return batch.byte_count > min(_LARGE_ROW_BYTES * batch.row_count, _LARGE_BATCH_SIZE_BYTES)
 
 
 def _qualified(unit: Unit) -> str:

@@ -190,6 +190,9 @@ class MariadbWriter:
     def _label(self) -> str:
         return self._unit.label if self._unit else "no unit"
 
+    def settle(self) -> None:
+        """Nothing: what was written is the server's."""
+
     def commit(self, unit: Unit, checkpoint: Checkpoint) -> None:
         """Completes the checkpoint row and commits."""
         self._session.execute(

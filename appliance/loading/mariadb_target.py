@@ -4,8 +4,8 @@ import re
 import secrets
 import ssl
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, closing, contextmanager
+from typing import TYPE_CHECKING, Any
 
 import pymysql
 
@@ -20,6 +20,9 @@ from kora.databases.mariadb.session import connection_settings
 from kora.databases.registry import open_database
 from kora.databases.secrets import Secret
 from kora.errors import AccessDenied
+
+if TYPE_CHECKING:
+    from kora.behavior.trials import TrialWriter
 
 SCRATCH_PREFIX = "_sensei_scratch_"
 _LOCK_PREFIX = "sensei."
@@ -65,6 +68,12 @@ class MariadbTarget:
             program_name="sensei",
             **_tls(self.address),
         )
+
+    def trials(self) -> AbstractContextManager["TrialWriter | None"]:
+        """A session that takes everything back."""
+        from kora.behavior.servers import trials_on
+
+        return trials_on(self.address, self._secret)
 
     def exists(self) -> bool:
         """A server that answers is there; whether it does, connecting tells."""

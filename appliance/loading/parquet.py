@@ -5,7 +5,8 @@ A unit is one file, `TABLE/part-NNNNNN.parquet`. Its rows gather in a table in m
 renamed to its place, and the folder is synced. So a file stands whole with its checkpoint, or not at all, and the
 footers alone say what has arrived. A unit that outgrows memory (a table without a key is one unit) is written in
 pieces, `part-NNNNNN-PPPP.parquet`, which are put in place before the last file; only this one carries the checkpoint,
-and it counts only beside all its pieces. What a killed process leaves behind is removed when its unit is begun again.
+and it counts only beside all its pieces. A large row is a piece of its own, and goes to its file as it came. What a
+killed process leaves behind is removed when its unit is begun again.
 The run's lock keeps a second writer away; files that this engine did not write are never replaced or deleted.
 """
 
@@ -45,6 +46,12 @@ _PIECE_SIZE_BYTES = 64 << 20
 _BASE_MEMORY_BYTES = 128 << 20
 _MEMORY_FACTOR = 3
 """A large row is held as it came, as it is staged, and as it is written."""
+_ALONE_SIZE_BYTES = 32 << 20
+"""A batch is as large as this only by its last row, which is then written past the staging table."""
+_PLAIN_SIZE_BYTES = 128 << 20
+"""A row of this size is written without compression, which would hold it once more."""
+_DIRECT_MEMORY_FACTOR = {"zstd": 3, "uncompressed": 2}
+"""What DuckDB holds of a row that it writes as it came: its own copy, the page, and the compressed page."""
 _PART = re.compile(r"part-\d{6,}(-\d{4,})?\.parquet\Z")
 _METADATA = "sensei."
 
@@ -128,14 +135,25 @@ class ParquetWriter:
     def write(self, batch: Batch, skip: Set[int]) -> list[Refused]:
         """Takes a batch; a row that breaks NOT NULL, or that DuckDB cannot convert, is left out and named."""
         unit = self._current()
-        if self._held_bytes >= _PIECE_SIZE_BYTES:
-            self._write_piece(unit)
-        self._held_bytes += batch.byte_count
-        self._make_room(batch.byte_count)
+        large = batch.row_count > 0 and batch.byte_count >= _ALONE_SIZE_BYTES
+        staged_rows = batch.row_count - large
         ordinals = batch.ordinals()
         skipped = [index for index, ordinal in enumerate(ordinals) if ordinal in skip] if skip else []
-        refused = []
-        ranges = [(0, batch.row_count)]
+        refused = self._write_staged(unit, batch, staged_rows, 0 if large else batch.byte_count, skipped)
+        if large and staged_rows not in skipped:
+            reason = self._write_alone(unit, batch, staged_rows)
+            refused += [Refused(ordinals[staged_rows], batch.key_text(staged_rows), "", reason)] if reason else []
+        return refused
+
+    def _write_staged(self, unit: Unit, batch: Batch, rows: int, added_bytes: int, skipped: list[int]) -> list[Refused]:
+        """Stages a batch's first rows, after what is staged was written where that is much."""
+        if self._held_bytes >= _PIECE_SIZE_BYTES:
+            self._write_piece(unit)
+        self._held_bytes += added_bytes
+        self._make_room(_MEMORY_FACTOR * max(added_bytes, self._held_bytes - added_bytes))
+        refused: list[Refused] = []
+        ordinals = batch.ordinals()
+        ranges = [(0, rows)] if rows else []
         while ranges:
             start, stop = ranges.pop()
             reason = self._insert(unit, batch, start, stop, skipped)
@@ -146,19 +164,56 @@ class ParquetWriter:
                 ranges += [(middle, stop), (start, middle)]
         return refused
 
-    def _make_room(self, added_bytes: int) -> None:
+    def _make_room(self, row_bytes: int) -> None:
         """Lets DuckDB hold rows that are larger than what it is usually allowed."""
-        needed = _BASE_MEMORY_BYTES + _MEMORY_FACTOR * max(added_bytes, self._held_bytes - added_bytes)
+        needed = _BASE_MEMORY_BYTES + row_bytes
         if needed > self._memory_limit_bytes:
             self._memory_limit_bytes = needed
             self._run(f"SET memory_limit = '{needed >> 20}MB'", "making room")
 
+    def settle(self) -> None:
+        """Nothing: a large row has its file already."""
+
     def _write_piece(self, unit: Unit) -> None:
         """Writes what is staged beside the folder, to be put in its place on commit."""
+        self._copy(unit, *self._next_piece(unit))
+        self._stage(unit, self._entry(unit.table))
+
+    def _next_piece(self, unit: Unit) -> tuple[dict[str, str], Path]:
+        """What the next piece says of itself, and where it waits."""
         facts = _facts(unit) | {"piece": str(len(self._pieces) + 1)}
         self._pieces.append(self._work / f"{_part_name(facts, len(self._pieces) + 1)}.partial")
-        self._copy(unit, facts, self._pieces[-1])
-        self._stage(unit, self._entry(unit.table))
+        return facts, self._pieces[-1]
+
+    def _write_alone(self, unit: Unit, batch: Batch, index: int) -> str:
+        """Writes one row as a piece of its own, straight from the batch; the reason if it cannot stand there."""
+        columns = {column.name: column for column in self._entry(unit.table).table.columns}
+        places = [(columns[name], f"c{place}") for place, name in enumerate(unit.columns)]
+        rows = batch.arrow(index, index + 1)
+        for column, place in places:
+            if not column.nullable and self._is_null(rows, place, unit):
+                return f"Constraint Error: NOT NULL constraint failed: {quote(column.name)}"
+        compression = "zstd" if batch.byte_count < _PLAIN_SIZE_BYTES else "uncompressed"
+        self._make_room(self._held_bytes + _DIRECT_MEMORY_FACTOR[compression] * batch.byte_count)
+        facts, partial = self._next_piece(unit)
+        values = ", ".join(f"CAST({place} AS {type_text(column)}) AS {quote(column.name)}" for column, place in places)
+        try:
+            self._connection.execute(_copy_sql(f"(SELECT {values} FROM rows)", partial, facts, compression))
+        except (duckdb.ConstraintException, duckdb.ConversionException) as error:
+            self._pieces.pop().unlink(missing_ok=True)
+            return str(error).splitlines()[0]
+        except duckdb.Error as error:
+            raise _failure(error, unit.label) from error
+        with _naming(self._folder):
+            _sync(partial)
+        return ""
+
+    def _is_null(self, rows: object, place: str, unit: Unit) -> bool:
+        """Whether the one row has NULL there. DuckDB finds `rows` by name."""
+        try:
+            return bool(self._connection.execute(f"SELECT 1 FROM rows WHERE {place} IS NULL").fetchall())
+        except duckdb.Error as error:
+            raise _failure(error, unit.label) from error
 
     def _insert(self, unit: Unit, batch: Batch, start: int, stop: int, skipped: list[int]) -> str:
         """Inserts these rows or none; the engine's reason if it refused."""
@@ -195,13 +250,7 @@ class ParquetWriter:
 
     def _copy(self, unit: Unit, facts: dict[str, str], partial: Path) -> None:
         """Writes what is staged to a file, and sees to it that it is on the disk."""
-        metadata = ", ".join(f"{literal(_METADATA + key)}: {literal(value)}" for key, value in facts.items())
-        self._run(
-            f"COPY {_STAGING} TO {literal(str(partial))} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false,"
-            f" ROW_GROUP_SIZE {_ROWS_PER_GROUP}, ROW_GROUP_SIZE_BYTES {literal(_ROW_GROUP_SIZE)},"
-            f" KV_METADATA {{{metadata}}})",
-            unit.label,
-        )
+        self._run(_copy_sql(_STAGING, partial, facts, "zstd"), unit.label)
         with _naming(self._folder):
             _sync(partial)
 
@@ -331,6 +380,16 @@ class ParquetWriter:
         if self._unit is None:
             raise EngineError("parquet: rows were written outside a unit")
         return self._unit
+
+
+def _copy_sql(what: str, path: Path, facts: dict[str, str], compression: str) -> str:
+    """COPY of a table or a query to a file that says `facts` of itself."""
+    metadata = ", ".join(f"{literal(_METADATA + key)}: {literal(value)}" for key, value in facts.items())
+    return (
+        f"COPY {what} TO {literal(str(path))} (FORMAT parquet, COMPRESSION {compression}, USE_TMP_FILE false,"
+        f" ROW_GROUP_SIZE {_ROWS_PER_GROUP}, ROW_GROUP_SIZE_BYTES {literal(_ROW_GROUP_SIZE)},"
+        f" KV_METADATA {{{metadata}}})"
+    )
 
 
 def folder_name(name: Name) -> str:

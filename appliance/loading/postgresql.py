@@ -118,6 +118,9 @@ class PostgresWriter:
             for offset in range(0, len(data), step):
                 copy.write(data[offset : offset + step])
 
+    def settle(self) -> None:
+        """Nothing: what was written is the server's."""
+
     def commit(self, unit: Unit, checkpoint: Checkpoint) -> None:
         """Completes the checkpoint row and commits."""
         try:

@@ -74,6 +74,9 @@ class SqliteWriter:
         ordinals = batch.ordinals()
         return [Refused(ordinals[index], batch.key_text(index), "", reason) for index, reason in refused]
 
+    def settle(self) -> None:
+        """Nothing: a transaction's pages go to the file."""
+
     def commit(self, unit: Unit, checkpoint: Checkpoint) -> None:
         """Completes the checkpoint row and commits."""
         self._run(

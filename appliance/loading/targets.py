@@ -7,7 +7,7 @@ reader is opened. SQLite goes through the core alone.
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -29,6 +29,8 @@ from kora.errors import AccessDenied, Busy, FileProblem, InvalidRequest
 if TYPE_CHECKING:
     import psycopg
 
+    from kora.behavior.trials import TrialWriter
+
 
 class Target(Protocol):
     """What the stages need of a target. `scratch` yields an executor whose work leaves nothing behind."""
@@ -45,6 +47,10 @@ class Target(Protocol):
 
     def reader(self) -> Database:
         """The stored data, opened as KORA opens them."""
+        ...
+
+    def trials(self) -> AbstractContextManager["TrialWriter | None"]:
+        """A session that tries rows and takes everything back; None where KORA makes a copy of a file for it."""
         ...
 
     def exists(self) -> bool:
@@ -123,6 +129,10 @@ class _FileTarget:
         """A lock file beside the database."""
         return file_lock(self._path, str(self.address))
 
+    def trials(self) -> AbstractContextManager["TrialWriter | None"]:
+        """None: rows are tried on a copy of the file, if at all."""
+        return nullcontext()
+
     def exists(self) -> bool:
         """Whether the file is there and not empty."""
         return self._path.exists() and self._path.stat().st_size > 0
@@ -192,6 +202,10 @@ class ParquetTarget:
     def __init__(self, address: Address, secret: Secret, path: Path) -> None:
         self.address, self._secret, self._path = address, secret, path
 
+    def trials(self) -> AbstractContextManager["TrialWriter | None"]:
+        """None: rows are tried on a copy of the file, if at all."""
+        return nullcontext()
+
     def exists(self) -> bool:
         """Whether a table or the record of an export is there."""
         if not self._path.is_dir():
@@ -256,6 +270,12 @@ class PostgresTarget:
     def lock(self) -> AbstractContextManager[None]:
         """An advisory lock in the database."""
         return advisory_lock(self._connect, str(self.address))
+
+    def trials(self) -> AbstractContextManager["TrialWriter | None"]:
+        """A session that takes everything back."""
+        from kora.behavior.servers import trials_on
+
+        return trials_on(self.address, self._secret)
 
     def exists(self) -> bool:
         """A server that answers is there; whether it does, connecting tells."""

@@ -119,6 +119,7 @@ class _Table(TableUnits):
             refused += self.writer.write(batch, blamed.keys())
             reached("load.batch.after")
             del batch
+            self.writer.settle()
         checkpoint = Checkpoint(
             table=str(unit.table),
             number=unit.number,

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from appliance.migration import Migration
 from appliance.progress import Event
@@ -17,13 +19,16 @@ from kora.databases.base import Database, Selection
 from kora.databases.opening import OpenSide
 from kora.verify import Verified, VerifyOptions, verify_sides
 
+if TYPE_CHECKING:
+    from kora.behavior.live import BehaviorRequest
+
 name = "verify"
 
 
 def verify(migration: Migration) -> Verified:
     """The verification's whole result, with the plan's mapping and approvals and the loader's counts to check."""
     plan, request = migration.decided_plan, migration.run.request
-    with closing(migration.target.reader()) as reader:
+    with closing(migration.target.reader()) as reader, _questions(migration) as behavior:
         wanted = {table.target for table in plan.tables}
         catalog = reader.catalog(Selection())
         others = tuple(table for table in catalog.tables if table.name not in wanted)
@@ -40,11 +45,26 @@ def verify(migration: Migration) -> Verified:
             findings_limit=migration.settings.findings_per_table,
             spill_directory=migration.settings.make_spill_directory(),
             provable=request.provable,
+            behavior=behavior,
             live=_live(migration),
             observe=lambda table, side, progress: _tell(migration, table, side, progress),
             timings=_timings(migration),
         )
         return verify_sides(source, target, with_log(migration, declared(migration)), options)
+
+
+@contextmanager
+def _questions(migration: Migration) -> "Iterator[BehaviorRequest | None]":
+    """What to ask besides the data, where the operator wants it. The target is this run's own: rows are tried there."""
+    request = migration.run.request
+    if not request.behavior:
+        yield None
+        return
+    from kora.behavior.live import BehaviorRequest  # here: it brings an engine and a parser, and few ask
+
+    with migration.target.trials() as writer:
+        workload = Path(request.workload) if request.workload else None
+        yield BehaviorRequest(workload, writer, announce=lambda text: migration.listener(Event("announcement", text)))
 
 
 def _live(migration: Migration) -> Live | None:

@@ -72,7 +72,7 @@ class Callable:
 
 
 def callables_of(database: Database, catalog: Catalog, outside: frozenset[str] = frozenset()) -> tuple[Callable, ...]:
-    """The routines of a database, triggers' own functions left out, by name. `outside`: tables that know no rollback."""
+    """The routines of a database by name, but triggers' functions. `outside`: tables that know no rollback."""
     engine = database.dialect.engine
     found = _of_postgres(database) if engine == "postgresql" else _of_mariadb(database) if engine == "mariadb" else []
     names = [item.name for item in found]

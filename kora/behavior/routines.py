@@ -20,7 +20,7 @@ from kora.behavior.values import as_read
 from kora.catalog import Catalog, Table
 from kora.comparison.behavior import Answer, ComparedQuery, compare_answers
 from kora.databases.base import Database
-from kora.errors import EngineError, LimitExceeded, UnsupportedType
+from kora.errors import AccessDenied, Busy, EngineError, LimitExceeded, Stopped, UnsupportedType
 
 WATCHED_ROWS_LIMIT = 100_000
 """Rows of all tables together, beyond which nobody looks what a routine changed."""
@@ -94,6 +94,10 @@ def _once(side: Side, routine: Callable, name: str, given: Input, key: _core.Dig
     except (UnsupportedType, LimitExceeded) as problem:
         return [_silent(name, given, "not_comparable", problem.message)]
     except REFUSALS as problem:
+        if isinstance(problem, Busy | Stopped):
+            return [_silent(name, given, "not_decidable", "it waits for a lock, or takes too long")]
+        if isinstance(problem, AccessDenied):
+            return [_silent(name, given, "not_decidable", "this login may not do what it does")]
         state = getattr(problem, "sqlstate", "")
         if state in _READ_ONLY:
             return [_silent(name, given, "not_decidable", _WRITES)]

@@ -15,7 +15,7 @@ from kora import _core
 from kora._core import MysqlConnection, PostgresConnection, RowStream
 from kora.behavior.trials import Bench, Texts
 from kora.catalog import Table
-from kora.databases.address import parse_address
+from kora.databases.address import Address, parse_address
 from kora.databases.mariadb.errors import translated as told_by_mariadb
 from kora.databases.mariadb.read import DIALECT as MARIADB
 from kora.databases.mariadb.session import first_session as first_mariadb
@@ -25,7 +25,7 @@ from kora.databases.postgresql.session import first_session as first_postgres
 from kora.databases.postgresql.session import pins
 from kora.databases.postgresql.tables import read_types
 from kora.databases.postgresql.types import TypeTable
-from kora.databases.secrets import Prompt, Role, resolve
+from kora.databases.secrets import Prompt, Role, Secret, resolve
 from kora.errors import EngineError, InvalidRequest, UnsupportedType
 
 ROWS_OF_A_COPY = 5
@@ -69,7 +69,13 @@ def writer_on_server(
         AccessDenied, ConnectionLost, Busy: As their names say.
     """
     address = parse_address(url)
-    secret = resolve(address, role, prompt)
+    with trials_on(address, resolve(address, role, prompt), read_only=read_only) as writer:
+        yield writer
+
+
+@contextmanager
+def trials_on(address: Address, secret: Secret, *, read_only: bool = False) -> Iterator["ServerTrials"]:
+    """As `writer_on_server`, for a caller that has the password already."""
     writer: ServerTrials
     if address.engine == "postgresql":
         writer = PostgresTrials(first_postgres(address, secret)[1], address.place, read_only=read_only)
@@ -77,8 +83,8 @@ def writer_on_server(
         writer = MariadbTrials(first_mariadb(address, secret)[1], address.place, read_only=read_only)
     else:
         raise InvalidRequest(
-            f"{address} is no server: rows are tried on a copy of the file",
-            hint="leave --probe-target away: it is for PostgreSQL and MariaDB",
+            f"{address} is no server: it keeps no routines, and rows are tried on a copy of the file",
+            hint="leave --probe-target and --routines away: they are for PostgreSQL and MariaDB",
         )
     try:
         yield writer
@@ -190,7 +196,9 @@ class MariadbTrials:
             # As the applications write: what is too long is refused or cut by the server's own mode.
             session.execute("SET SESSION sql_mode = @@GLOBAL.sql_mode, time_zone = '+00:00'")
             for setting in (f"innodb_lock_wait_timeout = {PATIENCE_SECONDS}", f"lock_wait_timeout = {PATIENCE_SECONDS}",
-                            f"max_statement_time = {STATEMENT_SECONDS}"):  # fmt: skip
+                            f"max_statement_time = {STATEMENT_SECONDS}",
+                            f"max_execution_time = {STATEMENT_SECONDS * 1000}",
+                            "information_schema_stats_expiry = 0"):  # fmt: skip
                 with suppress(EngineError):  # a version that has no such setting
                     session.execute(f"SET SESSION {setting}")
             rows = session.query(

@@ -1,10 +1,11 @@
 """`kora verify`: two databases compared at their own doors, and the certificate of what was found."""
 
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import click
 
@@ -12,16 +13,39 @@ from kora.cli.entry import FILE, entry_settings, password_prompt
 
 if TYPE_CHECKING:
     from kora.behavior.live import BehaviorRequest
-    from kora.comparison.result import AskedStrategy, VerificationResult
+    from kora.comparison.result import VerificationResult
     from kora.databases.opening import Opening
     from kora.databases.secrets import Prompt
     from kora.evidence.artifacts import Artifacts
     from kora.evidence.report_terminal import TerminalProgress
 
 
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_ASKING = (
+    click.option("--behavior", is_flag=True, help="Also ask both sides their views, habits and constraints."),
+    click.option(
+        "--workload", type=FILE, help="With --behavior: a file of SELECTs in the source's SQL, asked of both."
+    ),
+    click.option(
+        "--probe-target",
+        metavar="URL",
+        help="With --behavior: the target by a login that may write; rows are tried there and rolled back.",
+    ),
+    click.option("--routines", is_flag=True, help="With --behavior: also call the routines of both sides."),
+    click.option("--routine-inputs", type=FILE, help="With --routines: recorded inputs, one JSON object a line."),
+)
+
+
+def _asking(command: _Command) -> _Command:
+    """The options of --behavior and its companions."""
+    for option in reversed(_ASKING):
+        command = option(command)
+    return command
+
+
 @click.command()
 @click.argument("source")
-@click.argument("target")
+@click.argument("target", required=False)
 @click.option("--map", "mapping_file", type=FILE, help="Which tables and columns pair up, and under which rules.")
 @click.option("--plan", "plan_file", type=FILE, help="A migration plan; its mapping, losses and approvals are read.")
 @click.option(
@@ -37,15 +61,7 @@ if TYPE_CHECKING:
     "--accept-loss", multiple=True, metavar="RULE", help="Approve the declared losses of a rule (repeatable)."
 )
 @click.option("--provable", is_flag=True, help="Certify row trees: `kora prove` can then show single rows.")
-@click.option("--behavior", is_flag=True, help="Also ask both sides their views, habits and constraints.")
-@click.option("--workload", type=FILE, help="With --behavior: a file of SELECTs in the source's SQL, asked of both.")
-@click.option(
-    "--probe-target",
-    metavar="URL",
-    help="With --behavior: the target by a login that may write; rows are tried there and rolled back.",
-)
-@click.option("--routines", is_flag=True, help="With --behavior: also call the routines of both sides.")
-@click.option("--routine-inputs", type=FILE, help="With --routines: recorded inputs, one JSON object a line.")
+@_asking
 @click.option(
     "--live", is_flag=True, help="Both are written meanwhile: read what differs again before it is called different."
 )
@@ -64,6 +80,9 @@ if TYPE_CHECKING:
     metavar="COLUMN=BOUND",
     help="Forgive and count doubles of SCHEMA.TABLE.COLUMN within ulps,N or relative,R (repeatable).",
 )
+@click.option("--against", "certificate", type=FILE, help="Instead of TARGET: is SOURCE still what this certified?")
+@click.option("--key", "keys", type=FILE, multiple=True, help="With --against: a signer's .pub file (repeatable).")
+@click.option("--key-file", type=FILE, help="With --against: the migration's key; mode 0600.")
 @click.option(
     "--strategy",
     type=click.Choice(["stream", "pushdown", "auto"]),
@@ -75,26 +94,15 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout instead of the summary.")
 def verify(
     source: str,
-    target: str,
-    mapping_file: Path | None,
-    plan_file: Path | None,
-    quarantine_file: Path | None,
-    tables: tuple[str, ...],
-    exclude: tuple[str, ...],
-    out: Path | None,
-    accept_loss: tuple[str, ...],
-    provable: bool,
-    behavior: bool,
-    workload: Path | None,
-    probe_target: str | None,
-    routines: bool,
-    routine_inputs: Path | None,
+    target: str | None,
+    certificate: Path | None,
+    keys: tuple[Path, ...],
+    key_file: Path | None,
     live: bool,
     settle: float,
     tolerances: tuple[str, ...],
-    strategy: "AskedStrategy",
-    show_values: bool,
     as_json: bool,
+    **asked: Any,
 ) -> int:
     """Compare SOURCE with TARGET and certify the result.
 
@@ -102,44 +110,45 @@ def verify(
     beside them. With --probe-target it also tries rows on a server, and with --routines calls routines; both in
     transactions that are rolled back, and announced before.
 
+    With --against the one URL is a certified target: its roots are computed again. Exit code 0 nothing has changed,
+    1 something has, 3 not all could be looked at.
+
     Both are URLs: sqlite:///f.db, duckdb:///f.duckdb, postgresql://user@host/db, csv:///folder-or-zip,
     parquet:///folder. Without a map, names match exactly, else by unique case-fold.
 
     \b
     Example:
       kora verify sqlite:///clinic.db postgresql://me@db/clinic --plan plan.yaml --out evidence
+      kora verify postgresql://me@db/clinic --against evidence/certificate.json --key signer.pub --key-file K
     """
-    _refuse_contradictions(click.get_current_context().params)
-    prompt = password_prompt()
+    if certificate:
+        return _verify_against(source, target, certificate, keys, key_file, as_json=as_json)
+    _refuse_contradictions(asked, live=live)
+    pair = _pair(source, target, *keys, key_file)
+    questions = _Questions(*pair, **{name: asked.pop(name) for name in _Questions.OPTIONS})
+    questions.check()
+    prompt = _prompt()
     with ExitStack() as stack:
-        opening = None if prompt else stack.enter_context(_begun(source, target))
+        opening = None if prompt else stack.enter_context(_begun(*pair))
         settings = entry_settings()
         from kora.evidence.verdict import decide_result
-        from kora.verify import verify_databases
+        from kora.verification import VerifyRequest, verify_databases
 
         progress = _progress_on_terminal()
         if progress:
             stack.callback(progress.close)
-        asked = _Questions(source, target, workload, probe_target, routines, routine_inputs) if behavior else None
         result, artifacts = verify_databases(
-            source,
-            target,
-            mapping_file=mapping_file,
-            plan_file=plan_file,
-            quarantine_file=quarantine_file,
-            tables=tables,
-            exclude=exclude,
-            out=out,
-            accept_loss=accept_loss,
-            show_values=show_values,
-            provable=provable,
-            behavior=asked.opened(stack, prompt) if asked else None,
-            settle_seconds=settle if live else None,
-            float_tolerance=_tolerances(tolerances),
-            strategy=strategy,
+            VerifyRequest(
+                source=pair[0],
+                target=pair[1],
+                settle_seconds=settle if live else None,
+                float_tolerance=_tolerances(tolerances),
+                **asked,
+            ),
             settings=settings,
             progress=progress.watch if progress else None,
             prompt=prompt,
+            behavior=questions.opened(stack, prompt),
             meanwhile=_load_writers if as_json else _load_reports,
             opening=opening,
         )
@@ -147,18 +156,21 @@ def verify(
     return int(decide_result(result).exit_code)
 
 
-def _refuse_contradictions(given: dict[str, Any]) -> None:
-    """Options that exclude each other, or that say nothing without another one."""
-    if given["mapping_file"] and given["plan_file"]:
+def _refuse_contradictions(asked: dict[str, Any], *, live: bool) -> None:
+    """Options that exclude each other, but for what is asked of behaviour."""
+    if asked["mapping_file"] and asked["plan_file"]:
         raise click.UsageError("--map and --plan exclude each other: a plan contains its map")
-    if given["workload"] and not given["behavior"]:
-        raise click.UsageError("--workload belongs to --behavior")
-    if (given["probe_target"] or given["routines"]) and not given["behavior"]:
-        raise click.UsageError("--probe-target and --routines belong to --behavior")
-    if given["routine_inputs"] and not given["routines"]:
-        raise click.UsageError("--routine-inputs belongs to --routines")
-    if given["strategy"] != "stream" and (given["provable"] or given["live"]):
+    if asked["strategy"] != "stream" and (asked["provable"] or live):
         raise click.UsageError("--provable and --live belong to --strategy stream")
+
+
+def _pair(source: str, target: str | None, *keys: Path | None) -> tuple[str, str]:
+    """Both URLs, where no certificate stands in the target's place and no key for one was given."""
+    if target is None or any(keys):
+        raise click.UsageError(
+            "name SOURCE and TARGET, or one URL with --against, to which --key and --key-file belong"
+        )
+    return source, target
 
 
 def _begun(source: str, target: str) -> "Opening":
@@ -166,6 +178,30 @@ def _begun(source: str, target: str) -> "Opening":
     from kora.databases.opening import Opening
 
     return Opening(source, target)
+
+
+def _prompt() -> "Prompt | None":
+    """Asks each question once: with routines and rows tried, a database is opened more than once."""
+    from kora.databases.secrets import remembered
+
+    asking = password_prompt()
+    return remembered(asking) if asking else None
+
+
+def _verify_against(
+    url: str, target: str | None, certificate: Path, keys: tuple[Path, ...], key_file: Path | None, *, as_json: bool
+) -> int:
+    if target is not None:
+        raise click.UsageError("--against takes one URL: the certificate stands in the other's place")
+    settings = entry_settings()
+    from kora.evidence.against import AgainstRequest, verify_against
+    from kora.evidence.report_against import print_against
+    from kora.evidence.signing import read_public_key
+
+    request = AgainstRequest(url, certificate, [read_public_key(key) for key in keys], key_file)
+    found = verify_against(request, settings=settings, prompt=_prompt())
+    print_against(found, as_json=as_json)
+    return int(found.exit_code)
 
 
 def _tolerances(texts: tuple[str, ...]) -> dict[str, str]:
@@ -180,15 +216,27 @@ def _tolerances(texts: tuple[str, ...]) -> dict[str, str]:
 class _Questions:
     """What --behavior and its companions ask for."""
 
+    OPTIONS: ClassVar = ("behavior", "workload", "probe_target", "routines", "routine_inputs")
+
     source: str
     target: str
+    behavior: bool
     workload: Path | None
     probe_target: str | None
     routines: bool
-    inputs: Path | None
+    routine_inputs: Path | None
 
-    def opened(self, stack: ExitStack, prompt: "Prompt | None") -> "BehaviorRequest":
+    def check(self) -> None:
+        """Refuses companions that stand alone."""
+        if (self.workload or self.probe_target or self.routines) and not self.behavior:
+            raise click.UsageError("--workload, --probe-target and --routines belong to --behavior")
+        if self.routine_inputs and not self.routines:
+            raise click.UsageError("--routine-inputs belongs to --routines")
+
+    def opened(self, stack: ExitStack, prompt: "Prompt | None") -> "BehaviorRequest | None":
         """The request, with the sessions that it needs: one that may write only where --probe-target names it."""
+        if not self.behavior:
+            return None
         from kora.behavior.live import BehaviorRequest
         from kora.behavior.servers import writer_on_server
 
@@ -198,7 +246,7 @@ class _Questions:
             reading = writer_on_server(self.source, prompt, role="source", read_only=True)
             other = writer or stack.enter_context(writer_on_server(self.target, prompt, read_only=True))
             callers = (stack.enter_context(reading), other)
-        return BehaviorRequest(self.workload, writer, announce=_announce, callers=callers, inputs=self.inputs)
+        return BehaviorRequest(self.workload, writer, announce=_announce, callers=callers, inputs=self.routine_inputs)
 
 
 def _show(result: "VerificationResult", artifacts: "Artifacts", *, as_json: bool) -> None:

@@ -124,7 +124,7 @@ class Behavior(_Frozen):
     constraints: tuple[ConstraintProbe, ...] = ()
     routines: tuple[ComparedQuery, ...] = ()
     place: str = ""
-    seed: Seed | None = None
+    seed: str | None = None
     inputs: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     not_run: tuple[str, ...] = ()
 

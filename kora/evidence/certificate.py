@@ -48,8 +48,8 @@ _EXIT_CODES: dict[str, frozenset[int]] = {
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What an envelope holds. `statement` is None for a foreign one, `fingerprint` for all but `.kfp` files, `recording`
-    for all but `.kbh` files.
+    """What an envelope holds. `statement` is None for a foreign one, `fingerprint` for all but `.kfp` files,
+    `recording` for all but `.kbh` files.
     """
 
     envelope: Envelope

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from kora import _core, cli
+from kora.evidence.canonical import parse_canonical
 from kora.evidence.certificate import load
+from kora.evidence.envelope import read_envelope
 from kora.evidence.signing import read_public_key
 from tests.integration.test_behavior import TABLES, WORKLOAD, duckdb_url, sqlite_url
 from tests.mariadb_server import MariadbDatabase
@@ -132,3 +134,76 @@ def test_a_workload_needs_behavior(home: Path, capsys: pytest.CaptureFixture[str
     url = sqlite_url(home / "a.db")
     assert cli.run(["verify", url, url, "--workload", str(home / "w.sql")]) == 2
     assert "--behavior" in capsys.readouterr().err
+
+
+def test_rows_are_tried_on_a_server_only_where_it_is_named_and_it_is_said_before(
+    home: Path, capsys: pytest.CaptureFixture[str], postgres_database: Database
+) -> None:
+    postgres_database.execute(*COPY)
+    source = sqlite_url(home / "a.db")
+    _, told = verify(capsys, home, source, postgres_database.url, "--behavior")
+    assert told["behavior"]["place"] == ""
+    assert any("--probe-target" in item["detail"] for item in told["not_checked"])
+    arguments = ["verify", source, postgres_database.url, "--out", str(home / "out"), "--behavior",
+                 "--probe-target", postgres_database.url]  # fmt: skip
+    cli.run([*arguments, "--json"])
+    captured = capsys.readouterr()
+    assert "rows are tried on" in captured.err
+    assert "rolled back" in captured.err
+    behavior = json.loads(captured.out)["behavior"]
+    assert behavior["place"]
+    kept = [probe["constraint"] for probe in behavior["constraints"] if probe["outcome"] == "kept"]
+    assert "PRIMARY KEY (id)" in kept
+    assert behavior["claim"].startswith(f"behaviour equal on 1 queries, 0 calls of routines and {len(kept)} probes; ")
+    public = read_public_key(home / "out" / "signer.pub")
+    assert _core.check_certificate(load(home / "out" / "certificate.json"), "it", [public.raw])[0] == told["verdict"]
+    cli.run(arguments)
+    shown = capsys.readouterr().out
+    assert "Rows tried on" in shown
+    assert "rows were tried on" in next((home / "out").glob("*.html")).read_text()
+
+
+def test_a_target_that_lost_a_check_is_told_and_keeps_its_verdict(
+    home: Path, capsys: pytest.CaptureFixture[str], mariadb_database: MariadbDatabase
+) -> None:
+    table = "CREATE TABLE t (id INTEGER NOT NULL PRIMARY KEY, fee INTEGER{check})"
+    source = sqlite_url(home / "a.db", table.format(check=" CHECK (fee >= 0)"), "INSERT INTO t VALUES (1, 5)")
+    mariadb_database.execute(table.format(check=""), "INSERT INTO t VALUES (1, 5)")
+    url = mariadb_database.url
+    code, plain = verify(capsys, home, source, url)
+    again, told = verify(capsys, home, source, url, "--behavior", "--probe-target", url)
+    assert (code, plain["verdict"]) == (again, told["verdict"])
+    assert told["behavior"]["outcome"] == "different"
+    lost = [probe for probe in told["behavior"]["constraints"] if probe["outcome"] == "lost"]
+    assert [probe["detail"] for probe in lost] == ["accepts what the source refuses"]
+
+
+def test_routines_of_both_sides_are_called_and_the_seed_is_certified(
+    home: Path, capsys: pytest.CaptureFixture[str], postgres_database: Database, mariadb_database: MariadbDatabase
+) -> None:
+    postgres_database.execute("CREATE FUNCTION tax(a numeric) RETURNS numeric LANGUAGE sql AS 'SELECT round(a * 2, 1)'")
+    mariadb_database.execute(
+        "CREATE FUNCTION tax(a DECIMAL(20,4)) RETURNS DECIMAL(20,1) DETERMINISTIC RETURN ROUND(a * 2, 1)",
+        "CREATE FUNCTION chance() RETURNS DOUBLE NOT DETERMINISTIC RETURN RAND()",
+    )
+    postgres_database.execute("CREATE FUNCTION chance() RETURNS float8 LANGUAGE sql AS 'SELECT random()'")
+    sides = (mariadb_database.url, postgres_database.url)
+    _, told = verify(capsys, home, *sides, "--behavior", "--routines")
+    behavior = told["behavior"]
+    calls = {item["name"]: item["outcome"] for item in behavior["routines"]}
+    assert calls["routine:chance"] == "not_decidable"
+    assert {outcome for name, outcome in calls.items() if name.startswith("routine:tax")} == {"equal"}
+    assert len(behavior["seed"]) == 16
+    payload = parse_canonical(read_envelope(load(home / "out" / "certificate.json"), "it").payload, "it")
+    assert payload["predicate"]["behavior"]["seed"] == behavior["seed"]  # type: ignore[index,call-overload]
+    assert any(item["name"] == "routine:chance" for item in told["not_checked"])
+    _, told = verify(capsys, home, *sides, "--behavior")
+    assert told["behavior"]["routines"] == []
+    assert any("not executed" in item["detail"] for item in told["not_checked"])
+
+
+def test_probe_target_is_for_servers_and_for_behavior(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    url = sqlite_url(home / "a.db")
+    assert cli.run(["verify", url, url, "--probe-target", url]) == 2
+    assert cli.run(["verify", url, url, "--behavior", "--probe-target", url]) == 2
+    assert "no server" in capsys.readouterr().err

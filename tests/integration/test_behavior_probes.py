@@ -23,8 +23,8 @@ from tests.servers import Database
 
 TOWN = "CREATE TABLE town (id INTEGER NOT NULL PRIMARY KEY, name VARCHAR(40) NOT NULL UNIQUE)"
 VISIT = (
-    "CREATE TABLE visit (id INTEGER NOT NULL PRIMARY KEY, town INTEGER, fee INTEGER NOT NULL DEFAULT 5 CHECK (fee >= 0),"
-    " state VARCHAR(20) DEFAULT 'open', code VARCHAR(8){more}, CONSTRAINT of_town FOREIGN KEY (town)"
+    "CREATE TABLE visit (id INTEGER NOT NULL PRIMARY KEY, town INTEGER, fee INTEGER NOT NULL DEFAULT 5"
+    " CHECK (fee >= 0), state VARCHAR(20) DEFAULT 'open', code VARCHAR(8){more}, CONSTRAINT of_town FOREIGN KEY (town)"
     " REFERENCES town (id))"
 )
 ROWS = (
@@ -101,7 +101,8 @@ def test_a_faithful_target_keeps_everything_and_is_left_as_it_was(source: str, t
     assert findings(told) == {}
     kept = {name for name, (outcome, _) in told.items() if outcome == "kept"}
     expected = {"town: NOT NULL name", "town: PRIMARY KEY (id)", "town: UNIQUE (name)", "visit: FOREIGN KEY (town)",
-                "visit: NOT NULL fee", "visit: DEFAULT fee", "visit: DEFAULT state", "visit: GENERATED twice"}  # fmt: skip
+                "visit: NOT NULL fee", "visit: DEFAULT fee", "visit: DEFAULT state",
+                "visit: GENERATED twice"}  # fmt: skip
     if url.startswith("duckdb"):  # it refuses to write a row that others refer to, even unchanged
         assert told["town: NOT NULL name"] == ("not_run", "an unchanged row is refused too (foreign key)")
         expected -= {"town: NOT NULL name", "visit: GENERATED twice"}
@@ -218,6 +219,8 @@ def test_a_table_that_knows_no_rollback_is_tried_on_a_copy_of_the_session_and_st
     assert mariadb_database.query("SHOW TABLES") == [("t",)]
 
 
+# MySQL cannot name a temporary table twice in one statement: there such probes are not run, and say so.
+@pytest.mark.only_on("MariaDB")
 def test_triggers_of_mariadb_do_not_run(tmp_path: Path, mariadb_database: MariadbDatabase) -> None:
     mariadb_database.execute(
         *PLAIN, "CREATE TABLE heard (n INTEGER) ENGINE=MyISAM",

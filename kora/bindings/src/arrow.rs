@@ -38,6 +38,7 @@ impl Drop for Attached {
 /// Several streams one after the other, each asked for when the one before it has ended.
 struct Windows {
     streams: Option<Py<PyIterator>>,
+    taken: Option<Py<PyAny>>,
     types: Vec<String>,
     current: Attached,
 }
@@ -57,7 +58,20 @@ impl Windows {
             message: error.to_string(),
         };
         self.current = Attached(opened.map_err(failed)?);
-        Ok(self.current.0.is_some())
+        let Some(rows) = &mut self.current.0 else {
+            return Ok(false);
+        };
+        // A window is one batch as a rule: what the query holds beside it is free before its rows are looked at.
+        if let Some(producer) = rows.take_ahead()? {
+            let told = Python::attach(|python| {
+                drop(producer);
+                self.taken
+                    .as_ref()
+                    .map_or(Ok(()), |taken| taken.call0(python).map(drop))
+            });
+            told.map_err(failed)?;
+        }
+        Ok(true)
     }
 }
 
@@ -81,19 +95,25 @@ impl RowReader for Windows {
 
 impl Drop for Windows {
     fn drop(&mut self) {
-        let streams = self.streams.take();
+        let held = (self.streams.take(), self.taken.take());
         match Python::try_attach(|_| ()) {
-            Some(()) => Python::attach(|_| drop(streams)),
-            None => std::mem::forget(streams),
+            Some(()) => Python::attach(|_| drop(held)),
+            None => std::mem::forget(held),
         }
     }
 }
 
 #[pyfunction]
-fn arrow_windows(streams: &Bound<'_, PyAny>, types: Vec<String>) -> PyResult<RowStream> {
+#[pyo3(signature = (streams, types, taken = None))]
+fn arrow_windows(
+    streams: &Bound<'_, PyAny>,
+    types: Vec<String>,
+    taken: Option<Bound<'_, PyAny>>,
+) -> PyResult<RowStream> {
     ArrowRows::check_types(&types).into_python()?;
     Ok(RowStream::new(Box::new(Windows {
         streams: Some(streams.try_iter()?.unbind()),
+        taken: taken.map(Bound::unbind),
         types,
         current: Attached(None),
     })))

@@ -102,9 +102,12 @@ def _lengths(stats: str, rows: int) -> tuple[int, int]:
 
 
 def memory_bytes(spans: Sequence[Span], base_bytes: int) -> int:
-    """What DuckDB must be allowed for the largest vector: its strings as stored, their copy, and room to grow it."""
+    """What DuckDB must be allowed for the largest vector: its strings as stored, and a copy of the longest.
+
+    Not more: DuckDB keeps blocks that it has read until the memory is used up.
+    """
     largest = max((span.vector_bytes for span in spans if span.large), default=0)
-    return max(base_bytes, base_bytes // 2 + 4 * largest)
+    return max(base_bytes, base_bytes // 2 + 2 * largest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +173,15 @@ class Source:
         for row_id in row_ids:
             size = sizes.get(row_id, 0)
             if window and (held + size > limit or len(window) == VECTOR_ROWS):
-                yield f"{self.select} WHERE {_among(window)} {self.order}"
+                yield self._window(window)
                 window, held = [], 0
             window.append(row_id)
             held += size
-        yield f"{self.select} WHERE {_among(window)} {self.order}"
+        yield self._window(window)
+
+    def _window(self, row_ids: list[int]) -> str:
+        """One row needs no order, and sorting would copy it."""
+        return f"{self.select} WHERE {_among(row_ids)} {self.order if len(row_ids) > 1 else ''}"
 
 
 class _Places:

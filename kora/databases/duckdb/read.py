@@ -8,7 +8,7 @@ and what does not fit into memory spills to the system's temporary folder, never
 import functools
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import duckdb
@@ -21,6 +21,7 @@ from kora.databases.base import MANY_STREAMS, Dialect, KeyRange, KeyTuple, KeyVa
 from kora.databases.duckdb.catalog import read_catalog
 from kora.databases.duckdb.errors import translated
 from kora.databases.duckdb.large import Source, Span, literal, memory_bytes, read_spans
+from kora.databases.duckdb.room import Room
 from kora.databases.duckdb.types import carried_type, column_type
 from kora.databases.files import existing_file, file_identity
 from kora.databases.keys import check_keys, row_of, spelled_out_range
@@ -99,7 +100,7 @@ class DuckDbDatabase:
         self._path = path
         self._connection = connection
         self._closed = False
-        self._memory_limit_bytes = _MEMORY_LIMIT_BYTES
+        self._room = Room(self._query, _MEMORY_LIMIT_BYTES)
         self._known_spans: dict[tuple[Name, tuple[str, ...] | None], tuple[Span, ...]] = {}
 
     def catalog(self, selection: Selection = Selection()) -> Catalog:  # noqa: B008  frozen
@@ -208,12 +209,21 @@ class DuckDbDatabase:
             spans = self._spans(table.name, columns)
             if all(span.plain for span in spans):
                 return _core.arrow_rows(self._relation(table, f"{select}{where}{order}"), types)
-            self._allow(memory_bytes(spans, _MEMORY_LIMIT_BYTES))
             lengths = " + ".join(_length(self.dialect.quote(name), table.column(name)) for name in columns)
             source = Source(
                 self._query, select, self.dialect.qualify(table.name), lengths, where, order, self._index_keys(table)
             )
-            return _core.arrow_windows((self._relation(table, sql) for sql in source.windows(spans)), types)
+            return self._windows(table, source.windows(spans), types, memory_bytes(spans, _MEMORY_LIMIT_BYTES))
+
+    def _windows(self, table: Table, queries: Iterator[str], types: Sequence[str], memory_bytes: int) -> RowStream:
+        """The rows of queries, one after the other, with more memory while they are read."""
+
+        def relations() -> Iterator[duckdb.DuckDBPyRelation]:
+            with self._room.widened(memory_bytes):
+                for sql in queries:
+                    yield self._relation(table, sql)
+
+        return _core.arrow_windows(relations(), types, self._room.empty)
 
     def _relation(self, table: Table, sql: str) -> duckdb.DuckDBPyRelation:
         relation = self._connection.cursor().sql(sql)
@@ -228,11 +238,6 @@ class DuckDbDatabase:
             with translated(f"{self._path}: {name}"):
                 self._known_spans[key] = read_spans(self._query, literal(self.dialect.qualify(name)), columns)
         return self._known_spans[key]
-
-    def _allow(self, memory_bytes: int) -> None:
-        if memory_bytes > self._memory_limit_bytes:
-            self._memory_limit_bytes = memory_bytes
-            self._query(f"SET GLOBAL memory_limit = '{memory_bytes >> 20}MiB'")
 
     def _index_keys(self, table: Table) -> tuple[tuple[str, str], ...]:
         """The primary key, where DuckDB looks a value up in its index: it does so for one column."""

@@ -18,8 +18,8 @@ from kora.databases.parquet.schema import Query
 VECTOR_ROWS = 2048
 _BATCH_SIZE_BYTES = 32 << 20
 _BASE_MEMORY_BYTES = 256 << 20
-_MEMORY_FACTOR = 2
-"""A group's page is decompressed beside the strings that are made of it."""
+_MEMORY_FACTOR = 4
+"""A page as it is stored, in a buffer that doubles as it grows; the page decompressed; and the strings made of it."""
 _MOST_MEMORY_BYTES = 2 << 30
 """Whatever a file says of itself: beyond this the reader refuses its rows."""
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import duckdb
 
-from kora import _core
 from kora._core import RowStream
 from kora.catalog import Catalog, Column, Key, Name, NotModelled, Table, Type
 from kora.databases.address import Address
@@ -74,6 +73,8 @@ class ParquetDatabase(DuckDbDatabase):
 
     def __init__(self, root: Path, found: Found, manifest: Manifest, connection: duckdb.DuckDBPyConnection) -> None:
         super().__init__(root, connection)
+        # Files are read once, from their beginning to their end: what was read of them is not worth its memory.
+        self._query("SET GLOBAL enable_external_file_cache = false")
         self._found = found
         self._manifest = manifest
         self._remarks: list[NotModelled] = []
@@ -121,15 +122,15 @@ class ParquetDatabase(DuckDbDatabase):
         """Rows as DuckDB hands them out, or, where row groups are large and all rows are wanted, in windows."""
         self._require_unchanged(table.name)
         groups = self._row_groups(table)
-        self._allow(memory_bytes(groups))
         if where or order or all(group.plain for group in groups) or _ROW_NUMBER in _column_names(table):
+            self._room.widen(memory_bytes(groups))
             return super()._stream(table, columns, where, order)
         require_readable(table, columns)
         select = "SELECT " + ", ".join(self._expression(table, name) for name in columns)
         options = _options(self._files[table.name])
         types = [table.column(name).type.wire for name in columns]
         with translated(f"{self._path}: {table.name}"):
-            return _core.arrow_windows((self._relation(table, sql) for sql in queries(select, groups, options)), types)
+            return self._windows(table, queries(select, groups, options), types, memory_bytes(groups))
 
     def _row_groups(self, table: Table) -> list[RowGroup]:
         """The row groups of a table's files; read once, for the files do not change."""

@@ -27,6 +27,9 @@ _NOT_OF_EXTENSION = """NOT EXISTS (SELECT 1 FROM pg_depend x WHERE x.classid = '
     AND x.objid = {oid} AND x.deptype = 'e')"""
 
 
+_SEQUENCES_AT_ONCE = 200
+
+
 def _own(catalog: str, oid: str) -> str:
     """SQL: the object does not belong to an extension."""
     return _NOT_OF_EXTENSION.format(catalog=catalog, oid=oid)
@@ -82,11 +85,17 @@ def read_routines(query: Query) -> tuple[Routine, ...]:
 
 
 def read_sequences(query: Query) -> tuple[Sequence, ...]:
-    """All sequences, those behind identity and serial columns too."""
+    """All sequences, those behind identity and serial columns too.
+
+    Where a sequence stands is read as a row of it: PostgreSQL's function for it takes a lock until the snapshot ends,
+    and who wants to set the sequence back would wait. Only a login that may use it and not read it needs the function.
+    """
     rows = query(
         f"""SELECT n.nspname, c.relname, q.seqstart, q.seqincrement, q.seqmin, q.seqmax, q.seqcycle,
-            CASE WHEN has_sequence_privilege(c.oid, 'SELECT, USAGE') THEN pg_sequence_last_value(c.oid) END,
-            tn.nspname, t.relname, a.attname
+            CASE WHEN has_sequence_privilege(c.oid, 'SELECT') THEN NULL
+                WHEN has_sequence_privilege(c.oid, 'USAGE') THEN pg_sequence_last_value(c.oid) END,
+            tn.nspname, t.relname, a.attname,
+            CASE WHEN has_sequence_privilege(c.oid, 'SELECT') THEN c.oid::regclass::text END
         FROM pg_sequence q JOIN pg_class c ON c.oid = q.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
         LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.objsubid = 0
             AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')
@@ -94,13 +103,25 @@ def read_sequences(query: Query) -> tuple[Sequence, ...]:
         LEFT JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
         WHERE {NO_SYSTEM} AND c.relpersistence <> 't' ORDER BY 1, 2"""
     )
+    standing = _positions(query, [str(row[11]) for row in rows if row[11]])
     return tuple(
         Sequence(
-            Name(schema, name), start, increment, minimum, maximum, cycle, last,
+            Name(schema, name), start, increment, minimum, maximum, cycle, standing.get(str(read), last),
             (Name(table_schema, table), column) if table else None,
         )
-        for schema, name, start, increment, minimum, maximum, cycle, last, table_schema, table, column in rows
+        for schema, name, start, increment, minimum, maximum, cycle, last, table_schema, table, column, read in rows
     )  # fmt: skip
+
+
+def _positions(query: Query, names: list[str]) -> dict[str, int | None]:
+    """The last value that each sequence gave out, None where it gave out none. `names` are SQL."""
+    found: dict[str, int | None] = {}
+    for begin in range(0, len(names), _SEQUENCES_AT_ONCE):
+        some = names[begin : begin + _SEQUENCES_AT_ONCE]
+        asked = (f"SELECT {place}, last_value, is_called FROM {name}" for place, name in enumerate(some))
+        for place, last, called in query(" UNION ALL ".join(asked)):
+            found[some[int(place)]] = last if called else None
+    return found
 
 
 def read_enums(query: Query) -> tuple[EnumType, ...]:

@@ -19,12 +19,18 @@ use column::Column;
 pub use column::TIMETZ_MAX_OFFSET_SECONDS;
 use kinds::DuckKind;
 
+/// What gives record batches.
+pub type Producer = Box<dyn RecordBatchReader + Send>;
+
 /// Rows of an Arrow stream. Holds one record batch at a time.
 pub struct ArrowRows {
-    stream: Box<dyn RecordBatchReader + Send>,
+    /// `None` once it has ended and was let go.
+    stream: Option<Producer>,
     names: Vec<String>,
     types: Vec<DuckKind>,
     current: Option<Position>,
+    /// A batch that was taken ahead.
+    following: Option<RecordBatch>,
 }
 
 /// A batch and the next row within it.
@@ -55,7 +61,7 @@ impl ArrowRows {
     }
 
     /// Reads any Arrow reader.
-    pub fn from_reader(stream: Box<dyn RecordBatchReader + Send>, types: &[String]) -> Result<Self> {
+    pub fn from_reader(stream: Producer, types: &[String]) -> Result<Self> {
         let schema = stream.schema();
         if schema.fields().len() != types.len() {
             let columns = schema.fields().len();
@@ -75,11 +81,36 @@ impl ArrowRows {
             parsed.push(kind);
         }
         Ok(Self {
-            stream,
+            stream: Some(stream),
             names,
             types: parsed,
             current: None,
+            following: None,
         })
+    }
+
+    /// Takes the first two batches at once. Where there is but one, this gives the producer, to be let go with whatever
+    /// it holds beside the rows; so this is for streams that are as short as that, or whose batches are small.
+    ///
+    /// # Errors
+    /// `Engine` if the producer fails.
+    pub fn take_ahead(&mut self) -> Result<Option<Producer>> {
+        if let Some(first) = self.next_batch()? {
+            self.current = Some(self.open(&first)?);
+            self.following = self.next_batch()?;
+        }
+        Ok(match self.following {
+            None => self.stream.take(),
+            Some(_) => None,
+        })
+    }
+
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
+        if let Some(batch) = self.following.take() {
+            return Ok(Some(batch));
+        }
+        let next = self.stream.as_mut().and_then(Iterator::next);
+        next.transpose().map_err(engine)
     }
 
     /// Whether every type can be decoded, asked before there is a stream.
@@ -124,8 +155,8 @@ impl RowReader for ArrowRows {
         loop {
             let mut position = match self.current.take() {
                 Some(position) => position,
-                None => match self.stream.next() {
-                    Some(batch) => self.open(&batch.map_err(engine)?)?,
+                None => match self.next_batch()? {
+                    Some(batch) => self.open(&batch)?,
                     None => return Ok(false),
                 },
             };

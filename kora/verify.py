@@ -439,16 +439,13 @@ def verify_databases(
     """Verifies one database against another, whoever migrated them, and writes certificate and report.
 
     Args:
-        source: URL of the one that was left.
-        target: URL of the one that was moved to.
+        source, target: URLs of the one that was left and of the one that was moved to.
         mapping_file: A map; without one, and without a plan, names decide.
         plan_file: A plan of which only the mapping and the approvals are read.
         quarantine_file: Rows that a load set aside; with a plan, else the file that a run left beside it.
-        tables: Patterns of source tables to compare, all if empty.
-        exclude: Patterns of tables left out on both sides.
+        tables, exclude: Patterns of source tables to compare, all if empty; of tables left out on both sides.
         out: Folder for certificate, report and public key; `verifications/RUN` in the settings' home if None.
-        accept_loss: Rules whose losses the operator accepts here and now.
-        show_values: Whether findings hold values.
+        accept_loss, show_values: Rules whose losses the operator accepts now; whether findings hold values.
         settle_seconds: Where somebody writes: the wait before a row that differs is read again; else None, or a plan's.
         float_tolerance: `table.column` of the source → `ulps,N` or `relative,R`, beside what map or plan says.
         strategy: `stream` reads rows, `pushdown` has servers digest them, `auto` decides by the line's speed.

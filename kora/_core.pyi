@@ -96,7 +96,7 @@ def arrow_windows(
 ) -> RowStream:
     """Several streams as one; each is asked for only when the one before it was read to its end, in that thread.
 
-    `taken` is called whenever all of a stream's rows are in memory, before they are looked at, and the stream is closed.
+    `taken` is called whenever all rows of a stream are in memory, before they are looked at, and the stream is closed.
     """
 
 @final

@@ -130,15 +130,15 @@ def verify(
         out: Folder of the files; below the settings' home if None.
         map_file: Which tables and columns pair up, and under which rules.
         plan_file: A migration's plan, of which only the mapping and the approvals are read.
-        tables, exclude: Patterns of source tables, all if empty; of tables left out.
+        tables: Patterns of source tables; all if empty.
+        exclude: Patterns of tables left out.
         accept_loss: Rules whose declared losses are approved.
         show_values: Whether findings hold values.
         live: Both are written meanwhile: what differs is read again, from a later position, before it is called
             different. A plan may ask for it too.
         settle_seconds: With `live`: how long to wait before that, 0 to 3,600.
         float_tolerance: `schema.table.column` of the source (`table.column` in SQLite and CSV) → `ulps,N` or
-            `relative,R`: doubles that near are forgiven, counted, and a loss that needs approval. It takes the place of
-            what map or plan says of the column.
+            `relative,R`, before what map or plan says: what is that near is forgiven, counted, a loss to be approved.
         provable: Certify row trees, so that single rows can be proven later.
         strategy: `stream` reads rows, `pushdown` has servers digest them, `auto` decides by the line's speed.
         settings: Where keys live, how many findings are listed; from the environment if None.

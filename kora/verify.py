@@ -438,14 +438,19 @@ def verify_databases(
 ) -> tuple[VerificationResult, "Artifacts"]:
     """Verifies one database against another, whoever migrated them, and writes certificate and report.
 
+    Raises `SenseiError` where nothing could be compared; differences are never raised.
+
     Args:
-        source, target: URLs of the one that was left and of the one that was moved to.
+        source: URL of the one that was left.
+        target: URL of the one that was moved to.
         mapping_file: A map; without one, and without a plan, names decide.
         plan_file: A plan of which only the mapping and the approvals are read.
         quarantine_file: Rows that a load set aside; with a plan, else the file that a run left beside it.
-        tables, exclude: Patterns of source tables to compare, all if empty; of tables left out on both sides.
+        tables: Patterns of source tables to compare, all if empty.
+        exclude: Patterns of tables left out on both sides.
         out: Folder for certificate, report and public key; `verifications/RUN` in the settings' home if None.
-        accept_loss, show_values: Rules whose losses the operator accepts now; whether findings hold values.
+        accept_loss: Rules whose losses the operator accepts here and now.
+        show_values: Whether findings hold values.
         settle_seconds: Where somebody writes: the wait before a row that differs is read again; else None, or a plan's.
         float_tolerance: `table.column` of the source → `ulps,N` or `relative,R`, beside what map or plan says.
         strategy: `stream` reads rows, `pushdown` has servers digest them, `auto` decides by the line's speed.
@@ -456,14 +461,10 @@ def verify_databases(
         prompt: Asks a person for a password; None where nobody is there.
         meanwhile: Done once, in a thread of its own, while rows are read without holding the interpreter.
         opening: Both databases, where their opening was begun already; they are closed here.
-
-    Raises:
-        SenseiError: Nothing could be compared; differences are never raised.
     """
     declared = read_declared(mapping_file, plan_file, quarantine_file)
     run_id = f"verify-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{token_hex(3)}"
-    settle_seconds = declared.settle_seconds if settle_seconds is None else settle_seconds
-    prompt = remembered(prompt) if prompt and settle_seconds is not None else prompt
+    settle_seconds, prompt = _settled(declared, settle_seconds, prompt)
     with ExitStack() as stack:
         left, right = stack.enter_context(opening or Opening(source, target, prompt)).sides()
         left, right, declared = _as_asked(left, right, declared, Selection(tables, exclude), float_tolerance or {})
@@ -483,6 +484,14 @@ def verify_databases(
         _do_beside(stack, meanwhile)
         verified = verify_sides(left, right, declared, options)
     return verified.result, _certify(verified, out, plan_file, settings)
+
+
+def _settled(
+    declared: Declared, settle_seconds: float | None, prompt: Prompt | None
+) -> tuple[float | None, Prompt | None]:
+    """How long to wait before suspects are read again, as asked or as a plan says; a password is asked for once."""
+    seconds = declared.settle_seconds if settle_seconds is None else settle_seconds
+    return seconds, remembered(prompt) if prompt and seconds is not None else prompt
 
 
 def _certify(verified: Verified, out: Path | None, plan_file: Path | None, settings: Settings) -> "Artifacts":

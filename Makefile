@@ -48,7 +48,7 @@ test-rust:
 
 fuzz: ## Every decoder against FUZZ_CASES random and damaged inputs: minutes to hours
 	cd kora && PROPTEST_CASES=$(FUZZ_CASES) cargo test --quiet --release -p kora-seal
-	cd kora && PROPTEST_CASES=$(FUZZ_CASES) cargo test --quiet --release -p kora-core --lib --test decoders --test kcf
+	cd kora && PROPTEST_CASES=$(FUZZ_CASES) cargo test --quiet --release -p kora-core --lib --test decoders --test wires --test kcf
 
 kora-check: ## Build the static verifier for machines without Python into dist/kora-check
 	@rustc --print target-libdir --target $(CHECK_TARGET) | xargs -I{} test -d {} \

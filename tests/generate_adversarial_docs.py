@@ -34,9 +34,10 @@ could not pair, as in "a renamed column": that is counted as right here.
 
 _OTHERS = """## Between other engines
 
-KORA's verdicts again, where the left table lies on the first engine and the right one on the second. Nothing of a case's
-SQL is translated: the values that PostgreSQL stored are put into columns of the same kind, and are read back before the
-case counts. A dash marks a case that one of the engines cannot express. The peers were asked about PostgreSQL alone.
+KORA's verdicts again, where the left table lies on the first engine and the right one on the second. Nothing
+of a case's SQL is translated: the values that PostgreSQL stored are put into columns of the same kind, and are
+read back before the case counts. A dash marks a case that one of the engines cannot express. The peers were
+asked about PostgreSQL alone.
 
 """
 

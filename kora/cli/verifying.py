@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import click
 
@@ -13,7 +13,7 @@ from kora.cli.entry import FILE, entry_settings, password_prompt
 
 if TYPE_CHECKING:
     from kora.behavior.live import BehaviorRequest
-    from kora.comparison.result import AskedStrategy, VerificationResult
+    from kora.comparison.result import VerificationResult
     from kora.databases.opening import Opening
     from kora.databases.secrets import Prompt
     from kora.evidence.artifacts import Artifacts
@@ -45,7 +45,7 @@ def _asking(command: _Command) -> _Command:
 
 @click.command()
 @click.argument("source")
-@click.argument("target")
+@click.argument("target", required=False)
 @click.option("--map", "mapping_file", type=FILE, help="Which tables and columns pair up, and under which rules.")
 @click.option("--plan", "plan_file", type=FILE, help="A migration plan; its mapping, losses and approvals are read.")
 @click.option(
@@ -80,6 +80,9 @@ def _asking(command: _Command) -> _Command:
     metavar="COLUMN=BOUND",
     help="Forgive and count doubles of SCHEMA.TABLE.COLUMN within ulps,N or relative,R (repeatable).",
 )
+@click.option("--against", "certificate", type=FILE, help="Instead of TARGET: is SOURCE still what this certified?")
+@click.option("--key", "keys", type=FILE, multiple=True, help="With --against: a signer's .pub file (repeatable).")
+@click.option("--key-file", type=FILE, help="With --against: the migration's key; mode 0600.")
 @click.option(
     "--strategy",
     type=click.Choice(["stream", "pushdown", "auto"]),
@@ -91,20 +94,13 @@ def _asking(command: _Command) -> _Command:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout instead of the summary.")
 def verify(
     source: str,
-    target: str,
-    mapping_file: Path | None,
-    plan_file: Path | None,
-    quarantine_file: Path | None,
-    tables: tuple[str, ...],
-    exclude: tuple[str, ...],
-    out: Path | None,
-    accept_loss: tuple[str, ...],
-    provable: bool,
+    target: str | None,
+    certificate: Path | None,
+    keys: tuple[Path, ...],
+    key_file: Path | None,
     live: bool,
     settle: float,
     tolerances: tuple[str, ...],
-    strategy: "AskedStrategy",
-    show_values: bool,
     as_json: bool,
     **asked: Any,
 ) -> int:
@@ -114,45 +110,45 @@ def verify(
     beside them. With --probe-target it also tries rows on a server, and with --routines calls routines; both in
     transactions that are rolled back, and announced before.
 
+    With --against the one URL is a certified target: its roots are computed again. Exit code 0 nothing has changed,
+    1 something has, 3 not all could be looked at.
+
     Both are URLs: sqlite:///f.db, duckdb:///f.duckdb, postgresql://user@host/db, csv:///folder-or-zip,
     parquet:///folder. Without a map, names match exactly, else by unique case-fold.
 
     \b
     Example:
       kora verify sqlite:///clinic.db postgresql://me@db/clinic --plan plan.yaml --out evidence
+      kora verify postgresql://me@db/clinic --against evidence/certificate.json --key signer.pub --key-file K
     """
-    _refuse_contradictions(click.get_current_context().params)
-    questions = _Questions(source, target, **asked)
+    if certificate:
+        return _verify_against(source, target, certificate, keys, key_file, as_json=as_json)
+    _refuse_contradictions(asked, live=live)
+    pair = _pair(source, target, *keys, key_file)
+    questions = _Questions(*pair, **{name: asked.pop(name) for name in _Questions.OPTIONS})
     questions.check()
     prompt = _prompt()
     with ExitStack() as stack:
-        opening = None if prompt else stack.enter_context(_begun(source, target))
+        opening = None if prompt else stack.enter_context(_begun(*pair))
         settings = entry_settings()
         from kora.evidence.verdict import decide_result
-        from kora.verify import verify_databases
+        from kora.verification import VerifyRequest, verify_databases
 
         progress = _progress_on_terminal()
         if progress:
             stack.callback(progress.close)
         result, artifacts = verify_databases(
-            source,
-            target,
-            mapping_file=mapping_file,
-            plan_file=plan_file,
-            quarantine_file=quarantine_file,
-            tables=tables,
-            exclude=exclude,
-            out=out,
-            accept_loss=accept_loss,
-            show_values=show_values,
-            provable=provable,
-            behavior=questions.opened(stack, prompt),
-            settle_seconds=settle if live else None,
-            float_tolerance=_tolerances(tolerances),
-            strategy=strategy,
+            VerifyRequest(
+                source=pair[0],
+                target=pair[1],
+                settle_seconds=settle if live else None,
+                float_tolerance=_tolerances(tolerances),
+                **asked,
+            ),
             settings=settings,
             progress=progress.watch if progress else None,
             prompt=prompt,
+            behavior=questions.opened(stack, prompt),
             meanwhile=_load_writers if as_json else _load_reports,
             opening=opening,
         )
@@ -160,12 +156,21 @@ def verify(
     return int(decide_result(result).exit_code)
 
 
-def _refuse_contradictions(given: dict[str, Any]) -> None:
+def _refuse_contradictions(asked: dict[str, Any], *, live: bool) -> None:
     """Options that exclude each other, but for what is asked of behaviour."""
-    if given["mapping_file"] and given["plan_file"]:
+    if asked["mapping_file"] and asked["plan_file"]:
         raise click.UsageError("--map and --plan exclude each other: a plan contains its map")
-    if given["strategy"] != "stream" and (given["provable"] or given["live"]):
+    if asked["strategy"] != "stream" and (asked["provable"] or live):
         raise click.UsageError("--provable and --live belong to --strategy stream")
+
+
+def _pair(source: str, target: str | None, *keys: Path | None) -> tuple[str, str]:
+    """Both URLs, where no certificate stands in the target's place and no key for one was given."""
+    if target is None or any(keys):
+        raise click.UsageError(
+            "name SOURCE and TARGET, or one URL with --against, to which --key and --key-file belong"
+        )
+    return source, target
 
 
 def _begun(source: str, target: str) -> "Opening":
@@ -183,6 +188,22 @@ def _prompt() -> "Prompt | None":
     return remembered(asking) if asking else None
 
 
+def _verify_against(
+    url: str, target: str | None, certificate: Path, keys: tuple[Path, ...], key_file: Path | None, *, as_json: bool
+) -> int:
+    if target is not None:
+        raise click.UsageError("--against takes one URL: the certificate stands in the other's place")
+    settings = entry_settings()
+    from kora.evidence.against import AgainstRequest, verify_against
+    from kora.evidence.report_against import print_against
+    from kora.evidence.signing import read_public_key
+
+    request = AgainstRequest(url, certificate, [read_public_key(key) for key in keys], key_file)
+    found = verify_against(request, settings=settings, prompt=_prompt())
+    print_against(found, as_json=as_json)
+    return int(found.exit_code)
+
+
 def _tolerances(texts: tuple[str, ...]) -> dict[str, str]:
     """`main.m.x=ulps,4` → column and bound. A column's own name may hold an equals sign, a bound never does."""
     pairs = [text.rpartition("=") for text in texts]
@@ -194,6 +215,8 @@ def _tolerances(texts: tuple[str, ...]) -> dict[str, str]:
 @dataclass(frozen=True, slots=True)
 class _Questions:
     """What --behavior and its companions ask for."""
+
+    OPTIONS: ClassVar = ("behavior", "workload", "probe_target", "routines", "routine_inputs")
 
     source: str
     target: str

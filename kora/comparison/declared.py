@@ -51,7 +51,7 @@ def read_declared(mapping_file: Path | None, plan_file: Path | None, quarantine_
         InvalidRequest: It is not YAML, or not a map or plan; the message names the place.
     """
     if mapping_file and plan_file:
-        raise InvalidRequest("--map and --plan were both given", hint="a plan contains its map: give one of them")
+        raise InvalidRequest("--map and --plan exclude each other", hint="a plan contains its map: give one of them")
     declared = Declared()
     if mapping_file:
         declared = Declared(mapping=_parse(mapping_file, _load_yaml(mapping_file)))

@@ -5,6 +5,7 @@ report.html          for people
 source.kfp target.kfp  signed tier-0 fingerprints
 profiles.json        the comparison profiles, which a third party needs to verify again
 certified-plan.yaml  the plan's exact bytes, if there was one
+certified-map.yaml   the map's, if there was one
 source-log.json      the source's fingerprint as it was logged before the load, if it was
 signer.pub           the public key
 """
@@ -27,6 +28,9 @@ CERTIFICATE_NAME = "certificate.json"
 REPORT_NAME = "report.html"
 PUBLIC_KEY_NAME = "signer.pub"
 SOURCE_LOG_NAME = "source-log.json"
+PROFILES_NAME = "profiles.json"
+PLAN_NAME = "certified-plan.yaml"
+MAP_NAME = "certified-map.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ def certify(
     log: Path | None,
     *,
     plan_bytes: bytes | None = None,
+    map_bytes: bytes | None = None,
     profiles: Mapping[str, str] | None = None,
     source_log_bytes: bytes | None = None,
 ) -> Artifacts:
@@ -63,6 +68,7 @@ def certify(
         out_directory,
         keys.signing_key(),
         plan_bytes=plan_bytes,
+        map_bytes=map_bytes,
         profiles=profiles,
         source_log_bytes=source_log_bytes,
         checkpoint=_checkpoint_before(log),
@@ -84,6 +90,7 @@ def write_artifacts(
     signing_key: SigningKey,
     *,
     plan_bytes: bytes | None = None,
+    map_bytes: bytes | None = None,
     profiles: Mapping[str, str] | None = None,
     source_log_bytes: bytes | None = None,
     checkpoint: Checkpoint | None = None,
@@ -95,6 +102,7 @@ def write_artifacts(
         out_directory: Made if it is not there. Files of an earlier run with these names are replaced.
         signing_key: The signer.
         plan_bytes: The plan as it was used, byte for byte.
+        map_bytes: The map, if one was used without a plan.
         profiles: Table pair → comparison profile (canonical JSON, as `TableMapping.profile` gives it).
         source_log_bytes: The source's log as it was written before the load, byte for byte.
         checkpoint: The transparency log's state, for the report to print.
@@ -115,10 +123,12 @@ def write_artifacts(
         ).encode("utf-8", "backslashreplace"),
         "source.kfp": issue_fingerprint(side_of(result, "source"), [signing_key]),
         "target.kfp": issue_fingerprint(side_of(result, "target"), [signing_key]),
-        "profiles.json": canonical_bytes({"format": "kora-profiles-1", "profiles": dict(profiles or {})}),
+        PROFILES_NAME: canonical_bytes({"format": "kora-profiles-1", "profiles": dict(profiles or {})}),
     }
     if plan_bytes is not None:
-        files["certified-plan.yaml"] = plan_bytes
+        files[PLAN_NAME] = plan_bytes
+    if map_bytes is not None:
+        files[MAP_NAME] = map_bytes
     if source_log_bytes is not None:
         files[SOURCE_LOG_NAME] = source_log_bytes
     certificate = issue(result, {name: _core.sha256(data) for name, data in files.items()}, [signing_key])

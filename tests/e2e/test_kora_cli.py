@@ -125,7 +125,7 @@ def test_keygen_makes_a_key_once_and_keeps_it(home, capsys):
         (["check", "nowhere.json", "--key", "nowhere.pub"], "nowhere.pub cannot be read"),
         (["show", "nowhere.json"], "nowhere.json cannot be read"),
         (["show", "."], "is a folder"),
-        (["verify", "sqlite:///a.db"], "Missing argument 'TARGET'"),
+        (["verify", "sqlite:///a.db"], "name SOURCE and TARGET"),
         (["verify", "a", "b", "--map", "m", "--plan", "p"], "exclude each other"),
         (["fingerprint", "sqlite:///a.db", "--tier", "4", "-o", "x"], "--tier"),
         (["fingerprint", "oracle://x/y", "-o", "x.kfp"], "oracle"),

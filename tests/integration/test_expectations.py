@@ -5,12 +5,14 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kora import cli
+from tests.unit.repository import ROOT
 
 OWN = {
     "expect_row_digest_to_equal",
@@ -115,16 +117,25 @@ def test_a_suite_whose_key_is_elsewhere_is_refused_with_the_way_out(
     assert "--key-file" in capsys.readouterr().err
 
 
-@pytest.fixture(scope="session")
-def great_expectations() -> Path:
-    """A Python of its own that has the package, kept between runs: 300 MB."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "sensei" / "expectations"
+OLDEST, NEWEST = "great-expectations==1.7.1", "great-expectations>=1.7.1"
+
+
+@pytest.fixture(scope="session", params=[OLDEST, NEWEST], ids=["oldest", "newest"])
+def great_expectations(request: pytest.FixtureRequest) -> Path:
+    """A Python of its own that has the oldest release that is promised, or the newest there is; kept between runs."""
+    caches = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "sensei"
+    cache = caches / ("expectations" if request.param == NEWEST else "expectations-oldest")
     python = cache / "bin" / "python"
     if not (cache / "ready").exists():
         subprocess.run([sys.executable, "-m", "venv", str(cache)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", "great-expectations>=1.7.1"], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", request.param], check=True)
         (cache / "ready").touch()
     return python
+
+
+def test_the_oldest_release_that_is_tested_is_the_one_that_is_promised() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert extras["expectations"] == [OLDEST.replace("==", ">=")]
 
 
 @pytest.mark.slow

@@ -123,3 +123,31 @@ def test_what_is_not_asked_well_is_refused_with_a_reason(program, arguments):
 def test_the_rate_is_told_as_json(program):
     done = kora_check(program, VECTORS / "valid.json", *SIGNER, "--bench", 3)
     assert json.loads(done.stdout)["checks"] == 3
+
+
+@pytest.mark.parametrize("tier", ["0", "1", "2", "3"])
+def test_a_fingerprints_sections_are_checked_without_python(program, home, tmp_path, tier):
+    connection = _core.SqliteConnection(str(tmp_path / "a.db"), "create")
+    connection.executescript("CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1), (3);")
+    connection.close()
+    file, log = tmp_path / "a.kfp", tmp_path / "log"
+    assert run(["fingerprint", f"sqlite:///{tmp_path / 'a.db'}", "--tier", tier, "-o", str(file)]) == 0
+    assert run(["log", "init", str(log), "--origin", "clinic.example/log"]) == 0
+    assert run(["log", "append", str(log), str(file)]) == 0
+    arguments = [file, "--key", KeyStore(home).public_path, "--log-key", log / "log.pub"]
+    whole = kora_check(program, *arguments)
+    assert (whole.returncode, whole.stderr) == (3, "")
+    assert "logged: entry 0 of 1 in clinic.example/log; root " in whole.stdout
+    assert "none: the file holds no verdict" in whole.stdout
+    data = file.read_bytes()
+    head = data.index(b"\n") + 1
+    places = [*range(head, len(data), max((len(data) - head) // 40, 1)), len(data) - 1]
+    for altered in [*(_flipped(data, place) for place in places), data + b"\0", data[:-1]]:
+        file.write_bytes(altered)
+        done = kora_check(program, *arguments[:3])
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "after it was signed" in done.stderr
+
+
+def _flipped(data: bytes, place: int) -> bytes:
+    return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]

@@ -13,6 +13,9 @@ const SHORT_BYTES: usize = 19;
 /// Digits that always fit 128 bits.
 const SMALL_DIGITS: usize = 38;
 
+/// 838 hours: no server has a longer TIME, and one of billions of days would not fit its microseconds.
+const MAX_DURATION_DAYS: u32 = 34;
+
 /// Year, month, day and the microseconds since that midnight. What is not sent is zero.
 pub struct Moment {
     year: u16,
@@ -83,8 +86,11 @@ pub fn duration(fields: &mut Fields<'_>) -> Result<Cell<'static>> {
         return Ok(Cell::Time(Ticks::from_micros(0)));
     }
     let negative = fields.byte()? != 0;
-    let days = i64::from(fields.number_4()?);
-    let mut micros = days * DAY_MICROS + clock(fields.array()?)?;
+    let days = fields.number_4()?;
+    if days > MAX_DURATION_DAYS {
+        return Err(protocol(format!("a duration of {days} days")));
+    }
+    let mut micros = i64::from(days) * DAY_MICROS + clock(fields.array()?)?;
     if length == 12 {
         micros += fraction(fields.number_4()?)?;
     }
@@ -281,6 +287,8 @@ mod tests {
         let cell = duration(&mut Fields(&bytes)).unwrap();
         assert_eq!(cell, Cell::Time(Ticks::from_micros(-3_020_399_999_999)));
         assert!(duration(&mut Fields(&[8, 0, 0, 0, 0, 0, 24, 0, 0])).is_err());
+        assert!(duration(&mut Fields(&[8, 0, 35, 0, 0, 0, 0, 0, 0])).is_err());
+        assert!(duration(&mut Fields(&[8, 0, 0, 0, 0, 7, 0, 0, 0])).is_err());
     }
 
     #[test]

@@ -137,8 +137,7 @@ def verify(
         live: Both are written meanwhile: what differs is read again before it is called so. A plan may ask for it too.
         settle_seconds: With `live`: how long to wait before that, 0 to 3,600.
         float_tolerance: `schema.table.column` of the source (`table.column` in SQLite and CSV) → `ulps,N` or
-            `relative,R`: doubles that near are forgiven, counted, and a loss that needs approval. It takes the place of
-            what map or plan says of the column.
+            `relative,R`, before what map or plan says: what is that near is forgiven, counted, a loss to be approved.
         provable: Certify row trees, so that single rows can be proven later.
         strategy: `stream` reads rows, `pushdown` has servers digest them, `auto` decides by the line's speed.
         settings: Where keys live, how many findings are listed; from the environment if None.

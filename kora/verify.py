@@ -464,19 +464,15 @@ def verify_databases(
         SenseiError: Nothing could be compared; differences are never raised.
     """
     declared = read_declared(mapping_file, plan_file, quarantine_file)
-    run_id = f"verify-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{token_hex(3)}"
     settle_seconds = declared.settle_seconds if settle_seconds is None else settle_seconds
     prompt = remembered(prompt) if prompt and settle_seconds is not None else prompt
     with ExitStack() as stack:
         left, right = stack.enter_context(opening or Opening(source, target, prompt)).sides()
         left, right, declared = _as_asked(left, right, declared, Selection(tables, exclude), float_tolerance or {})
-        options = VerifyOptions(
-            migration_key=_core.DigestKey(KeyStore(settings.home_directory).migration_key(run_id)),
-            run_id=run_id,
+        options = replace(
+            _new_run(settings),
             accept_loss=accept_loss,
             show_values=show_values,
-            findings_limit=settings.findings_per_table,
-            spill_directory=settings.make_spill_directory(),
             provable=provable,
             behavior=behavior,
             observe=progress,
@@ -486,6 +482,17 @@ def verify_databases(
         _do_beside(stack, meanwhile)
         verified = verify_sides(left, right, declared, options)
     return verified.result, _certify(verified, out, (plan_file, mapping_file), settings)
+
+
+def _new_run(settings: Settings) -> VerifyOptions:
+    """A run's name, its key, and what the settings say of it."""
+    run_id = f"verify-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{token_hex(3)}"
+    return VerifyOptions(
+        migration_key=_core.DigestKey(KeyStore(settings.home_directory).migration_key(run_id)),
+        run_id=run_id,
+        findings_limit=settings.findings_per_table,
+        spill_directory=settings.make_spill_directory(),
+    )
 
 
 def _certify(

@@ -43,6 +43,9 @@ def _asking(command: _Command) -> _Command:
     return command
 
 
+_QUESTIONS = ("behavior", "workload", "probe_target", "routines", "routine_inputs")
+
+
 @click.command()
 @click.argument("source")
 @click.argument("target", required=False)
@@ -95,13 +98,6 @@ def _asking(command: _Command) -> _Command:
 def verify(
     source: str,
     target: str | None,
-    mapping_file: Path | None,
-    plan_file: Path | None,
-    quarantine_file: Path | None,
-    tables: tuple[str, ...],
-    exclude: tuple[str, ...],
-    out: Path | None,
-    accept_loss: tuple[str, ...],
     provable: bool,
     live: bool,
     settle: float,
@@ -110,7 +106,6 @@ def verify(
     certificate: Path | None,
     keys: tuple[Path, ...],
     key_file: Path | None,
-    show_values: bool,
     as_json: bool,
     **asked: Any,
 ) -> int:
@@ -135,7 +130,7 @@ def verify(
         return _verify_against(source, target, certificate, keys, key_file, as_json=as_json)
     target = _second(target, *keys, key_file)
     _refuse_contradictions(click.get_current_context().params)
-    questions = _Questions(source, target, **asked)
+    questions = _Questions(source, target, **{name: asked.pop(name) for name in _QUESTIONS})
     questions.check()
     prompt = _prompt()
     with ExitStack() as stack:
@@ -150,14 +145,7 @@ def verify(
         result, artifacts = verify_databases(
             source,
             target,
-            mapping_file=mapping_file,
-            plan_file=plan_file,
-            quarantine_file=quarantine_file,
-            tables=tables,
-            exclude=exclude,
-            out=out,
-            accept_loss=accept_loss,
-            show_values=show_values,
+            **asked,
             provable=provable,
             behavior=questions.opened(stack, prompt),
             settle_seconds=settle if live else None,

@@ -96,7 +96,7 @@ def arrow_windows(
 ) -> RowStream:
     """Several streams as one; each is asked for only when the one before it was read to its end, in that thread.
 
-    `taken` is called whenever all of a stream's rows are in memory, before they are looked at, and the stream is closed.
+    `taken` is called whenever all of a stream's rows are in memory, before they are looked at, the stream closed.
     """
 
 @final
@@ -187,9 +187,9 @@ def digest_rows(
     spill_directory: str | None = None,
     progress: Progress | None = None,
 ) -> TableDigest:
-    """One pass. `root_key`: also the root under that key; row digests beyond 16 MiB then go to
+    """One pass. `root_key`: also the root under that key; row digests beyond 64 MiB then go to
     `spill_directory` (the system's temporary folder if None). `tree_unique`: also a row tree under that key, of a table
-    whose key is unique (True) or is not; its leaves go there too, beyond 16 MiB of them."""
+    whose key is unique (True) or is not; its leaves go there too, beyond 64 MiB of them."""
 
 @final
 class Difference:

@@ -130,7 +130,7 @@ def verify(
         out: Folder of the files; below the settings' home if None.
         map_file: Which tables and columns pair up, and under which rules.
         plan_file: A migration's plan, of which only the mapping and the approvals are read.
-        tables: Patterns of source tables; all if empty.
+        tables: Patterns of source tables, all if empty.
         exclude: Patterns of tables left out.
         accept_loss: Rules whose declared losses are approved.
         show_values: Whether findings hold values.
@@ -151,15 +151,15 @@ def verify(
         SenseiError: Nothing could be compared; differences are never raised.
     """
     from kora.errors import InvalidRequest
-    from kora.verify import verify_databases
+    from kora.verification import VerifyRequest, verify_databases
 
     if not 0 <= settle_seconds <= _LONGEST_SETTLING_SECONDS:
         raise InvalidRequest(
             f"settle_seconds is {settle_seconds}", hint=f"between 0 and {_LONGEST_SETTLING_SECONDS:,} seconds"
         )
-    return verify_databases(
-        source,
-        target,
+    request = VerifyRequest(
+        source=source,
+        target=target,
         mapping_file=_path(map_file),
         plan_file=_path(plan_file),
         tables=tuple(tables),
@@ -171,9 +171,8 @@ def verify(
         settle_seconds=settle_seconds if live else None,
         float_tolerance=dict(float_tolerance or {}),
         strategy=strategy,
-        settings=settings or _settings(),
-        progress=None,
     )
+    return verify_databases(request, settings=settings or _settings())
 
 
 def _path(path: AnyPath | None) -> Path | None:

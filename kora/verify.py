@@ -1,17 +1,14 @@
-"""The one call that does all of a verification: open both sides, compare, judge, sign, report.
+"""All that is done with two open databases: compare every pair of tables, then structure, and judge.
 
-`verify_sides` is the work on two open databases; `verify_databases` is the same from two URLs, as the command does it.
+`verify_sides` is the work on two open databases; `kora.verification` does the same from two URLs.
 """
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from secrets import token_hex
-from threading import Thread
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
@@ -19,11 +16,10 @@ from kora import _core
 from kora.catalog import NotModelled, Table
 from kora.comparison.behavior import Behavior
 from kora.comparison.compare import Options, Pair, compare_table
-from kora.comparison.declared import Declared, read_declared
+from kora.comparison.declared import Declared
 from kora.comparison.live import Live, compare_until_quiet
 from kora.comparison.mapping import SECOND_PASS, Loss, Mapping, Side, TableMapping
 from kora.comparison.matching import match_catalogs, shared_key, split_unreadable, unmatched_columns
-from kora.comparison.narrowing import narrowed
 from kora.comparison.orphans import find_orphans
 from kora.comparison.quarantine import believed
 from kora.comparison.result import (
@@ -43,19 +39,14 @@ from kora.comparison.result import (
 from kora.comparison.source_log import SourceWitness
 from kora.comparison.strategy import Strategist
 from kora.comparison.structure import checks_by_number, structure_losses
-from kora.comparison.tolerance import with_tolerances
 from kora.comparison.unasked import unasked
-from kora.databases.base import Database, Selection
-from kora.databases.opening import Opening, OpenSide
-from kora.databases.secrets import Prompt, remembered
+from kora.databases.base import Database
+from kora.databases.opening import OpenSide
 from kora.errors import InvalidRequest
-from kora.evidence.signing import KeyStore
 from kora.evidence.verdict import decide_result
-from kora.settings import Settings
 
 if TYPE_CHECKING:
     from kora.behavior.live import BehaviorRequest
-    from kora.evidence.artifacts import Artifacts
 
 Observer = Callable[[str, Side, _core.Progress], None]
 _Databases = tuple[Database, Database]
@@ -104,15 +95,7 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
     """
     started, clock = _now(), time.monotonic()
     mapping, strangers = _complete_mapping(source, target, declared.mapping)
-    compare_options = Options(
-        live=_core.DigestKey.random(),
-        root=options.migration_key,
-        findings_limit=max(options.findings_limit, sum(item.count for item in declared.quarantined) + 1),
-        show_values=options.show_values,
-        spill_directory=options.spill_directory,
-        provable=options.provable,
-        observe=options.observe,
-    )
+    compare_options = _compare_options(declared, options)
     strategist = Strategist.prepared(options.strategy, source.database, target.database)
     logged_rows = declared.source_log if options.strategy == "stream" else None
     witness = SourceWitness(logged_rows, options.migration_key) if logged_rows else None
@@ -161,6 +144,19 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         ended=_now(),
     )
     return Verified(result.model_copy(update={"verdict": decide_result(result).verdict}), profiles)
+
+
+def _compare_options(declared: Declared, options: VerifyOptions) -> Options:
+    """How each table is compared, under a live key that is drawn now."""
+    return Options(
+        live=_core.DigestKey.random(),
+        root=options.migration_key,
+        findings_limit=max(options.findings_limit, sum(item.count for item in declared.quarantined) + 1),
+        show_values=options.show_values,
+        spill_directory=options.spill_directory,
+        provable=options.provable,
+        observe=options.observe,
+    )
 
 
 def _behavior(
@@ -411,140 +407,6 @@ def _from_catalog(item: NotModelled, side: str) -> NotChecked:
     return NotChecked.model_validate(
         {"what": item.what, "name": item.name, "detail": item.detail, "count": item.count, "side": side}
     )
-
-
-def verify_databases(
-    source: str,
-    target: str,
-    *,
-    mapping_file: Path | None,
-    plan_file: Path | None,
-    quarantine_file: Path | None = None,
-    tables: tuple[str, ...],
-    exclude: tuple[str, ...],
-    out: Path | None,
-    accept_loss: tuple[str, ...],
-    show_values: bool,
-    provable: bool = False,
-    behavior: "BehaviorRequest | None" = None,
-    settle_seconds: float | None = None,
-    float_tolerance: dict[str, str] | None = None,
-    strategy: AskedStrategy = "stream",
-    settings: Settings,
-    progress: Observer | None,
-    prompt: Prompt | None = None,
-    meanwhile: Callable[[], None] | None = None,
-    opening: Opening | None = None,
-) -> tuple[VerificationResult, "Artifacts"]:
-    """Verifies one database against another, whoever migrated them, and writes certificate and report.
-
-    Args:
-        source: URL of the one that was left.
-        target: URL of the one that was moved to.
-        mapping_file: A map; without one, and without a plan, names decide.
-        plan_file: A plan of which only the mapping and the approvals are read.
-        quarantine_file: Rows that a load set aside; with a plan, else the file that a run left beside it.
-        tables: Patterns of source tables to compare, all if empty.
-        exclude: Patterns of tables left out on both sides.
-        out: Folder for certificate, report and public key; `verifications/RUN` in the settings' home if None.
-        accept_loss: Rules whose losses the operator accepts here and now.
-        show_values: Whether findings hold values.
-        settle_seconds: Where somebody writes: the wait before a row that differs is read again; else None, or a plan's.
-        float_tolerance: `table.column` of the source → `ulps,N` or `relative,R`, beside what map or plan says.
-        strategy: `stream` reads rows, `pushdown` has servers digest them, `auto` decides by the line's speed.
-        provable: Whether each table's rows are put under a Merkle tree, so that single ones can be proven later.
-        behavior: What to ask both sides besides their data; nothing if None.
-        settings: Where keys, state and spilled digests live, and how many findings are listed.
-        progress: Called for each pass with its counters.
-        prompt: Asks a person for a password; None where nobody is there.
-        meanwhile: Done once, in a thread of its own, while rows are read without holding the interpreter.
-        opening: Both databases, where their opening was begun already; they are closed here.
-
-    Raises:
-        SenseiError: Nothing could be compared; differences are never raised.
-    """
-    declared = read_declared(mapping_file, plan_file, quarantine_file)
-    settle_seconds = declared.settle_seconds if settle_seconds is None else settle_seconds
-    prompt = remembered(prompt) if prompt and settle_seconds is not None else prompt
-    with ExitStack() as stack:
-        left, right = stack.enter_context(opening or Opening(source, target, prompt)).sides()
-        left, right, declared = _as_asked(left, right, declared, Selection(tables, exclude), float_tolerance or {})
-        options = replace(
-            _new_run(settings),
-            accept_loss=accept_loss,
-            show_values=show_values,
-            provable=provable,
-            behavior=behavior,
-            observe=progress,
-            strategy=strategy,
-            live=None if settle_seconds is None else Live(_reopener(source, target, prompt), settle_seconds),
-        )
-        _do_beside(stack, meanwhile)
-        verified = verify_sides(left, right, declared, options)
-    return verified.result, _certify(verified, out, (plan_file, mapping_file), settings)
-
-
-def _new_run(settings: Settings) -> VerifyOptions:
-    """A run's name, its key, and what the settings say of it."""
-    run_id = f"verify-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{token_hex(3)}"
-    return VerifyOptions(
-        migration_key=_core.DigestKey(KeyStore(settings.home_directory).migration_key(run_id)),
-        run_id=run_id,
-        findings_limit=settings.findings_per_table,
-        spill_directory=settings.make_spill_directory(),
-    )
-
-
-def _certify(
-    verified: Verified, out: Path | None, asked: tuple[Path | None, Path | None], settings: Settings
-) -> "Artifacts":
-    """Certificate, report and public key, and an entry of the log where one is kept. `asked`: plan and map, if any."""
-    from kora.evidence.artifacts import certify  # here: what writes is loaded while rows are read
-
-    plan, mapping = (path.read_bytes() if path else None for path in asked)
-    return certify(
-        verified.result,
-        out or settings.home_directory / "verifications" / verified.result.run_id,
-        KeyStore(settings.home_directory),
-        settings.transparency_log,
-        plan_bytes=plan,
-        map_bytes=mapping,
-        profiles=verified.profiles,
-    )
-
-
-def _do_beside(stack: ExitStack, work: Callable[[], None] | None) -> None:
-    """Does something, if there is anything, in a thread of its own, which is waited for at the end."""
-    if work is None:
-        return
-    beside = Thread(target=work, name="meanwhile", daemon=True)
-    stack.callback(beside.join)
-    beside.start()
-
-
-def _reopener(source: str, target: str, prompt: Prompt | None) -> Callable[[], AbstractContextManager[_Databases]]:
-    """Opens both databases anew, at later positions."""
-
-    @contextmanager
-    def reopened() -> Iterator[_Databases]:
-        with Opening(source, target, prompt) as opening:
-            left, right = opening.sides()
-            yield left.database, right.database
-
-    return reopened
-
-
-def _as_asked(
-    left: OpenSide, right: OpenSide, declared: Declared, selection: Selection, tolerance: dict[str, str]
-) -> tuple[OpenSide, OpenSide, Declared]:
-    """Without the tables that were not chosen, and with the tolerances that were asked for beside map or plan."""
-    if selection != Selection():
-        source, target, declared = narrowed(left.catalog, right.catalog, declared, selection)
-        left, right = replace(left, catalog=source), replace(right, catalog=target)
-    if tolerance:
-        mapping = declared.mapping or match_catalogs(left.catalog, right.catalog)[0]
-        declared = replace(declared, mapping=with_tolerances(mapping, tolerance))
-    return left, right, declared
 
 
 class _CallableModule(ModuleType):

@@ -83,8 +83,8 @@ def trials_on(address: Address, secret: Secret, *, read_only: bool = False) -> I
         writer = MariadbTrials(first_mariadb(address, secret)[1], address.place, read_only=read_only)
     else:
         raise InvalidRequest(
-            f"{address} is no server: rows are tried on a copy of the file",
-            hint="leave --probe-target away: it is for PostgreSQL and MariaDB",
+            f"{address} is no server: it keeps no routines, and rows are tried on a copy of the file",
+            hint="leave --probe-target and --routines away: they are for PostgreSQL and MariaDB",
         )
     try:
         yield writer
@@ -196,7 +196,9 @@ class MariadbTrials:
             # As the applications write: what is too long is refused or cut by the server's own mode.
             session.execute("SET SESSION sql_mode = @@GLOBAL.sql_mode, time_zone = '+00:00'")
             for setting in (f"innodb_lock_wait_timeout = {PATIENCE_SECONDS}", f"lock_wait_timeout = {PATIENCE_SECONDS}",
-                            f"max_statement_time = {STATEMENT_SECONDS}"):  # fmt: skip
+                            f"max_statement_time = {STATEMENT_SECONDS}",
+                            f"max_execution_time = {STATEMENT_SECONDS * 1000}",
+                            "information_schema_stats_expiry = 0"):  # fmt: skip
                 with suppress(EngineError):  # a version that has no such setting
                     session.execute(f"SET SESSION {setting}")
             rows = session.query(

@@ -22,7 +22,7 @@ _BREACHES = (
     ("unique", r"23505|1062|unique constraint|duplicate key|primary key"),
     ("foreign key", r"23503|1452|foreign key"),
     ("not null", r"23502|1048|not null|not-null"),
-    ("check", r"23514|4025|check constraint"),
+    ("check", r"23514|4025|3819|check constraint"),
     ("too long", r"22001|1406|too long"),
 )
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import click
 
@@ -13,7 +13,7 @@ from kora.cli.entry import FILE, entry_settings, password_prompt
 
 if TYPE_CHECKING:
     from kora.behavior.live import BehaviorRequest
-    from kora.comparison.result import AskedStrategy, VerificationResult
+    from kora.comparison.result import VerificationResult
     from kora.databases.opening import Opening
     from kora.databases.secrets import Prompt
     from kora.evidence.artifacts import Artifacts
@@ -41,9 +41,6 @@ def _asking(command: _Command) -> _Command:
     for option in reversed(_ASKING):
         command = option(command)
     return command
-
-
-_QUESTIONS = ("behavior", "workload", "probe_target", "routines", "routine_inputs")
 
 
 @click.command()
@@ -83,6 +80,9 @@ _QUESTIONS = ("behavior", "workload", "probe_target", "routines", "routine_input
     metavar="COLUMN=BOUND",
     help="Forgive and count doubles of SCHEMA.TABLE.COLUMN within ulps,N or relative,R (repeatable).",
 )
+@click.option("--against", "certificate", type=FILE, help="Instead of TARGET: is SOURCE still what this certified?")
+@click.option("--key", "keys", type=FILE, multiple=True, help="With --against: a signer's .pub file (repeatable).")
+@click.option("--key-file", type=FILE, help="With --against: the migration's key; mode 0600.")
 @click.option(
     "--strategy",
     type=click.Choice(["stream", "pushdown", "auto"]),
@@ -90,22 +90,17 @@ _QUESTIONS = ("behavior", "workload", "probe_target", "routines", "routine_input
     show_default=True,
     help="Read rows, have servers digest them (for a slow line), or decide by the line's measured speed.",
 )
-@click.option("--against", "certificate", type=FILE, help="Instead of TARGET: is SOURCE still what this certified?")
-@click.option("--key", "keys", type=FILE, multiple=True, help="With --against: a signer's .pub file (repeatable).")
-@click.option("--key-file", type=FILE, help="With --against: the migration's key; mode 0600.")
 @click.option("--show-values", is_flag=True, help="Show differing values in report and terminal; else withheld.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout instead of the summary.")
 def verify(
     source: str,
     target: str | None,
-    provable: bool,
-    live: bool,
-    settle: float,
-    tolerances: tuple[str, ...],
-    strategy: "AskedStrategy",
     certificate: Path | None,
     keys: tuple[Path, ...],
     key_file: Path | None,
+    live: bool,
+    settle: float,
+    tolerances: tuple[str, ...],
     as_json: bool,
     **asked: Any,
 ) -> int:
@@ -128,32 +123,32 @@ def verify(
     """
     if certificate:
         return _verify_against(source, target, certificate, keys, key_file, as_json=as_json)
-    target = _second(target, *keys, key_file)
-    _refuse_contradictions(click.get_current_context().params)
-    questions = _Questions(source, target, **{name: asked.pop(name) for name in _QUESTIONS})
+    _refuse_contradictions(asked, live=live)
+    pair = _pair(source, target, *keys, key_file)
+    questions = _Questions(*pair, **{name: asked.pop(name) for name in _Questions.OPTIONS})
     questions.check()
     prompt = _prompt()
     with ExitStack() as stack:
-        opening = None if prompt else stack.enter_context(_begun(source, target))
+        opening = None if prompt else stack.enter_context(_begun(*pair))
         settings = entry_settings()
         from kora.evidence.verdict import decide_result
-        from kora.verify import verify_databases
+        from kora.verification import VerifyRequest, verify_databases
 
         progress = _progress_on_terminal()
         if progress:
             stack.callback(progress.close)
         result, artifacts = verify_databases(
-            source,
-            target,
-            **asked,
-            provable=provable,
-            behavior=questions.opened(stack, prompt),
-            settle_seconds=settle if live else None,
-            float_tolerance=_tolerances(tolerances),
-            strategy=strategy,
+            VerifyRequest(
+                source=pair[0],
+                target=pair[1],
+                settle_seconds=settle if live else None,
+                float_tolerance=_tolerances(tolerances),
+                **asked,
+            ),
             settings=settings,
             progress=progress.watch if progress else None,
             prompt=prompt,
+            behavior=questions.opened(stack, prompt),
             meanwhile=_load_writers if as_json else _load_reports,
             opening=opening,
         )
@@ -161,19 +156,36 @@ def verify(
     return int(decide_result(result).exit_code)
 
 
-def _refuse_contradictions(given: dict[str, Any]) -> None:
+def _refuse_contradictions(asked: dict[str, Any], *, live: bool) -> None:
     """Options that exclude each other, but for what is asked of behaviour."""
-    if given["mapping_file"] and given["plan_file"]:
+    if asked["mapping_file"] and asked["plan_file"]:
         raise click.UsageError("--map and --plan exclude each other: a plan contains its map")
-    if given["strategy"] != "stream" and (given["provable"] or given["live"]):
+    if asked["strategy"] != "stream" and (asked["provable"] or live):
         raise click.UsageError("--provable and --live belong to --strategy stream")
 
 
-def _second(target: str | None, *keys: Path | None) -> str:
-    """The target, where no certificate stands in its place and no key for one was given."""
+def _pair(source: str, target: str | None, *keys: Path | None) -> tuple[str, str]:
+    """Both URLs, where no certificate stands in the target's place and no key for one was given."""
     if target is None or any(keys):
-        raise click.UsageError("name SOURCE and TARGET, or one URL with --against; --key and --key-file belong to that")
-    return target
+        raise click.UsageError(
+            "name SOURCE and TARGET, or one URL with --against, to which --key and --key-file belong"
+        )
+    return source, target
+
+
+def _begun(source: str, target: str) -> "Opening":
+    """Both databases on their way, while the rest of the program is loaded. Nothing is asked of a person here."""
+    from kora.databases.opening import Opening
+
+    return Opening(source, target)
+
+
+def _prompt() -> "Prompt | None":
+    """Asks each question once: with routines and rows tried, a database is opened more than once."""
+    from kora.databases.secrets import remembered
+
+    asking = password_prompt()
+    return remembered(asking) if asking else None
 
 
 def _verify_against(
@@ -192,21 +204,6 @@ def _verify_against(
     return int(found.exit_code)
 
 
-def _begun(source: str, target: str) -> "Opening":
-    """Both databases on their way, while the rest of the program is loaded. Nothing is asked of a person here."""
-    from kora.databases.opening import Opening
-
-    return Opening(source, target)
-
-
-def _prompt() -> "Prompt | None":
-    """Asks each question once: with routines and rows tried, a database is opened more than once."""
-    from kora.databases.secrets import remembered
-
-    asking = password_prompt()
-    return remembered(asking) if asking else None
-
-
 def _tolerances(texts: tuple[str, ...]) -> dict[str, str]:
     """`main.m.x=ulps,4` → column and bound. A column's own name may hold an equals sign, a bound never does."""
     pairs = [text.rpartition("=") for text in texts]
@@ -218,6 +215,8 @@ def _tolerances(texts: tuple[str, ...]) -> dict[str, str]:
 @dataclass(frozen=True, slots=True)
 class _Questions:
     """What --behavior and its companions ask for."""
+
+    OPTIONS: ClassVar = ("behavior", "workload", "probe_target", "routines", "routine_inputs")
 
     source: str
     target: str

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import duckdb
 import psycopg
@@ -84,8 +85,8 @@ def test_money_on_duckdb_is_an_exact_decimal(tmp_path, family: str, source: Data
         assert found == ("-92233720368547758.08", "DECIMAL(19,2)")
 
 
-def test_rules_of_a_domain_within_an_array_are_a_declared_loss(
-    postgres_server: PostgresServer, postgres_database: Database
+def test_rules_of_a_domain_within_an_array_hold_on_postgresql_and_are_a_declared_loss_elsewhere(
+    tmp_path: Path, postgres_server: PostgresServer, postgres_database: Database
 ):
     source = postgres_server.create_database()
     source.execute(
@@ -93,8 +94,12 @@ def test_rules_of_a_domain_within_an_array_are_a_declared_loss(
         "CREATE TABLE t (id int PRIMARY KEY, p positive[])",
         "INSERT INTO t VALUES (1, '{1,2}')",
     )
-    said = migrate(source.url, postgres_database.url)
+    said = migrate(source.url, file_url("duckdb", tmp_path / "t.duckdb"))
     assert (said.code, said.losses) == (5, [("domain", "domain public.t.p")])
+    kept = migrate(source.url, postgres_database.url)
+    assert (kept.code, kept.losses) == (0, [])
+    with pytest.raises(psycopg.errors.CheckViolation):
+        postgres_database.execute("INSERT INTO t VALUES (2, '{1,0}')")
 
 
 EXCLUDING = (

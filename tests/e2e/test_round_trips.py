@@ -12,7 +12,7 @@ import pytest
 from appliance.demo.clinic import build_clinic
 from kora.comparison.result import VerificationResult
 from kora.settings import Settings
-from kora.verify import verify_databases
+from kora.verification import VerifyRequest, verify_databases
 from tests.e2e.migrating import DATA, Said, file_url, migrate, run_kora
 from tests.mariadb_server import MariadbServer
 from tests.servers import PostgresServer
@@ -65,10 +65,8 @@ def write_map(database: Path, file: Path) -> Path:
 
 def verified(source: str, target: str, mapping: Path, home: Path) -> VerificationResult:
     """KORA's result with its findings."""
-    result, _ = verify_databases(
-        source, target, mapping_file=mapping, plan_file=None, quarantine_file=None, tables=(), exclude=(),
-        out=home / "proof", accept_loss=(), show_values=False, settings=Settings(home=home), progress=None,
-    )  # fmt: skip
+    request = VerifyRequest(source=source, target=target, mapping_file=mapping, out=home / "proof")
+    result, _ = verify_databases(request, settings=Settings(home=home))
     return result
 
 

@@ -9,6 +9,8 @@ import duckdb
 import pytest
 
 from kora import cli
+from kora.evidence.envelope import seal
+from kora.evidence.signing import read_signing_key
 from tests.mariadb_server import MariadbDatabase
 from tests.servers import Database
 
@@ -174,6 +176,29 @@ def test_every_flipped_byte_of_a_file_is_refused(home: Path, capsys: pytest.Capt
     for cut in (0, 1, len(good) // 2, len(good) - 1):
         altered.write_bytes(good[:cut])
         assert cli.run(["behave", "compare", str(home / "a.kbh"), str(altered)]) == 2, cut
+
+
+def test_a_file_is_checked_and_told_and_one_of_the_first_version_or_altered_is_refused(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record(capsys, home, sqlite_url(home / "a.db"), "a.kbh", *asked(home))
+    path, public = home / "a.kbh", home / "home" / "keys" / "signing.pub"
+    assert cli.run(["check", str(path), "--key", str(public)]) == 3
+    shown = capsys.readouterr().out
+    assert "authentic" in shown
+    assert "1 error, 1 not decidable" in shown
+    assert "sqlite:///" in shown
+    good = path.read_bytes()
+    for place in range(0, len(good), 41):
+        path.write_bytes(good[:place] + bytes([good[place] ^ 2]) + good[place + 1 :])
+        assert cli.run(["check", str(path), "--key", str(public)]) == 2, place
+    capsys.readouterr()
+    key = read_signing_key(home / "home" / "keys" / "signing.pem")
+    for payload_type, words in (("application/vnd.sensei.behavior+json", "first version"),
+                                ("application/vnd.sensei.behavior-2", "cut off")):  # fmt: skip
+        path.write_bytes(seal(payload_type, b"{}", [key]))
+        assert cli.run(["behave", "compare", str(path), str(path)]) == 2
+        assert words in capsys.readouterr().err
 
 
 def test_files_under_different_keys_and_of_strangers_are_refused(

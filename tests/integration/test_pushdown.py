@@ -23,10 +23,10 @@ from kora.databases.pushdown import PushesDown, PushRequest, Within
 from kora.databases.registry import open_database
 from kora.errors import InvalidRequest
 from kora.verify import VerifyOptions, verify_sides
-from tests.corpus import mariadb_kinds, postgresql_kinds
 from tests.corpus.clients import statements
 from tests.corpus.kinds import Kind
-from tests.mariadb_server import MariadbDatabase, MariadbServer
+from tests.corpus.moving import KINDS as KINDS_OF
+from tests.mariadb_server import MariadbDatabase, MariadbServer, numbers
 from tests.servers import Database as PostgresDatabase
 from tests.servers import PostgresServer
 
@@ -47,10 +47,10 @@ REFUSED = {
 @pytest.fixture(scope="module")
 def corpora(postgres_server: PostgresServer, mariadb_server: MariadbServer) -> dict[str, str]:
     postgres = postgres_server.create_database()
-    postgres.execute(*statements(postgresql_kinds.KINDS, "integer"))
-    mariadb = mariadb_server.create_database("CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin")
+    postgres.execute(*statements(KINDS_OF["postgresql"], "integer"))
+    mariadb = mariadb_server.create_database(f"CHARACTER SET utf8mb4 COLLATE {mariadb_server.build.byte_collation}")
     loose = ("SET sql_mode = 'ALLOW_INVALID_DATES'", "SET time_zone = '+00:00'")
-    mariadb.execute(*loose, *statements(mariadb_kinds.KINDS, "integer"))
+    mariadb.execute(*loose, *statements(KINDS_OF["mariadb"], "integer"))
     return {"postgresql": postgres.url, "mariadb": mariadb.url}
 
 
@@ -61,10 +61,7 @@ def opened(corpora: dict[str, str]) -> Iterator[dict[str, tuple[Database, Catalo
         yield {name: (database, database.catalog()) for name, database in databases.items()}
 
 
-KINDS: list[tuple[str, Kind]] = [
-    *(("postgresql", kind) for kind in postgresql_kinds.KINDS),
-    *(("mariadb", kind) for kind in mariadb_kinds.KINDS),
-]
+KINDS = [(engine, kind) for engine in ("postgresql", "mariadb") for kind in KINDS_OF[engine]]
 
 
 @pytest.mark.parametrize(("engine", "kind"), KINDS, ids=[f"{engine}-{kind.name}" for engine, kind in KINDS])
@@ -97,7 +94,7 @@ def test_a_server_digests_every_value_as_the_core_does_or_refuses_its_kind(
 def test_every_byte_of_latin1_is_digested_as_the_core_reads_it(mariadb_database: MariadbDatabase) -> None:
     mariadb_database.execute(
         "CREATE TABLE k_latin (id int PRIMARY KEY, v varchar(10) CHARACTER SET latin1)",
-        "INSERT INTO k_latin SELECT seq, CAST(CHAR(seq) AS BINARY) FROM seq_0_to_255",
+        f"INSERT INTO k_latin SELECT n - 1, CAST(CHAR(n - 1) AS BINARY) FROM {numbers(256)}",
     )
     with closing(open_database(mariadb_database.url)) as database:
         kind = Kind("latin", "varchar(10)", ())
@@ -214,7 +211,10 @@ def test_a_database_in_another_encoding_is_refused(postgres_server: PostgresServ
 
 
 def test_a_row_that_the_server_cannot_put_together_is_never_taken_for_equal(mariadb_server: MariadbServer) -> None:
-    sides = [mariadb_server.create_database("CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin") for _ in range(2)]
+    sides = [
+        mariadb_server.create_database(f"CHARACTER SET utf8mb4 COLLATE {mariadb_server.build.byte_collation}")
+        for _ in range(2)
+    ]
     packet = mariadb_server.create_database().query("SELECT @@GLOBAL.max_allowed_packet")[0][0]
     for side, letter in zip(sides, "ab", strict=True):
         side.execute(

@@ -423,7 +423,7 @@ def test_a_password_is_asked_for_only_on_a_terminal(
     assert code in (2, 4)
     assert "password" in error
     from kora.settings import Settings
-    from kora.verify import verify_databases
+    from kora.verification import VerifyRequest, verify_databases
 
     asked = list[str]()
 
@@ -431,10 +431,8 @@ def test_a_password_is_asked_for_only_on_a_terminal(
         asked.append(question)
         return PASSWORD
 
-    result, _ = verify_databases(
-        source, bare, mapping_file=None, plan_file=None, tables=(), exclude=(), out=kora.out, accept_loss=(),
-        show_values=False, settings=Settings.from_environment(), progress=None, prompt=prompt,
-    )  # fmt: skip
+    request = VerifyRequest(source=source, target=bare, out=kora.out)
+    result, _ = verify_databases(request, settings=Settings.from_environment(), prompt=prompt)
     assert result.verdict == "equivalent"
     assert len(asked) == 1
     assert PASSWORD not in asked[0]

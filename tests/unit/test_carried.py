@@ -114,7 +114,7 @@ def test_importing_the_library_loads_nothing_that_is_not_needed_yet():
 
 def test_verify_is_the_librarys_function_whatever_was_imported_before(tmp_path):
     import kora
-    from kora.verify import verify_databases
+    from kora.verification import verify_databases
 
     assert verify_databases is not None
     assert callable(kora.verify)

@@ -43,7 +43,7 @@ pub struct SpillPass {
 }
 
 impl SpillPass {
-    /// Records go to nameless files in `folder` once memory's share (16 MiB) is full.
+    /// Records go to nameless files in `folder` once memory's share (64 MiB) is full.
     pub fn new(profile: &Profile, key: &DigestKey, folder: &Path) -> Self {
         let context = profile_digest(profile);
         let keyed = !profile.key.is_empty();

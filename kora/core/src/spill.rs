@@ -21,7 +21,7 @@ use crate::set_hash::Digest;
 pub type Record = Digest;
 
 /// Bytes of records that wait in memory before they are written.
-pub const MEMORY_LIMIT_BYTES: usize = 16 << 20;
+pub const MEMORY_LIMIT_BYTES: usize = 64 << 20;
 /// A record's multiplicity, u64 little-endian, as written behind it.
 const MULTIPLICITY_BYTES: usize = 8;
 /// Records that one run's cursor reads at a time, at least.

@@ -13,15 +13,15 @@ use crate::error::{Error, Result};
 /// The schema as it is published.
 pub const STATEMENT_SCHEMA: &str = include_str!("../../evidence/certificate.schema.json");
 
-/// The one pattern that the schema uses.
-const DIGEST_PATTERN: &str = "^[0-9a-f]{64}$";
+/// The patterns that the schema uses, and how many hexadecimal digits each stands for.
+const DIGIT_PATTERNS: [(&str, usize); 2] = [("^[0-9a-f]{64}$", 64), ("^[0-9a-f]{16}$", 16)];
 
 #[derive(Debug)]
 enum Rule {
     Object { fields: BTreeMap<String, (bool, Rule)> },
     Map(Box<Rule>),
     List { each: Box<Rule>, least: usize },
-    Text { digest: bool },
+    Text { digits: Option<usize> },
     OneOf(Vec<String>),
     Integer { least: i128, most: i128 },
     Bool(Option<bool>),
@@ -86,7 +86,7 @@ impl Schema {
             (Rule::Null, Value::Null) => true,
             (Rule::Bool(only), Value::Bool(given)) => only.is_none_or(|only| only == *given),
             (Rule::Integer { least, most }, Value::Integer(number)) => (least..=most).contains(&number),
-            (Rule::Text { digest }, Value::Text(text)) => !digest || is_digest(text),
+            (Rule::Text { digits }, Value::Text(text)) => digits.is_none_or(|digits| is_digits(text, digits)),
             (Rule::OneOf(texts), Value::Text(text)) => texts.iter().any(|one| one.as_bytes() == text.as_ref()),
             (Rule::List { each, least }, Value::List(values)) => {
                 let fault = values.iter().position(|one| !self.allows(each, one, place));
@@ -119,8 +119,8 @@ impl Schema {
     }
 }
 
-fn is_digest(text: &[u8]) -> bool {
-    text.len() == 64 && text.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+fn is_digits(text: &[u8], digits: usize) -> bool {
+    text.len() == digits && text.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn wrong(reason: &str) -> Error {
@@ -199,8 +199,10 @@ fn text(body: &serde_json::Map<String, Json>) -> Result<Rule> {
         ));
     }
     match body.get("pattern").and_then(Json::as_str) {
-        None => Ok(Rule::Text { digest: false }),
-        Some(DIGEST_PATTERN) => Ok(Rule::Text { digest: true }),
-        Some(other) => Err(wrong(&format!("the pattern {other} is not known"))),
+        None => Ok(Rule::Text { digits: None }),
+        Some(pattern) => match DIGIT_PATTERNS.iter().find(|(known, _)| *known == pattern) {
+            Some((_, digits)) => Ok(Rule::Text { digits: Some(*digits) }),
+            None => Err(wrong(&format!("the pattern {pattern} is not known"))),
+        },
     }
 }

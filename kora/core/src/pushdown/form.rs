@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn moments_are_spelled_as_postgresql_spells_them() {
-        assert_eq!(form(Cell::Date(-719_529)), "d13:0001-12-30 BC");
+        assert_eq!(form(Cell::Date(-719_528)), "d13:0001-01-01 BC");
         assert_eq!(
             form(Cell::Instant(Ticks::from_micros(500_000))),
             "i24:1970-01-01 00:00:00.5+00"

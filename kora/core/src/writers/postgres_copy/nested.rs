@@ -294,3 +294,25 @@ fn hstore(parts: &mut StructureReader<'_>, out: &mut Vec<u8>) -> Outcome {
     out[count_at..count_at + 4].copy_from_slice(&(values / 2).to_be_bytes());
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arrays_and_ranges_have_the_oids_of_the_server_and_types_of_users_none() {
+        for (expression, expected) in [
+            ("int4", 23),
+            ("numeric(10,2)", 1700),
+            ("range<date>", 3912),
+            ("array<int4>", 1007),
+            ("array<varchar(5)>", 1015),
+            ("array<range<date>>", 3913),
+            ("array<enum>", 0),
+            (r#"composite<"a" int4>"#, 0),
+        ] {
+            let found = TypeExpr::parse(expression).map(|expr| oid(&expr));
+            assert_eq!(found, Some(expected), "{expression}");
+        }
+    }
+}

@@ -93,6 +93,7 @@ fn every_kind_comes_back_as_it_was() {
         ),
         ("timestamp", Cell::Timestamp(before)),
         ("timestamptz(3)", Cell::Instant(Ticks::from_micros(-1_000))),
+        ("timestamptz(1)", last_year(294_276, 500_000)),
         (
             "timestamptz",
             Cell::TemporalInfinity {
@@ -173,6 +174,8 @@ fn what_the_server_would_change_is_refused_with_the_reason() {
             "another length",
         ),
         ("timestamp", nanos, "finer"),
+        ("timestamp(0)", last_year(294_276, 500_000), "finer"),
+        ("timestamp", last_year(294_277, 0), "calendar"),
         ("timestamp(0)", Cell::Timestamp(Ticks::from_micros(500_000)), "finer"),
         ("timestamp", Cell::Timestamp(Ticks::from_micros(i64::MIN)), "range"),
         ("time", Cell::Time(Ticks::from_micros(-1)), "00:00"),
@@ -288,6 +291,16 @@ fn nested_values_come_back_as_they_were() {
         r#"struct<"x" float,"y" float>"#,
         r#"{"x":-0.0,"y":1e300}"#,
     );
+}
+
+/// The last day of a year and so many microseconds of it.
+const fn last_year(year: i32, micros: i64) -> Cell<'static> {
+    Cell::ImpossibleTimestamp {
+        year,
+        month: 12,
+        day: 31,
+        micros,
+    }
 }
 
 proptest! {

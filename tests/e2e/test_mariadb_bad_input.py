@@ -191,9 +191,11 @@ def test_the_servers_sql_mode_changes_neither_what_is_read_nor_what_is_written(f
         copied, written = migrate(source.url, targets[0].url), migrate(file, targets[1].url)
     finally:
         own_server.execute(f"SET GLOBAL sql_mode = '{before}'")
-    assert (copied.code, copied.losses) == (5, [("zero_date_is_null", "odd.d")]), copied.err
+    assert (copied.code, copied.verdict, copied.losses) == (0, "equivalent", []), copied.err
     assert (written.code, written.verdict, written.losses) == (0, "equivalent", []), written.err
-    assert targets[0].query("SELECT id, d, t FROM odd") == [("0", None, "a\\\\b"), ("1", "2020-01-00", "")]
+    assert targets[0].query("SELECT id, d, t FROM odd") == [
+        ("0", "0000-00-00", "a\\\\b"), ("1", "2020-01-00", ""),
+    ]  # fmt: skip
     assert targets[0].query("SELECT id, name, hex(code) FROM customer") == source.query(
         "SELECT id, name, hex(code) FROM customer"
     )

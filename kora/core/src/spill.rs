@@ -253,11 +253,13 @@ impl<const N: usize> StoredRun<'_, N> {
     }
 }
 
+/// The next record of a run: its head, which settles nearly every comparison, all of it, its multiplicity, its cursor.
+type Head<const N: usize> = (u64, [u8; N], u64, usize);
+
 /// All runs of one set as one ascending sequence.
 pub struct Merged<'a, const N: usize = 32> {
     cursors: Vec<Cursor<'a, N>>,
-    /// Each cursor's next record, its multiplicity and the cursor; the record's head first, which settles nearly all.
-    heap: BinaryHeap<Reverse<(u64, [u8; N], u64, usize)>>,
+    heap: BinaryHeap<Reverse<Head<N>>>,
 }
 
 impl<const N: usize> Merged<'_, N> {

@@ -15,6 +15,9 @@ from pathlib import Path
 from statistics import median
 
 _SAMPLE_SECONDS = 0.02
+_INSTALLED = {"PYTHONDONTWRITEBYTECODE": ""}
+"""A program in Python runs from its bytecode, as an installed one does, whatever the shell forbids: to compile itself
+on each start costs `kora` 0.07 s."""
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -50,7 +53,7 @@ def run(
         started = time.perf_counter()
         process = subprocess.Popen(
             [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=output, stderr=errors,
-            env={**os.environ, **(environment or {})}, cwd=folder,
+            env={**os.environ, **_INSTALLED, **(environment or {})}, cwd=folder,
         )  # fmt: skip
         watch = _MemoryWatch(process.pid)
         watch.start()

@@ -96,7 +96,8 @@ def arrow_windows(
 ) -> RowStream:
     """Several streams as one; each is asked for only when the one before it was read to its end, in that thread.
 
-    `taken` is called whenever all of a stream's rows are in memory, before they are looked at, the stream closed.
+    `taken` is for streams that need much memory: one at a time in the process is then read into memory and closed. It
+    is called after that, before the rows are looked at.
     """
 
 @final

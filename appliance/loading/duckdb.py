@@ -33,8 +33,8 @@ _LARGE_ROW_BYTES = 16 << 10
 _LARGE_BATCH_SIZE_BYTES = 2 << 20
 """A batch is larger than a megabyte only by its last row."""
 _PART_SIZE_BYTES = 32 << 20
-_UNCOMMITTED_ROW_ID = 1 << 60
-"""DuckDB counts a transaction's own rows from here; in between lies nothing."""
+_UNCOMMITTED_ROW_ID = 1 << 54
+"""No table has as many rows; DuckDB counts a transaction's own rows from just below twice this."""
 CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
@@ -273,6 +273,7 @@ class DuckDBWriter:
             # What was written stays in memory as long as there is room.
             with suppress(Busy):
                 self._limit_memory(self._usual_limit_bytes)
+                self._run("RESET threads")
         self._part_size_bytes = self._large_rows_bytes = 0
 
     def commit(self, unit: Unit, checkpoint: Checkpoint) -> None:
@@ -298,6 +299,9 @@ class DuckDBWriter:
         self._part_size_bytes += added_bytes
         needed = _BASE_MEMORY_BYTES + self._large_rows_bytes + added_bytes
         if needed > self._memory_limit_bytes:
+            if self._memory_limit_bytes == self._usual_limit_bytes:
+                # Each thread would hold a copy of its own.
+                self._run("SET threads = 1")
             self._limit_memory(needed)
 
     def _limit_memory(self, size_bytes: int) -> None:

@@ -12,6 +12,7 @@ import duckdb
 import pytest
 
 from tests.e2e.migrating import Said, file_url, migrate, run_sensei
+from tests.mariadb_server import MariadbServer
 from tests.servers import PASSWORD, Database, PostgresServer
 
 pytestmark = pytest.mark.usefixtures("sensei_home")
@@ -150,6 +151,19 @@ def test_rows_of_megabytes_pass_through_duckdb_in_bounded_memory(tmp_path: Path)
     assert peak_bytes(target, file_url("sqlite", tmp_path / "back.db")) < bound
 
 
+def test_many_large_rows_without_a_key_pass_in_bounded_memory(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "s.db")) as connection:
+        connection.execute("CREATE TABLE large (id INTEGER, body BLOB)")
+        connection.executemany(
+            "INSERT INTO large VALUES (?, ?)", ((number, os.urandom(MIB) * 32) for number in range(12))
+        )
+        connection.commit()
+    source = file_url("sqlite", tmp_path / "s.db")
+    bound = 600 * MIB + 2 * 32 * MIB
+    assert peak_bytes(source, file_url("duckdb", tmp_path / "t.duckdb")) < bound
+    assert peak_bytes(source, file_url("parquet", tmp_path / "t")) < bound
+
+
 @pytest.mark.slow
 def test_cells_of_200_megabytes_pass_between_all_engines_in_bounded_memory(
     tmp_path: Path, postgres_server: PostgresServer
@@ -168,4 +182,20 @@ def test_cells_of_200_megabytes_pass_between_all_engines_in_bounded_memory(
         "duckdb to postgresql": peak_bytes(duck, second),
         "sqlite to duckdb": peak_bytes(source, file_url("duckdb", tmp_path / "t2.duckdb")),
     }
+    with MariadbServer({"max_allowed_packet": "1G", "innodb_log_file_size": "4G"}) as server:
+        maria = server.create_database().url
+        peaks |= {
+            "sqlite to mariadb": peak_bytes(source, maria),
+            "mariadb to duckdb": peak_bytes(maria, file_url("duckdb", tmp_path / "t3.duckdb")),
+            "mariadb to parquet": peak_bytes(maria, file_url("parquet", tmp_path / "p1")),
+            "mariadb to postgresql": peak_bytes(maria, postgres_server.create_database().url),
+        }
+        parquet = file_url("parquet", tmp_path / "p2")
+        peaks |= {
+            "postgresql to parquet": peak_bytes(first, parquet),
+            "parquet to mariadb": peak_bytes(parquet, server.create_database().url),
+            "parquet to duckdb": peak_bytes(parquet, file_url("duckdb", tmp_path / "t4.duckdb")),
+            "parquet to sqlite": peak_bytes(parquet, file_url("sqlite", tmp_path / "back2.db")),
+            "parquet to postgresql": peak_bytes(parquet, postgres_server.create_database().url),
+        }
     assert {way: peak for way, peak in peaks.items() if peak >= bound} == {}

@@ -63,8 +63,8 @@ class Finished:
 
     @property
     def outcome(self) -> dict[str, Any]:
-        """What must not depend on interruptions: verdict, tables, losses, and all else but names and times."""
-        skipped = ("run", "notes", "seconds", "certificate", "report")
+        """What must not depend on interruptions: verdict, tables, losses, and all else but names, times and bytes."""
+        skipped = ("run", "notes", "seconds", "certificate", "report", "lines")
         return {key: value for key, value in self.body.items() if key not in skipped}
 
     @property

@@ -1,5 +1,7 @@
 """DuckDB's own habits in the catalog, its types as rows, and its errors as this project's."""
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -170,3 +172,20 @@ def test_nothing_is_fetched_or_written(tmp_path: Path) -> None:
     assert database.scalar_query("SELECT current_setting('TimeZone')") == [("UTC",)]
     assert sorted(file.name for file in tmp_path.iterdir()) == before
     database.close()
+
+
+def test_a_killed_reader_leaves_no_folder_behind(tmp_path: Path) -> None:
+    file, folder = tmp_path / "t.duckdb", tmp_path / "temporary"
+    folder.mkdir()
+    with duckdb.connect(str(file)) as connection:
+        connection.execute("CREATE TABLE t AS SELECT 1 AS id")
+    program = (
+        "import os, signal, sys; from kora.databases.registry import open_database;"
+        " open_database(sys.argv[1]).catalog(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", program, f"duckdb:///{file}"],
+        env=os.environ | {"TMPDIR": str(folder), "PYTHONPATH": str(Path.cwd())}, check=False,
+    )  # fmt: skip
+    assert killed.returncode == -signal.SIGKILL
+    assert list(folder.iterdir()) == []

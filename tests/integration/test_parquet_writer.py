@@ -101,6 +101,23 @@ def test_a_large_unit_comes_in_pieces_and_counts_only_beside_all_of_them(writer,
     assert writer.checkpoints("run-1") == {}
 
 
+def test_a_large_row_is_a_piece_of_its_own_and_is_refused_like_any_other(
+    writer: ParquetWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "_ALONE_SIZE_BYTES", 1)
+    out = tmp_path / "out"
+    (refused,) = load(writer, [[1, "a"], [None, "b"], [3, "c"]])
+    assert (refused.ordinal, refused.reason) == (1, 'Constraint Error: NOT NULL constraint failed: "id"')
+    writer.commit(UNIT, DONE)
+    pieces = [f"part-000001-000{number}.parquet" for number in (1, 2)]
+    assert names(out / "visit") == [*pieces, "part-000001.parquet"]
+    rows = duckdb.sql(f"SELECT id, name FROM '{out}/visit/*.parquet' ORDER BY id").fetchall()
+    assert rows == [(1, "a"), (3, "c")]
+    assert writer.checkpoints("run-1") == {("visit", 0): DONE}
+    (out / "visit" / pieces[0]).unlink()
+    assert writer.checkpoints("run-1") == {}
+
+
 @pytest.mark.usefixtures("small_pieces")
 def test_pieces_that_a_killed_process_left_are_replaced_when_the_unit_is_begun_again(writer, tmp_path: Path) -> None:
     out = tmp_path / "out"

@@ -8,6 +8,7 @@ use kora_core::writers::arrow::ArrowRowsBatch;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyCapsuleMethods, PyIterator};
 use std::ffi::CStr;
+use std::sync::{Mutex, PoisonError};
 
 const CAPSULE: &CStr = c"arrow_array_stream";
 
@@ -35,6 +36,10 @@ impl Drop for Attached {
     }
 }
 
+/// Two sides are read at once. A window of large rows takes several times its size until it was taken over: one at a
+/// time does so.
+static FETCHING: Mutex<()> = Mutex::new(());
+
 /// Several streams one after the other, each asked for when the one before it has ended.
 struct Windows {
     streams: Option<Py<PyIterator>>,
@@ -48,6 +53,11 @@ impl Windows {
     fn open_next(&mut self) -> Result<bool> {
         self.current = Attached(None);
         let Some(streams) = &self.streams else { return Ok(false) };
+        // The lock guards no data: one that a panic left behind is as good as new.
+        let _alone = self
+            .taken
+            .as_ref()
+            .map(|_| FETCHING.lock().unwrap_or_else(PoisonError::into_inner));
         let opened = Python::attach(|python| match streams.bind(python).clone().next() {
             Some(stream) => opened(&stream?, &self.types).map(Some),
             None => Ok(None),

@@ -102,12 +102,9 @@ def _lengths(stats: str, rows: int) -> tuple[int, int]:
 
 
 def memory_bytes(spans: Sequence[Span], base_bytes: int) -> int:
-    """What DuckDB must be allowed for the largest vector: its strings as stored, and a copy of the longest.
-
-    Not more: DuckDB keeps blocks that it has read until the memory is used up.
-    """
+    """What DuckDB must be allowed for the largest vector: its strings as stored, their copy, and room to grow it."""
     largest = max((span.vector_bytes for span in spans if span.large), default=0)
-    return max(base_bytes, base_bytes // 2 + 2 * largest)
+    return max(base_bytes, base_bytes // 2 + 4 * largest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ DuckDB's text of the values, cast back to the column's type. Extensions are neit
 and what does not fit into memory spills to the system's temporary folder, never beside the file.
 """
 
-import functools
+import os
+import secrets
 import tempfile
-import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -58,26 +58,19 @@ def connect_in_memory() -> duckdb.DuckDBPyConnection:
     return _connect(":memory:", read_only=False)
 
 
-_OPENING = threading.Lock()
-"""Two sides are opened at once: without it each would make a folder of its own, and the settings would differ."""
-
-
-@functools.cache
-def _spill_directory() -> "tempfile.TemporaryDirectory[str]":
-    """One for the process, removed at its end: a file that is opened twice must be opened with the same settings."""
-    return tempfile.TemporaryDirectory(prefix="kora-duckdb-", ignore_cleanup_errors=True)
+_SPILL_DIRECTORY = Path(tempfile.gettempdir()) / f"kora-duckdb-{os.getpid()}-{secrets.token_hex(4)}"
+"""One for the process: a file that is opened twice must be opened with the same settings. DuckDB makes it when it
+spills and removes it with the last file that is closed: no process leaves an empty one behind."""
 
 
 def _connect(place: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-    with _OPENING:
-        spill_directory = _spill_directory().name
     connection = duckdb.connect(
         place,
         read_only=read_only,
         config={
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
-            "temp_directory": spill_directory,
+            "temp_directory": str(_SPILL_DIRECTORY),
             "memory_limit": f"{_MEMORY_LIMIT_BYTES >> 20}MiB",
         },
     )
@@ -223,7 +216,9 @@ class DuckDbDatabase:
                 for sql in queries:
                     yield self._relation(table, sql)
 
-        return _core.arrow_windows(relations(), types, self._room.empty)
+        # What fits into the usual room needs none of this.
+        much = memory_bytes > _MEMORY_LIMIT_BYTES
+        return _core.arrow_windows(relations(), types, self._room.empty if much else None)
 
     def _relation(self, table: Table, sql: str) -> duckdb.DuckDBPyRelation:
         relation = self._connection.cursor().sql(sql)

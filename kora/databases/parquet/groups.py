@@ -17,6 +17,8 @@ from kora.databases.parquet.schema import Query
 
 VECTOR_ROWS = 2048
 _BATCH_SIZE_BYTES = 32 << 20
+_WINDOW_SIZE_BYTES = 128 << 20
+"""A vector whose strings are more is read in parts, although each part reads the group anew."""
 _BASE_MEMORY_BYTES = 256 << 20
 _MEMORY_FACTOR = 4
 """A page as it is stored, in a buffer that doubles as it grows; the page decompressed; and the strings made of it."""
@@ -40,9 +42,10 @@ class RowGroup:
         return self.string_bytes <= _BATCH_SIZE_BYTES
 
     def windows(self) -> Iterator[tuple[int, int]]:
-        """First and last row of each window: whole vectors, about as large as a batch may be."""
+        """First and last row of each window: whole vectors, about as large as a batch may be, or a part of one."""
         row_bytes = max(self.string_bytes // max(self.rows, 1), 1)
         step = max(_BATCH_SIZE_BYTES // row_bytes // VECTOR_ROWS, 1) * VECTOR_ROWS
+        step = max(min(step, _WINDOW_SIZE_BYTES // row_bytes), 1)
         for start in range(self.first, self.first + self.rows, step):
             yield start, min(start + step, self.first + self.rows) - 1
 

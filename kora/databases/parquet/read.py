@@ -140,7 +140,8 @@ class ParquetDatabase(DuckDbDatabase):
                 lengths = [_length(self.dialect.quote(name), column.type) for name, column in _named(table, coded)]
                 if lengths:
                     name = self.dialect.qualify(table.name)
-                    total = self._query(f"SELECT coalesce(sum({' + '.join(lengths)}), 0)::BIGINT FROM {name}")
+                    with self._room.widened(memory_bytes(groups)):
+                        total = self._query(f"SELECT coalesce(sum({' + '.join(lengths)}), 0)::BIGINT FROM {name}")
                     groups = with_dictionaries(groups, int(str(total[0][0])))
                 self._groups[table.name] = groups
         return self._groups[table.name]

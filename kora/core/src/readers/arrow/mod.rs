@@ -161,7 +161,8 @@ impl RowReader for ArrowRows {
                 },
             };
             if position.pump(sink)? == Flow::Pause {
-                self.current = Some(position);
+                // A batch that was read to its end is given back now, not when the next is asked for.
+                self.current = (position.next < position.rows).then_some(position);
                 return Ok(true);
             }
         }

@@ -4,6 +4,7 @@ use super::connection::SqliteConnection;
 use super::statement::{Statement, Step};
 use crate::cell::Cell;
 use crate::error::Result;
+use crate::large::is_large;
 use crate::readers::memory::Scalar;
 use crate::rows::{Flow, RowReader, RowSink};
 
@@ -15,6 +16,8 @@ pub struct SqliteRows {
     columns: usize,
     /// `None` once the end or an error was reached.
     statement: Option<Statement>,
+    /// What a step gave that was taken ahead.
+    ahead: Option<Step>,
 }
 
 impl SqliteRows {
@@ -28,6 +31,7 @@ impl SqliteRows {
             connection: connection.clone(),
             columns: statement.column_count(),
             statement: Some(statement),
+            ahead: None,
         })
     }
 
@@ -48,16 +52,27 @@ impl SqliteRows {
         // SAFETY: the lock is held throughout; the sink cannot keep the cells, and they are cleared before each step
         // can move what they point to.
         unsafe {
-            while statement.step(self.connection.path())? == Step::Row {
+            loop {
+                let step = match self.ahead.take() {
+                    Some(step) => step,
+                    None => statement.step(self.connection.path())?,
+                };
+                if step != Step::Row {
+                    return Ok(false);
+                }
                 statement.row(&mut cells)?;
                 let flow = sink.row(&cells)?;
+                let large = is_large(&cells);
                 cells.clear();
                 if flow == Flow::Pause {
+                    if large {
+                        // SQLite keeps a row until the next step: it shall not keep this one while it is written.
+                        self.ahead = Some(statement.step(self.connection.path())?);
+                    }
                     return Ok(true);
                 }
             }
         }
-        Ok(false)
     }
 }
 

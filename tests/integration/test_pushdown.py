@@ -32,9 +32,10 @@ from tests.servers import PostgresServer
 
 REFUSED = {
     "postgresql": {
-        "array_from_0", "array_of_arrays", "cidr", "composite", "daterange", "hstore", "inet", "int4multirange",
-        "int4range", "integer_array", "macaddr", "macaddr8", "money", "numeric_array", "numrange", "one_byte_char",
-        "point", "polygon", "text_array", "tsvector", "xml",
+        "array_from_0", "array_of_arrays", "array_of_composites", "cidr", "composite", "composite_of_types",
+        "daterange", "hstore", "inet", "int4multirange", "int4range", "integer_array", "macaddr", "macaddr8", "money",
+        "numeric_array", "numrange", "one_byte_char", "own_multirange", "own_range", "point", "polygon", "text_array",
+        "tsvector", "xml",
     },
     "mariadb": {
         "cp1251", "double", "double_negative_zero", "float", "float_7_4", "gb18030", "geometry", "inet4", "inet6",

@@ -26,6 +26,7 @@ _AS_TEXT = {
 """Types whose text is the form's text, and the kind's letter."""
 _ARGUMENTS = 90
 """Of one function call; the server takes 100. One call joins texts without copying all of them for each."""
+_LAST_MOMENT = "294247-01-10 04:00:54.775807"
 _HALF = 1 << 62
 SUM_TYPES = ("int4", "int8", "int8")
 
@@ -52,8 +53,17 @@ def form(column: Column, quoted: str) -> str:
             return _form("x", f"encode({quoted}, 'hex')")
         case "interval":
             return _form("v", f"encode(interval_send({quoted}), 'hex')")
+        case "timestamp" | "timestamptz" as wire:
+            return f"CASE WHEN {_beyond(wire, quoted)} ELSE {_form(_AS_TEXT[wire], f'({quoted})::text')} END"
         case wire:
             return _form(_AS_TEXT[wire], f"({quoted})::text")
+
+
+def _beyond(wire: str, quoted: str) -> str:
+    """The last thirty years, which the core's microseconds since 1970 do not reach: it keeps day and clock apart."""
+    local, zone = (quoted, "") if wire == "timestamp" else (f"({quoted} AT TIME ZONE 'UTC')", "+00")
+    last = f"isfinite({quoted}) AND {quoted} > '{_LAST_MOMENT}{zone}'::{wire}"
+    return f"{last} THEN {_form('z', f'{local}::text')}"
 
 
 def _form(letter: str, text: str) -> str:

@@ -157,6 +157,16 @@ fn extreme_times(connection: &Shared) {
             Cell::Instant(at(-210_866_803_200_000_000)),
         ),
         (
+            "'294276-12-31 23:59:59'::timestamp",
+            "timestamp",
+            Cell::ImpossibleTimestamp {
+                year: 294_276,
+                month: 12,
+                day: 31,
+                micros: 86_399_000_000,
+            },
+        ),
+        (
             "'1970-01-01 01:00:00+01'::timestamptz",
             "timestamptz",
             Cell::Instant(at(0)),
@@ -178,8 +188,6 @@ fn extreme_times(connection: &Shared) {
     ] {
         reads(connection, literal, target, expected);
     }
-    let far = shown_error(connection, "SELECT '294276-12-31 23:59:59'::timestamp", &["timestamp"]);
-    assert!(matches!(far, Error::Limit(_)));
 }
 
 fn shown_error(connection: &Shared, query: &str, types: &[&str]) -> Error {

@@ -7,8 +7,9 @@ ROLLBACK that its engine does not know is no harm. What no rollback covers, the 
 and after.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Protocol, TypeAlias
 
 from kora import _core
@@ -92,7 +93,26 @@ def trials_on(address: Address, secret: Secret, *, read_only: bool = False) -> I
         writer.close()
 
 
-class PostgresTrials:
+class _Trials(ABC):
+    """What trials on every server have in common: a transaction in which all is done, and of which nothing stays."""
+
+    @abstractmethod
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """Between its beginning and its ROLLBACK."""
+
+    def attempt(self, *statements: str) -> None:
+        """Statements for their effect, taken back."""
+        self.look("", *statements)
+
+    def look(self, query: str, *statements: str) -> Texts:
+        """Texts of a query's values after the statements, which are taken back."""
+        with self.transaction() as transaction:
+            for statement in statements:
+                transaction.execute(statement)
+            return transaction.texts(query) if query else []
+
+
+class PostgresTrials(_Trials):
     """Implements `TrialWriter`."""
 
     engine = "postgresql"
@@ -119,17 +139,6 @@ class PostgresTrials:
         copy = f"{POSTGRESQL.quote(table.name.schema)}.{_COPY}"
         parts = "INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING GENERATED"
         return Bench(copy, (f"CREATE TABLE {copy} (LIKE {name} {parts})", _some_rows(table, name, copy, '"')))
-
-    def attempt(self, *statements: str) -> None:
-        """Within BEGIN and ROLLBACK."""
-        self.look("", *statements)
-
-    def look(self, query: str, *statements: str) -> Texts:
-        """Texts of a query's values."""
-        with self.transaction() as transaction:
-            for statement in statements:
-                transaction.execute(statement)
-            return transaction.texts(query) if query else []
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -183,7 +192,7 @@ class PostgresTrials:
         self._session.close()
 
 
-class MariadbTrials:
+class MariadbTrials(_Trials):
     """Implements `TrialWriter`."""
 
     engine = "mariadb"
@@ -219,17 +228,6 @@ class MariadbTrials:
             return _NO_COPY_OF_REFERENCES
         made = (f"DROP TEMPORARY TABLE IF EXISTS {_COPY}", f"CREATE TEMPORARY TABLE {_COPY} LIKE {name}")
         return Bench(_COPY, (*made, _some_rows(table, name, _COPY, "`")))
-
-    def attempt(self, *statements: str) -> None:
-        """Within START TRANSACTION and ROLLBACK."""
-        self.look("", *statements)
-
-    def look(self, query: str, *statements: str) -> Texts:
-        """Texts of a query's values."""
-        with self.transaction() as transaction:
-            for statement in statements:
-                transaction.execute(statement)
-            return transaction.texts(query) if query else []
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

@@ -84,14 +84,38 @@ def compare_table(pair: Pair, options: Options) -> TableResult:
         )
         located = options.settle(located) if options.settle else located
         located, forgiven = forgive(pair.mapping, near, located) if near else (located, ())
+    readings = readings_of(pair, source.tallies, "source") + readings_of(pair, target.tallies, "target")
+    result = counted(pair, located, options, (source.row_count, target.row_count), readings)
+    return result.model_copy(
+        update={
+            "losses": (*_losses(pair, source.tallies, target.tallies), *forgiven),
+            "root": target.root.hex() if target.root else None,
+            "tree": _row_tree(pair, target),
+            "seconds": time.monotonic() - started,
+        }
+    )
+
+
+def counted(
+    pair: Pair, located: Located, options: Options, rows: tuple[int, int], readings: tuple[Reading, ...]
+) -> TableResult:
+    """What is said of two tables once the differing rows are known, however they were found.
+
+    Args:
+        pair: The tables.
+        located: The differing rows, counted.
+        options: How many of them are listed, and whether with values.
+        rows: Rows of the source and of the target.
+        readings: What was read through a representation.
+    """
     findings = describe(pair, located, show_values=options.show_values, limit=options.findings_limit)
     total = located.mismatch + located.missing_in_target + located.extra_in_target
     return TableResult(
         source=str(pair.mapping.source),
         target=str(pair.mapping.target),
         outcome=located.outcome,
-        source_rows=source.row_count,
-        target_rows=target.row_count,
+        source_rows=rows[0],
+        target_rows=rows[1],
         mismatch=located.mismatch,
         missing_in_target=located.missing_in_target,
         extra_in_target=located.extra_in_target,
@@ -99,13 +123,9 @@ def compare_table(pair: Pair, options: Options) -> TableResult:
         not_comparable_columns=tuple(
             NotComparableColumn(column=column, reason=reason) for column, reason in pair.mapping.not_comparable.items()
         ),
-        losses=(*_losses(pair, source.tallies, target.tallies), *forgiven),
-        readings=readings_of(pair, source.tallies, "source") + readings_of(pair, target.tallies, "target"),
-        root=target.root.hex() if target.root else None,
-        tree=_row_tree(pair, target),
+        readings=readings,
         findings=findings,
         findings_omitted=max(total - len(findings), 0),
-        seconds=time.monotonic() - started,
     )
 
 

@@ -15,10 +15,10 @@ from secrets import token_hex
 from typing import Protocol
 
 from kora import _core
-from kora.comparison.compare import Options, Pair, both_sides, readings_of, rows_of
-from kora.comparison.findings import Located, describe, pair_rows
+from kora.comparison.compare import Options, Pair, both_sides, counted, readings_of, rows_of
+from kora.comparison.findings import Located, pair_rows
 from kora.comparison.mapping import Side
-from kora.comparison.result import NotComparableColumn, Reading, TableResult
+from kora.comparison.result import Reading, TableResult
 from kora.databases.pushdown import LISTED_BYTES, WORD_MODULUS, PushedSums, PushesDown, PushRequest, Within
 
 ROW_HASH = "sha256-sum256, computed by each server's own SQL"
@@ -159,25 +159,9 @@ def compare_pushed(pair: Pair, options: Options, sides: Sequence[Side]) -> Table
     located, unlisted = Located(), 0
     if (source.rows, source.words) != (target.rows, target.words):
         located, unlisted = _locate(parties, pair, options, digits, source, target)
-    findings = describe(pair, located, show_values=options.show_values, limit=options.findings_limit)
-    total = located.mismatch + located.missing_in_target + located.extra_in_target
-    excluded = pair.mapping.not_comparable.items()
-    result = TableResult(
-        source=str(pair.mapping.source),
-        target=str(pair.mapping.target),
-        outcome=located.outcome,
-        source_rows=source.rows,
-        target_rows=target.rows,
-        mismatch=located.mismatch,
-        missing_in_target=located.missing_in_target,
-        extra_in_target=located.extra_in_target,
-        not_comparable_columns=tuple(NotComparableColumn(column=name, reason=reason) for name, reason in excluded),
-        readings=_readings(pair, source, "source") + _readings(pair, target, "target"),
-        findings=findings,
-        findings_omitted=max(total - len(findings), 0),
-        seconds=time.monotonic() - started,
-        strategy="pushdown",
-    )
+    readings = _readings(pair, source, "source") + _readings(pair, target, "target")
+    result = counted(pair, located, options, (source.rows, target.rows), readings)
+    result = result.model_copy(update={"strategy": "pushdown", "seconds": time.monotonic() - started})
     if unlisted:
         raise CannotPush(f"so many rows differ that about {unlisted:,} were not looked at one by one", result)
     return result

@@ -7,6 +7,7 @@ each `keyid` must be the SHA-256 of the key that made the signature, and each si
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from kora import _core
 from kora.errors import InvalidRequest, MalformedInput, NotAuthentic
@@ -89,6 +90,27 @@ def add_signatures(envelope: Envelope, signers: Sequence[SigningKey]) -> bytes:
     if not envelope.strict or len(made) > SIGNATURES_LIMIT:
         raise InvalidRequest(f"an envelope carries at most {SIGNATURES_LIMIT} signatures, in canonical form")
     return _canonical_envelope(envelope.payload_type, envelope.payload, made)
+
+
+def authenticate_side(envelope: Envelope, known: Sequence[PublicKey], path: Path) -> None:
+    """Makes sure that a side's file was signed by keys that are known here, and by nobody else.
+
+    Args:
+        envelope: The file as it was read.
+        known: Every key that is trusted here; those that did not sign are no harm.
+        path: The file, for messages.
+
+    Raises:
+        NotAuthentic: No known key signed it, or somebody else did too, or it was altered.
+    """
+    signers = [key for key in known if key.key_id in envelope.key_ids]
+    if not signers:
+        raise NotAuthentic(
+            f"{path} was signed by {', '.join(envelope.key_ids)}, a key that is not known here",
+            hint=f"take the signer's public key ($SENSEI_HOME/keys/signing.pub there) by a way that you trust:"
+            f" --key FILE.pub with {path}",
+        )
+    authenticate(envelope, signers, str(path))
 
 
 def authenticate(envelope: Envelope, keys: Sequence[PublicKey], what: str, *, threshold: int | None = None) -> int:

@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from kora import _core
 from kora.comparison.behavior import Answer, Reading, Recording, State
-from kora.errors import LimitExceeded, MalformedInput, NotAuthentic
+from kora.errors import LimitExceeded, MalformedInput
 from kora.evidence.canonical import canonical_bytes, parse_canonical
-from kora.evidence.envelope import authenticate, read_envelope, seal
+from kora.evidence.envelope import authenticate_side, read_envelope, seal
 from kora.evidence.files import read_bounded, write_atomically
 from kora.evidence.signing import PublicKey, SigningKey
 
@@ -49,14 +49,7 @@ def read_recording(path: Path, keys: Sequence[PublicKey]) -> Recording:
         raise MalformedInput(f"{path} is of the format's first version, which is no longer read", hint=_HINT)
     if envelope.payload_type != BEHAVIOR_PAYLOAD_TYPE:
         raise MalformedInput(f"{path} is no behaviour file but an envelope of {envelope.payload_type}", hint=_HINT)
-    signers = [key for key in keys if key.key_id in envelope.key_ids]
-    if not signers:
-        raise NotAuthentic(
-            f"{path} was signed by {', '.join(envelope.key_ids)}, a key that is not known here",
-            hint=f"take the signer's public key ($SENSEI_HOME/keys/signing.pub there) by a way that you trust:"
-            f" --key FILE.pub with {path}",
-        )
-    authenticate(envelope, signers, str(path))
+    authenticate_side(envelope, keys, path)
     return unpack_recording(envelope.payload, str(path))
 
 

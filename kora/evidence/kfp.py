@@ -7,9 +7,9 @@ from pathlib import Path
 
 from kora.comparison.fingerprint import Fingerprint
 from kora.comparison.fingerprint_body import OpenFingerprint
-from kora.errors import MalformedInput, NotAuthentic
+from kora.errors import MalformedInput
 from kora.evidence import certificate as certificates
-from kora.evidence.envelope import Envelope, authenticate
+from kora.evidence.envelope import Envelope, authenticate_side
 from kora.evidence.files import cannot_write, read_line_bounded, replace_by
 from kora.evidence.signing import PublicKey, SigningKey
 
@@ -33,14 +33,7 @@ def read_fingerprint_file(path: Path, keys: Sequence[PublicKey]) -> OpenFingerpr
         MalformedInput, LimitExceeded, FileProblem: It is no fingerprint file, or cannot be read.
     """
     envelope, opened = _open(path)
-    signers = [key for key in keys if key.key_id in envelope.key_ids]
-    if not signers:
-        raise NotAuthentic(
-            f"{path} was signed by {', '.join(envelope.key_ids)}, a key that is not known here",
-            hint=f"take the signer's public key ($SENSEI_HOME/keys/signing.pub there) by a way that you trust:"
-            f" --key FILE.pub with {path}",
-        )
-    authenticate(envelope, signers, str(path))
+    authenticate_side(envelope, keys, path)
     opened.check_body()
     return opened
 

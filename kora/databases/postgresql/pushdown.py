@@ -4,8 +4,9 @@ Forms stand on the session's pins: UTC, `DateStyle` ISO, and texts in UTF-8. `OF
 a digest once for each place that names it.
 """
 
-from kora.catalog import Column, Table
+from kora.catalog import Column, Table, Type
 from kora.databases.base import Dialect
+from kora.databases.postgresql.structured_forms import is_structured, structured_form
 from kora.databases.pushdown import (
     WORD_DIGITS,
     WORDS,
@@ -27,6 +28,8 @@ _AS_TEXT = {
     "timestamptz": "i", "json": "j", "jsonb": "j", "enum": "e",
 }  # fmt: skip
 """Types whose text is the form's text, and the kind's letter."""
+_DEEPEST = 4
+"""Structures within each other that are rendered: each makes the statement some times longer."""
 _ARGUMENTS = 90
 """Of one function call; the server takes 100. One call joins texts without copying all of them for each."""
 _LAST_MOMENT = "294247-01-10 04:00:54.775807"
@@ -44,31 +47,39 @@ SUM_TYPES = ("int4", "int8", "int8")
 
 def refusal(column: Column) -> str | None:
     """Why a column has no form here; None where it has one."""
-    wire = column.type.wire
-    if wire in _AS_TEXT or wire in _SENT or wire in _ADDRESSES or wire in ("numeric", "bool", "float4", "float8"):
+    if _has_form(column.type, 0):
         return None
     return f"PostgreSQL has no exact rendering of {column.type.declared} for push-down"
 
 
-def form(column: Column, quoted: str) -> str:
-    """The SQL of a column's form, as text."""
-    match column.type.wire:
+def _has_form(kind: Type, depth: int) -> bool:
+    wire = kind.wire
+    if is_structured(kind):
+        return depth < _DEEPEST and all(_has_form(part, depth + 1) for part in kind.elements)
+    return wire in _AS_TEXT or wire in _SENT or wire in _ADDRESSES or wire in ("numeric", "bool", "float4", "float8")
+
+
+def form(kind: Type, value: str, depth: int = 0) -> str:
+    """The SQL of a value's form, as text. `depth`: in how many structures it stands."""
+    if is_structured(kind):
+        return structured_form(kind, value, depth, form)
+    match kind.wire:
         case "numeric":
-            return _form("n", f"trim_scale({quoted})::text")
+            return _form("n", f"trim_scale({value})::text")
         case "bool":
-            return _form("b", f"({quoted})::int::text")
+            return _form("b", f"({value})::int::text")
         case "float4" | "float8":
-            bits = f"encode(float8send(({quoted})::float8), 'hex')"
-            return _form("f", f"CASE WHEN {quoted} = 'NaN' THEN 'NaN' ELSE {bits} END")
+            bits = f"encode(float8send(({value})::float8), 'hex')"
+            return _form("f", f"CASE WHEN {value} = 'NaN' THEN 'NaN' ELSE {bits} END")
         case wire if wire in _SENT:
             letter, send = _SENT[wire]
-            return _form(letter, f"encode({send}({quoted}), 'hex')")
+            return _form(letter, f"encode({send}({value}), 'hex')")
         case wire if wire in _ADDRESSES:
-            return _form("A", _address(wire, quoted))
+            return _form("A", _address(wire, value))
         case "timestamp" | "timestamptz" as wire:
-            return f"CASE WHEN {_beyond(wire, quoted)} ELSE {_form(_AS_TEXT[wire], f'({quoted})::text')} END"
+            return f"CASE WHEN {_beyond(wire, value)} ELSE {_form(_AS_TEXT[wire], f'({value})::text')} END"
         case wire:
-            return _form(_AS_TEXT[wire], f"({quoted})::text")
+            return _form(_AS_TEXT[wire], f"({value})::text")
 
 
 def _beyond(wire: str, quoted: str) -> str:
@@ -175,7 +186,7 @@ def _digested(dialect: Dialect, place: str, request: PushRequest, more: str = ""
 
 
 def _digest(dialect: Dialect, request: PushRequest, of: DigestOf) -> str:
-    forms = [form(request.table.column(name), dialect.quote(name)) for name in request.digested(of)]
+    forms = [form(request.table.column(name).type, dialect.quote(name)) for name in request.digested(of)]
     joined = " || ".join(f"concat({', '.join(part)})" for part in _parts(forms, _ARGUMENTS))
     return f"encode(sha256(convert_to('{letter(of)}{request.salt}' || {joined}, 'UTF8')), 'hex')"
 

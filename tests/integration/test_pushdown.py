@@ -1,10 +1,15 @@
 """What servers digest of their own rows is what the core digests of them; and what push-down says of tables."""
 
+import itertools
 import json
+import math
 import os
+import random
 import secrets
 import socket
 import sqlite3
+import struct
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
@@ -94,6 +99,65 @@ def test_every_byte_of_latin1_is_digested_as_the_core_reads_it(mariadb_database:
         test_a_server_digests_every_value_as_the_core_does_or_refuses_its_kind(
             "mariadb", kind, {"mariadb": (database, database.catalog())}
         )
+
+
+NEWER = ("postgresql 16", "postgresql 18")
+
+
+@pytest.mark.parametrize("version", NEWER)
+def test_later_versions_of_postgresql_digest_every_value_as_the_core_does(
+    version: str, postgres_16: PostgresServer, postgres_18: PostgresServer
+) -> None:
+    database = (postgres_16 if version == "postgresql 16" else postgres_18).create_database()
+    built_without = {"xml", "citext", "hstore"}
+    kinds = [kind for kind in KINDS_OF["postgresql"] if kind.name not in built_without]
+    database.execute(*statements(kinds, "integer"))
+    with closing(open_database(database.url)) as reading:
+        opened = {"postgresql": (reading, reading.catalog())}
+        for kind in kinds:
+            test_a_server_digests_every_value_as_the_core_does_or_refuses_its_kind("postgresql", kind, opened)
+
+
+def doubles(count: int, seed: int) -> list[float]:
+    """Of every exponent and sign, the smallest and the largest, and both zeros."""
+    draw = random.Random(seed)
+    drawn = (struct.unpack("<d", draw.randbytes(8))[0] for _ in range(2 * count))
+    edges = [0.0, -0.0, 5e-324, -5e-324, 2.2250738585072014e-308, sys.float_info.max, -sys.float_info.max, 0.1, 1 / 3]
+    return [*edges, *itertools.islice(filter(math.isfinite, drawn), count)]
+
+
+def test_every_double_is_digested_by_its_bits(
+    mariadb_database: MariadbDatabase, postgres_database: PostgresDatabase
+) -> None:
+    values = doubles(3_000, 17)
+    singles = [value if abs(value) < 3e38 else value / 1e300 for value in values]
+    listed = ", ".join(f"({n}, '{a!r}', '{b!r}')" for n, (a, b) in enumerate(zip(values, singles, strict=True)))
+    # Singles are MariaDB's alone: which one is the nearest to a decimal, each engine decides by itself.
+    mariadb_database.execute(
+        "CREATE TABLE k_d (id int PRIMARY KEY, v double, w float)", f"INSERT INTO k_d VALUES {listed}"
+    )
+    postgres_database.execute(
+        "CREATE TABLE k_d (id int PRIMARY KEY, v float8)", f"INSERT INTO k_d VALUES {listed_of(values)}"
+    )
+    for engine, url in (("mariadb", mariadb_database.url), ("postgresql", postgres_database.url)):
+        with closing(open_database(url)) as database:
+            assert isinstance(database, PushesDown)
+            (table,) = database.catalog().tables
+            columns = tuple(column.name for column in table.columns)
+            salt = secrets.token_hex(32)
+            at_server = database.push_sums(PushRequest(table, columns, ("id",), salt), 2)
+            pairs = tuple(ColumnMapping(source=name, target=name) for name in columns)
+            profile = TableMapping(source=table.name, target=table.name, columns=pairs, key=("id",)).profile()
+            here = _core.pushdown_sums(database.rows(table, columns), profile, "source", salt, 2, [])
+        assert (at_server.rows, at_server.words) == (len(values), tuple(here.total[1])), engine
+    # MariaDB reads the text '-0' as a positive zero.
+    mariadb_database.execute("ALTER TABLE k_d DROP COLUMN w", "DELETE FROM k_d WHERE v = 0")
+    postgres_database.execute("DELETE FROM k_d WHERE v = 0")
+    assert only(verified((mariadb_database.url, postgres_database.url))).outcome == "match"
+
+
+def listed_of(values: Sequence[float]) -> str:
+    return ", ".join(f"({n}, '{value!r}')" for n, value in enumerate(values))
 
 
 def verified(

@@ -88,9 +88,12 @@ def _value_form(column: Column, name: str) -> str:
 def _float_bits(name: str) -> str:
     """A double's bits, which no function gives: a point's well-known binary has them, lowest byte first.
 
-    A single is widened exactly. Neither server stores NaN or an infinity.
+    A single is widened exactly. Neither server stores NaN or an infinity. Of a FLOAT that holds a negative zero, which
+    underflow makes, MariaDB tells a positive one, in texts as in rows; MySQL tells what it holds.
     """
-    return f"LOWER(HEX(REVERSE(SUBSTR(ST_AsWKB(POINT({name}, 0)), {_WKB_HEAD_BYTES + 1}, 8))))"
+    bits = f"LOWER(HEX(REVERSE(SUBSTR(ST_AsWKB(POINT({name}, 0)), {_WKB_HEAD_BYTES + 1}, 8))))"
+    zero = f"IF(LEFT(CAST({name} AS CHAR), 1) = '-', '{1 << 63:016x}', '{0:016x}')"
+    return f"IF({name} = 0, {zero}, {bits})"
 
 
 def _spelled(letter: str, text: str) -> str:

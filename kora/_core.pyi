@@ -397,16 +397,9 @@ class PushdownSums:
     def tallies(self) -> str: ...
 
 def pushdown_sums(
-    stream: RowStream,
-    profile: str,
-    side: _Side,
-    salt: str,
-    digits: int,
-    beside: list[int] | None,
-    *,
-    within: _Within | None = None,
-    progress: _Watched = None,
-) -> PushdownSums:
+    stream: RowStream, profile: str, side: _Side, salt: str, digits: int, beside: list[int] | None, *,
+    within: _Within | None = None, progress: _Watched = None,
+) -> PushdownSums:  # fmt: skip
     """`salt`: 64 hex digits. `digits`: of a bucket's number, at most 6.
 
     `beside`: positions of the columns that no server renders, ascending; None where the first column of the stream is
@@ -414,16 +407,9 @@ def pushdown_sums(
     """
 
 def pushdown_digests(
-    stream: RowStream,
-    profile: str,
-    side: _Side,
-    salt: str,
-    within: _Within,
-    limit: int,
-    beside: list[int] | None,
-    *,
+    stream: RowStream, profile: str, side: _Side, salt: str, within: _Within, limit: int, beside: list[int] | None, *,
     progress: _Watched = None,
-) -> list[tuple[bytes, int]]:
+) -> list[tuple[bytes, int]]:  # fmt: skip
     """The first 16 bytes of a key's digest and of a row's, and how many rows have them.
 
     `LimitExceeded` for more than `limit` different ones. `beside` as in `pushdown_sums`; where it is None, 16 bytes of
@@ -431,16 +417,9 @@ def pushdown_digests(
     """
 
 def pushdown_rows(
-    stream: RowStream,
-    profile: str,
-    side: _Side,
-    key: DigestKey,
-    salt: str,
-    keys: set[bytes],
-    beside: list[int],
-    *,
+    stream: RowStream, profile: str, side: _Side, key: DigestKey, salt: str, keys: set[bytes], beside: list[int], *,
     progress: _Watched = None,
-) -> list[Row]:
+) -> list[Row]:  # fmt: skip
     """The different rows whose key's digest begins with one of these 16 bytes, as `collect_rows` gives them."""
 
 # --- survey --------------------------------------------------------------------------------------------------------

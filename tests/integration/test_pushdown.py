@@ -12,12 +12,13 @@ import struct
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kora import _core, cli
-from kora.catalog import Catalog
+from kora.catalog import Catalog, Table
 from kora.comparison import pushdown, pushed_listing
 from kora.comparison.declared import Declared
 from kora.comparison.mapping import ColumnMapping, TableMapping
@@ -101,6 +102,54 @@ def test_every_byte_of_latin1_is_digested_as_the_core_reads_it(mariadb_database:
         )
 
 
+STRUCTURED = (
+    'CREATE TYPE place AS ("it\'s" text, "größe ""x""" int[], when_ tstzrange, "no" float8)',
+    "CREATE TYPE mood AS ENUM ('low', 'high')",
+    "CREATE DOMAIN few AS int[] CHECK (cardinality(VALUE) < 9)",
+    "CREATE TYPE inner_ AS (p place, m mood[])",
+    "CREATE TABLE k_s (id int PRIMARY KEY, a place, b inner_, c few, d text[], e tstzrange[], f point[],"
+    " g int8multirange, h numeric[], i inet[], j textual[])",
+)
+
+
+def test_structures_within_structures_are_digested_as_the_core_reads_them(postgres_database: PostgresDatabase) -> None:
+    record = """('a|b', ARRAY[1,NULL,3], '["2020-01-01 00:00:00+00",infinity)', 'NaN')::place"""
+    postgres_database.execute(
+        *STRUCTURED[:-1],
+        "CREATE TYPE textual AS RANGE (subtype = text)",
+        STRUCTURED[-1],
+        "INSERT INTO k_s (id) VALUES (1)",
+        "INSERT INTO k_s VALUES (2, (NULL, NULL, NULL, NULL), ((NULL, NULL, NULL, NULL), NULL), '{}', '{}', '{}', '{}',"
+        " '{}', '{}', '{}', '{}')",
+        "INSERT INTO k_s (id, b) VALUES (3, (NULL, NULL)), (4, (NULL, '{}'))",
+        f"INSERT INTO k_s VALUES (5, {record}, ({record}, '{{low,NULL}}'), '[3:4]={{1,2}}',"
+        " '{{a,b},{\"\",NULL}}',"
+        " ARRAY['empty'::tstzrange, '(,)', NULL, '[-infinity,2020-01-01 00:00:00+00]'], ARRAY[point(1, -0.0), NULL],"
+        " '{[1,3),[7,)}', '{1.500,NaN,-0.0}', '{10.0.0.0/8,::1}', ARRAY['[a,b)'::textual, '(\"a,\",\"b]\"]'])",
+        "INSERT INTO k_s (id, d) VALUES (6, '[0:1][-1:0]={{x,S1:x},{N,é}}'), (7, ARRAY['x,t1:y']),"
+        " (8, ARRAY['x', 'y'])",
+    )
+    with closing(open_database(postgres_database.url)) as database:
+        assert isinstance(database, PushesDown)
+        catalog = database.catalog()
+        table = next(table for table in catalog.tables if table.name.name == "k_s")
+        columns = [column.name for column in table.columns]
+        assert database.push_refusals(table, columns) == {}
+        for name in columns[1:]:
+            alone = replace(table, columns=tuple(each for each in table.columns if each.name in ("id", name)))
+            assert_digested_alike(database, alone)
+
+
+def assert_digested_alike(database: Database, table: Table) -> None:
+    assert isinstance(database, PushesDown)
+    columns, salt = tuple(column.name for column in table.columns), secrets.token_hex(32)
+    at_server = database.push_sums(PushRequest(table, columns, ("id",), salt), 2)
+    pairs = tuple(ColumnMapping(source=name, target=name) for name in columns)
+    profile = TableMapping(source=table.name, target=table.name, columns=pairs, key=("id",)).profile()
+    here = _core.pushdown_sums(database.rows(table, columns), profile, "source", salt, 2, [])
+    assert (at_server.rows, at_server.words) == (here.total[0], tuple(here.total[1])), columns
+
+
 NEWER = ("postgresql 16", "postgresql 18")
 
 
@@ -143,13 +192,8 @@ def test_every_double_is_digested_by_its_bits(
         with closing(open_database(url)) as database:
             assert isinstance(database, PushesDown)
             (table,) = database.catalog().tables
-            columns = tuple(column.name for column in table.columns)
-            salt = secrets.token_hex(32)
-            at_server = database.push_sums(PushRequest(table, columns, ("id",), salt), 2)
-            pairs = tuple(ColumnMapping(source=name, target=name) for name in columns)
-            profile = TableMapping(source=table.name, target=table.name, columns=pairs, key=("id",)).profile()
-            here = _core.pushdown_sums(database.rows(table, columns), profile, "source", salt, 2, [])
-        assert (at_server.rows, at_server.words) == (len(values), tuple(here.total[1])), engine
+            assert_digested_alike(database, table)
+            assert database.row_count(table) == len(values), engine
     # MariaDB reads the text '-0' as a positive zero.
     mariadb_database.execute("ALTER TABLE k_d DROP COLUMN w", "DELETE FROM k_d WHERE v = 0")
     postgres_database.execute("DELETE FROM k_d WHERE v = 0")

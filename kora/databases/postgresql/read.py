@@ -94,6 +94,7 @@ class PostgresDatabase:
         self._sessions: list[PostgresConnection] = []
         self._closed = False
         self._types: TypeTable | None = None
+        self._encoding: str | None = None
         self._asking: PostgresConnection | None = None
 
     def catalog(self, selection: Selection = Selection()) -> Catalog:  # noqa: B008  frozen
@@ -155,7 +156,9 @@ class PostgresDatabase:
 
     def push_refusals(self, table: Table, columns: Sequence[str]) -> dict[str, str]:
         """The columns that have no push-down form here, and why."""
-        return pushdown.refusals(table, list(columns), str(self._query("SHOW server_encoding")[0][0]))
+        if self._encoding is None:
+            self._encoding = str(self._query("SHOW server_encoding")[0][0])
+        return pushdown.refusals(table, list(columns), self._encoding)
 
     def push_sums(self, request: PushRequest, digits: int, within: Within | None = None) -> PushedSums:
         """Sums that the server computes."""

@@ -138,7 +138,7 @@ class PostgresTrials(_Trials):
             return _NO_COPY_OF_REFERENCES
         copy = f"{POSTGRESQL.quote(table.name.schema)}.{_COPY}"
         parts = "INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING GENERATED"
-        return Bench(copy, (f"CREATE TABLE {copy} (LIKE {name} {parts})", _some_rows(table, name, copy, '"')))
+        return Bench(copy, (f"CREATE TABLE {copy} (LIKE {name} {parts})", *_some_rows(table, name, copy, '"')))
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -203,7 +203,9 @@ class MariadbTrials(_Trials):
         with told_by_mariadb(self.place):
             session.execute("SET NAMES utf8mb4")
             # As the applications write: what is too long is refused or cut by the server's own mode.
-            session.execute("SET SESSION sql_mode = @@GLOBAL.sql_mode, time_zone = '+00:00'")
+            # A zero is a number here: one below the counter, which then stands still.
+            mode = "CONCAT_WS(',', NULLIF(@@GLOBAL.sql_mode, ''), 'NO_AUTO_VALUE_ON_ZERO')"
+            session.execute(f"SET SESSION sql_mode = {mode}, time_zone = '+00:00'")
             for setting in (f"innodb_lock_wait_timeout = {PATIENCE_SECONDS}", f"lock_wait_timeout = {PATIENCE_SECONDS}",
                             f"max_statement_time = {STATEMENT_SECONDS}",
                             f"max_execution_time = {STATEMENT_SECONDS * 1000}",
@@ -227,7 +229,7 @@ class MariadbTrials(_Trials):
         if references:
             return _NO_COPY_OF_REFERENCES
         made = (f"DROP TEMPORARY TABLE IF EXISTS {_COPY}", f"CREATE TEMPORARY TABLE {_COPY} LIKE {name}")
-        return Bench(_COPY, (*made, _some_rows(table, name, _COPY, "`")))
+        return Bench(_COPY, (*made, *_some_rows(table, name, _COPY, "`")))
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -276,13 +278,15 @@ class MariadbTrials(_Trials):
         self._session.close()
 
 
-def _some_rows(table: Table, name: str, copy: str, mark: str) -> str:
-    """The statement that puts a few rows of a table into its copy: those that references among them would need too."""
+def _some_rows(table: Table, name: str, copy: str, mark: str) -> tuple[str, ...]:
+    """The statement that puts a few rows of a table into its copy; none for a table without a key: rows are made."""
+    if not table.stable_key:
+        return ()
     columns = ", ".join(
         mark + column.name.replace(mark, mark * 2) + mark for column in table.columns if column.generated is None
     )
     key = ", ".join(mark + column.replace(mark, mark * 2) + mark for column in table.stable_key)
-    return f"INSERT INTO {copy} ({columns}) SELECT {columns} FROM {name} ORDER BY {key} LIMIT {ROWS_OF_A_COPY}"
+    return (f"INSERT INTO {copy} ({columns}) SELECT {columns} FROM {name} ORDER BY {key} LIMIT {ROWS_OF_A_COPY}",)
 
 
 def _text(value: object) -> str:

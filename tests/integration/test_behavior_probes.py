@@ -103,9 +103,8 @@ def test_a_faithful_target_keeps_everything_and_is_left_as_it_was(source: str, t
     expected = {"town: NOT NULL name", "town: PRIMARY KEY (id)", "town: UNIQUE (name)", "visit: FOREIGN KEY (town)",
                 "visit: NOT NULL fee", "visit: DEFAULT fee", "visit: DEFAULT state",
                 "visit: GENERATED twice"}  # fmt: skip
-    if url.startswith("duckdb"):  # it refuses to write a row that others refer to, even unchanged
-        assert told["town: NOT NULL name"] == ("not_run", "an unchanged row is refused too (foreign key)")
-        expected -= {"town: NOT NULL name", "visit: GENERATED twice"}
+    if url.startswith("duckdb"):  # its catalog does not tell that a column is generated
+        expected -= {"visit: GENERATED twice"}
     assert expected <= kept
     assert any("CHECK" in name and "of the source" in name for name in kept)
     assert state(url) == before

@@ -201,7 +201,7 @@ def test_a_counter_that_is_behind_is_found_and_none_moves(
     assert lost == ("lost", "the source counts it up, the target does not")
 
 
-@pytest.mark.parametrize("engine", ["MyISAM", "Aria"])
+@pytest.mark.parametrize("engine", ["MyISAM", pytest.param("Aria", marks=pytest.mark.only_on("MariaDB"))])
 def test_a_table_that_knows_no_rollback_is_tried_on_a_copy_of_the_session_and_stays_as_it_was(
     tmp_path: Path, mariadb_database: MariadbDatabase, engine: str
 ) -> None:
@@ -218,8 +218,6 @@ def test_a_table_that_knows_no_rollback_is_tried_on_a_copy_of_the_session_and_st
     assert mariadb_database.query("SHOW TABLES") == [("t",)]
 
 
-# MySQL cannot name a temporary table twice in one statement: there such probes are not run, and say so.
-@pytest.mark.only_on("MariaDB")
 def test_triggers_of_mariadb_do_not_run(tmp_path: Path, mariadb_database: MariadbDatabase) -> None:
     mariadb_database.execute(
         *PLAIN, "CREATE TABLE heard (n INTEGER) ENGINE=MyISAM",

@@ -43,6 +43,8 @@ class Request(BaseModel):
     provable: bool = False
     behavior: bool = False
     workload: str = ""
+    routines: bool = False
+    routine_inputs: str = ""
 
 
 @dataclass(frozen=True, slots=True)

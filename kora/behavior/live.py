@@ -1,7 +1,7 @@
 """Behaviour within a verification: both sides are open, the target's names are known, and nothing is carried."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kora import _core
@@ -141,7 +141,8 @@ def _calls(source: Probed, target: Probed, request: BehaviorRequest, key: _core.
         if request.announce and not session.read_only:
             request.announce(f"routines are called on {session.place}, in transactions that are rolled back")
         routines = freed(callables_of(probed.database, probed.catalog, session.without_rollback), recorded)
-        sides.append(Side(probed.database, probed.catalog, routines, session))
+        side = Side(probed.database, probed.catalog, routines, session)
+        sides.append(replace(side, announce=request.announce) if request.announce else side)
     # The source's kinds decide for both, so that an integer here and a decimal there get the same.
     plans = {**plans_of(sides[1].callables, seed, recorded), **plans_of(sides[0].callables, seed, recorded)}
     before, after = (call_all(side, plans, key) for side in sides)

@@ -1,8 +1,8 @@
 """From a URL to a signed file of answers, and from two such files to what they say about each other."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
@@ -35,7 +35,7 @@ class RecordRequest:
 
     `inputs` is a file of recorded inputs of routines, `seed` what further ones are generated from: by default all who
     have the key have the same. `writer` is a session that may write and takes everything back; without one, routines
-    are called in a session that may not.
+    are called in a session that may not. `announce` is told of what is made on the server besides.
 
     `dialect` is the engine in whose SQL the file is written, None for the database's own. The key is chosen as a
     fingerprint's is: from `key_file`, drawn into `new_key_file`, or kept here under `run_id`.
@@ -50,6 +50,7 @@ class RecordRequest:
     inputs: Path | None = None
     seed: str | None = None
     writer: ServerTrials | None = None
+    announce: Callable[[str], None] | None = None
 
 
 def record(
@@ -121,6 +122,7 @@ def _of_routines(
         session = request.writer or stack.enter_context(writer_on_server(url, prompt, role="source", read_only=True))
         routines = freed(callables_of(database, catalog, session.without_rollback), recorded)
         side = CallingSide(database, catalog, routines, session)
+        side = replace(side, announce=request.announce) if request.announce else side
         answers = call_all(side, plans_of(routines, seed, recorded), key, watch)
     return answers, {"asked": "routines", "workload": sha256, "seed": seed}
 

@@ -81,7 +81,8 @@ def trials_on(address: Address, secret: Secret, *, read_only: bool = False) -> I
     if address.engine == "postgresql":
         writer = PostgresTrials(first_postgres(address, secret)[1], address.place, read_only=read_only)
     elif address.engine == "mariadb":
-        writer = MariadbTrials(first_mariadb(address, secret)[1], address.place, read_only=read_only)
+        settings, session = first_mariadb(address, secret)
+        writer = MariadbTrials(session, address.place, read_only=read_only, settings=settings)
     else:
         raise InvalidRequest(
             f"{address} is no server: it keeps no routines, and rows are tried on a copy of the file",
@@ -197,8 +198,11 @@ class MariadbTrials(_Trials):
 
     engine = "mariadb"
 
-    def __init__(self, session: MysqlConnection, place: str, *, read_only: bool = False) -> None:
-        self.place, self.read_only = place, read_only
+    def __init__(
+        self, session: MysqlConnection, place: str, *, read_only: bool = False, settings: dict[str, str] | None = None
+    ) -> None:
+        """`settings`: how a further session of this login is opened, where one may be."""
+        self.place, self.read_only, self.settings = place, read_only, settings
         self._session = session
         with told_by_mariadb(self.place):
             session.execute("SET NAMES utf8mb4")
@@ -255,7 +259,7 @@ class MariadbTrials(_Trials):
         return _core.mysql_rows(self._session, sql, [])
 
     def hold_counters(self) -> None:
-        """Nothing here takes AUTO_INCREMENT back: routines that would use it are not called."""
+        """Nothing here takes AUTO_INCREMENT back: routines that would use it are called on a copy."""
 
     def positions(self) -> dict[str, str]:
         """AUTO_INCREMENT of every table, and the sequences."""

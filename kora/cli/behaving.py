@@ -91,7 +91,7 @@ def record(
             writer = stack.enter_context(writer_on_server(probe_target, password_prompt(), role="source"))
             click.echo(f"routines are called on {writer.place}, in transactions that are rolled back", err=True)
         request = RecordRequest(
-            workload, dialect, key_file, new_key_file, run_id, routines, routine_inputs, seed, writer
+            workload, dialect, key_file, new_key_file, run_id, routines, routine_inputs, seed, writer, _announce
         )
         made = record_answers(url, output, request, settings=settings, prompt=password_prompt())
     if as_json:
@@ -99,6 +99,10 @@ def record(
     else:
         report_behavior.print_recording(made, str(output))
     return int(ExitCode.EQUIVALENT)
+
+
+def _announce(text: str) -> None:
+    click.echo(text, err=True)
 
 
 @behave.command("compare")

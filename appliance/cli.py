@@ -139,6 +139,13 @@ def plan(
 @click.option("--workload", type=click.Path(), default="", help="With --behavior: SELECTs in the source's SQL.")
 @click.option("--routines", is_flag=True, help="With --behavior: also call the routines of both sides.")
 @click.option("--routine-inputs", type=click.Path(), default="", help="With --routines: recorded inputs, JSON lines.")
+@click.option(
+    "--query-seconds",
+    type=click.IntRange(1, 86_400),
+    default=60,
+    show_default=True,
+    help="With --behavior: a query that takes longer is ended, and not decidable.",
+)
 @click.option("--show-values", is_flag=True, help="Findings hold values, not only keys and columns.")
 @click.option("--yes", is_flag=True, help="Do not ask before the first write. Never approves a loss.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")

@@ -45,6 +45,7 @@ class Request(BaseModel):
     workload: str = ""
     routines: bool = False
     routine_inputs: str = ""
+    query_seconds: int = 60
 
 
 @dataclass(frozen=True, slots=True)

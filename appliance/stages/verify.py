@@ -73,6 +73,7 @@ def _questions(migration: Migration) -> "Iterator[BehaviorRequest | None]":
             announce=lambda text: migration.listener(Event("announcement", text)),
             callers=callers,
             inputs=Path(request.routine_inputs) if request.routine_inputs else None,
+            seconds=request.query_seconds,
         )
 
 

@@ -46,6 +46,8 @@ _ORDERED_AGGREGATES = """
     ArrayUniqueAgg
 """
 
+_SUMMING = "Sum Avg Stddev StddevPop StddevSamp Variance VariancePop Corr CovarPop CovarSamp"
+
 
 @dataclass(frozen=True, slots=True)
 class Promise:
@@ -106,6 +108,16 @@ def view_promises(catalog: Catalog, dialect: str) -> dict[str, Promise]:
 def changes_each_time(tree: "exp.Expr") -> str:
     """What in an expression gives another answer each time: a clock, chance, a counter. Empty where nothing does."""
     return _volatile(tree)
+
+
+def sums_floats(tree: "exp.Expr", floats: frozenset[str], *, shown: bool) -> bool:
+    """Whether a query adds up floating-point numbers: columns of these names, or whatever it adds if some are shown."""
+    from sqlglot import exp
+
+    for call in tree.find_all(*_classes(_SUMMING)):
+        if shown or any(column.name.casefold() in floats for column in call.find_all(exp.Column)):
+            return True
+    return False
 
 
 def _of_views(tree: "exp.Expr", views: Mapping[str, Promise], what: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kora import _core
-from kora.behavior.answers import ask
+from kora.behavior.answers import QUERY_SECONDS, ask
 from kora.behavior.callables import callables_of
 from kora.behavior.copies import writer_on_copy
 from kora.behavior.inputs import read_inputs, seed_of
@@ -18,7 +18,7 @@ from kora.behavior.translate import spellings_of
 from kora.behavior.trials import TrialWriter
 from kora.behavior.workload import read_workload, views_of
 from kora.catalog import Catalog, Name
-from kora.comparison.behavior import Answer, Behavior, ConstraintProbe, claim_of, compare_answers, verdict_of
+from kora.comparison.behavior import Behavior, ConstraintProbe, claim_of, compare_answers, verdict_of
 from kora.comparison.mapping import Mapping
 from kora.databases.base import AnswersQueries, Database
 
@@ -30,6 +30,7 @@ class BehaviorRequest:
     `workload` is a file of queries in the source's SQL. `writer` tries the target's constraints; without one they are
     tried on a copy of the target, if it is a file. `announce` is told of it before anything is written. `callers` call
     the routines of source and target, with generated inputs and those of the file `inputs`; none is called without.
+    A query that takes longer than `seconds` is ended.
     """
 
     workload: Path | None = None
@@ -37,6 +38,7 @@ class BehaviorRequest:
     announce: Callable[[str], None] | None = None
     callers: tuple[ServerTrials, ServerTrials] | None = None
     inputs: Path | None = None
+    seconds: int = QUERY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +68,15 @@ def probe_sides(source: Probed, target: Probed, mapping: Mapping, request: Behav
     if not (isinstance(left, AnswersQueries) and isinstance(right, AnswersQueries)):
         unasked = ("queries and habits: one side is files of rows", *unasked)
         return _judged(Behavior(outcome="undecided", not_run=unasked).model_copy(update=known))
-    before: list[Answer] = list(ask(left, source.catalog, views_of(source.catalog, left.dialect), key))
-    after: list[Answer] = list(ask(right, target.catalog, views_of(target.catalog, right.dialect), key))
+    long = request.seconds
+    before = list(ask(left, source.catalog, views_of(source.catalog, left.dialect), key, seconds=long))
+    after = list(ask(right, target.catalog, views_of(target.catalog, right.dialect), key, seconds=long))
     sha256 = None
     if request.workload is not None:
         workload = read_workload(request.workload, left.dialect.sqlglot)
         sha256 = workload.sha256
-        before += ask(left, source.catalog, workload, key)
-        after += ask(right, target.catalog, workload, key, spellings_of(mapping, target.catalog))
+        before += ask(left, source.catalog, workload, key, seconds=long)
+        after += ask(right, target.catalog, workload, key, spellings_of(mapping, target.catalog), seconds=long)
     told = Behavior(
         outcome="undecided",
         workload=sha256,

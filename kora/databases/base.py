@@ -5,6 +5,7 @@ passes the suite in `tests/contracts/test_databases.py`.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
@@ -149,6 +150,13 @@ class AnswersQueries(Protocol):
 
         Raises `EngineError` where the engine refuses it, then or while it is read; `UnsupportedType` for a column of a
         type that nothing here decodes. Nothing can be written: every session is opened for reading.
+        """
+        ...
+
+    def limit_queries(self, seconds: int) -> AbstractContextManager[None]:
+        """Until the block ends, a query of `query_rows` that is not read to its end within so long is ended.
+
+        It then raises `Stopped`, or `EngineError` with the engine's own word for it while its rows are read.
         """
         ...
 

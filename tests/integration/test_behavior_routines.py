@@ -29,7 +29,7 @@ MARIADB = (
     "CREATE FUNCTION total() RETURNS DECIMAL(10,2) READS SQL DATA RETURN (SELECT sum(fee) FROM visit)",
     "CREATE FUNCTION greeting(who VARCHAR(40)) RETURNS VARCHAR(60) DETERMINISTIC"
     " RETURN CONCAT('hello ', COALESCE(who, ''))",
-    "CREATE FUNCTION any_day() RETURNS DATETIME RETURN NOW()",
+    "CREATE FUNCTION any_day() RETURNS DATETIME NO SQL RETURN NOW()",
 )
 
 
@@ -98,7 +98,7 @@ def test_what_a_routine_changes_is_compared_and_rolled_back(
     body = "BEGIN UPDATE visit SET fee = fee + 2; RETURN n; END"
     mariadb_database.execute(
         *MARIADB[:2], "DELIMITER //\n"
-        f"CREATE FUNCTION raise_fees(n INTEGER) RETURNS INTEGER MODIFIES SQL DATA {body}//\nDELIMITER ;"
+        f"CREATE FUNCTION raise_fees(n INTEGER) RETURNS INTEGER DETERMINISTIC MODIFIES SQL DATA {body}//\nDELIMITER ;"
     )  # fmt: skip
     first, second = mariadb_database.url, postgres_database.url
     _, told = calls(capsys, home, first, second)

@@ -5,7 +5,8 @@ stream ends the oldest one's. Keys are decoded as rows are; their order is the c
 unique key has no two equal values: so ranges neither lose nor double a row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from threading import Lock
 
 from kora import _core
@@ -21,7 +22,7 @@ from kora.databases.mariadb.keys import bounds, key_condition, sort_expression, 
 from kora.databases.mariadb.session import PINS, Sessions, open_sessions, variable
 from kora.databases.pushdown import LineSpeed, PushedSums, PushRequest, ShownRow, Within, measured
 from kora.databases.secrets import Secret
-from kora.errors import ProtocolViolation
+from kora.errors import EngineError, ProtocolViolation
 
 DIALECT = Dialect(
     engine="mariadb",
@@ -115,6 +116,22 @@ class MariadbDatabase:
         """The rows of a SELECT, each column as the result set says."""
         with translated(self._place), self._lock:
             return _core.mysql_rows(self._next_reader(), sql, [])
+
+    @contextmanager
+    def limit_queries(self, seconds: int) -> Iterator[None]:
+        """By the server's own clock; what it is called tells MariaDB from MySQL."""
+        self._limit(seconds)
+        try:
+            yield
+        finally:
+            self._limit(0)
+
+    def _limit(self, seconds: int) -> None:
+        with self._lock:
+            for reader in self._sessions.readers:
+                for setting in (f"max_statement_time = {seconds}", f"max_execution_time = {seconds * 1000}"):
+                    with suppress(EngineError):  # the other product's name for it
+                        reader.execute(f"SET SESSION {setting}")
 
     @property
     def line(self) -> LineBytes:

@@ -4,7 +4,8 @@ Each stream has a session of its own, taken from those that are idle; so streams
 PostgreSQL's text of the values, cast back to the column's type; their order is the column's own collation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
@@ -85,6 +86,7 @@ class PostgresDatabase:
         self._closed = False
         self._types: TypeTable | None = None
         self._asking: PostgresConnection | None = None
+        self._asking_seconds = 0
 
     def catalog(self, selection: Selection = Selection()) -> Catalog:  # noqa: B008  frozen
         """What the database holds."""
@@ -138,6 +140,23 @@ class PostgresDatabase:
             if any(kind.kind == "unsupported" for kind in types):
                 raise UnsupportedType("an answer has a column of a type that cannot be decoded")
             return _core.postgres_rows(session, sql, [kind.wire for kind in types])
+
+    @contextmanager
+    def limit_queries(self, seconds: int) -> Iterator[None]:
+        """By the server's own clock, in the session for others' queries."""
+        self._end_asking(seconds)
+        try:
+            yield
+        finally:
+            self._end_asking(0)
+
+    def _end_asking(self, seconds: int) -> None:
+        """The next query of others gets a new session, with another limit."""
+        with self._lock:
+            self._asking_seconds = seconds
+            if self._asking is not None:
+                self._asking.close()
+                self._asking = None
 
     def line_speed(self) -> LineSpeed:
         """Measured by texts that the server makes up."""
@@ -217,7 +236,7 @@ class PostgresDatabase:
             self._asking.close()
         self._asking = reading_session(self._settings, self.line)
         join_snapshot(self._asking, self._snapshot, self._version)
-        self._asking.execute("RESET search_path")
+        self._asking.execute(f"RESET search_path; SET statement_timeout = '{self._asking_seconds}s'")
         return self._asking
 
     def _idle_session(self) -> PostgresConnection:

@@ -6,6 +6,7 @@ ordered by the key columns' collations.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from kora import _core
@@ -15,6 +16,7 @@ from kora.databases.address import Address
 from kora.databases.base import Dialect, KeyRange, KeyTuple, KeyValue, Selection, require_readable
 from kora.databases.files import existing_file, file_identity
 from kora.databases.keys import check_keys, range_condition, row_of
+from kora.databases.limits import Clock
 from kora.databases.secrets import Secret
 from kora.databases.sqlite.catalog import read_catalog
 from kora.errors import SenseiError
@@ -56,6 +58,7 @@ class SqliteDatabase:
         self._path = path
         self._connection = connection
         self._closed = False
+        self._clock = Clock()
 
     def catalog(self, selection: Selection = Selection()) -> Catalog:  # noqa: B008  frozen
         """What the file holds."""
@@ -108,7 +111,12 @@ class SqliteDatabase:
 
     def query_rows(self, sql: str) -> RowStream:
         """The rows of a SELECT."""
+        self._clock.start(self._connection.interrupt)
         return _core.sqlite_rows(self._connection, sql)
+
+    def limit_queries(self, seconds: int) -> AbstractContextManager[None]:
+        """SQLite keeps no clock: it is interrupted."""
+        return self._clock.limit(seconds)
 
     def identity(self) -> dict[str, str]:
         """The file's digest and SQLite's own counters. The digest is of the main file: a WAL stands beside it."""

@@ -64,7 +64,7 @@ def ask(
         watch: Told each query's name before it is asked.
         seconds: A query that takes longer is ended, and not decidable.
     """
-    with database.limit_queries(seconds):
+    with database.asking(seconds):
         return tuple(_asked(database, catalog, workload, key, spellings, watch, seconds))
 
 

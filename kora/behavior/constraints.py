@@ -8,7 +8,7 @@ CHECK, each engine says of its own expression; the source is only asked, never w
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from kora.behavior.exclusions import exclusions_of, undecidable_exclusions
@@ -53,6 +53,34 @@ def try_constraints(trial: Trial, origin: Origin | None) -> Iterator[ConstraintP
         else:
             yield probe(trial, vector.name, *_judged(trial, bench, vector))
     yield from (probe(trial, *told) for told in undecidable_exclusions(trial.table))
+    yield from _missing_twice(trial, origin)
+
+
+def _missing_twice(trial: Trial, origin: Origin | None) -> Iterator[ConstraintProbe]:
+    """Whether a unique key takes two rows that are equal but for a value that both lack, as the source's."""
+    theirs = {} if origin is None else {
+        tuple(origin.columns.get(name, "") for name in key.columns): key for key in origin.table.unique_keys
+    }  # fmt: skip
+    for key in trial.table.unique_keys:
+        nullable = [name for name in key.columns if trial.table.column(name).nullable]
+        if not nullable or key.columns not in theirs:
+            continue
+        name, several = f"NULL in UNIQUE ({', '.join(key.columns)})", theirs[key.columns].nulls_distinct
+        made = trial.made()
+        if isinstance(made, str) or made.model is None:
+            yield probe(trial, name, "not_decidable", made if isinstance(made, str) else "one row alone can be made")
+            continue
+        values = {**{column: made.model.values.get(column, "NULL") for column in key.columns}, nullable[0]: "NULL"}
+        first = replace(made, model=replace(made.model, values={**made.model.values, nullable[0]: "NULL"}))
+        told = trial.insertion_refused(first, values)
+        if told not in (None, "unique"):
+            yield probe(trial, name, "not_decidable", f"something else refuses the row first ({told})")
+        elif (told is None) == several:
+            yield probe(trial, name, "kept")
+        else:
+            many = ("several rows without a value", "one")
+            told = f"the source takes {many[not several]}, the target {many[several]}"
+            yield probe(trial, name, "differs", told)
 
 
 def probe(trial: Trial, name: str, outcome: str, detail: str = "") -> ConstraintProbe:

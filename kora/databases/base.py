@@ -153,10 +153,11 @@ class AnswersQueries(Protocol):
         """
         ...
 
-    def limit_queries(self, seconds: int) -> AbstractContextManager[None]:
-        """Until the block ends, a query of `query_rows` that is not read to its end within so long is ended.
+    def asking(self, seconds: int) -> AbstractContextManager[None]:
+        """Until the block ends, `query_rows` asks as applications do: under the server's settings, not this session's.
 
-        It then raises `Stopped`, or `EngineError` with the engine's own word for it while its rows are read.
+        A query that is not read to its end within so many seconds is ended: it then raises `Stopped`, or `EngineError`
+        with the engine's own word for it while its rows are read.
         """
         ...
 

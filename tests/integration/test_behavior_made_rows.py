@@ -7,7 +7,7 @@ import pytest
 from tests.integration.test_behavior import duckdb_url, sqlite_url
 from tests.integration.test_behavior_probes import TOWN, VISIT, Outcomes, Target, findings, probed, state, target
 from tests.mariadb_server import MariadbDatabase
-from tests.servers import Database
+from tests.servers import Database, PostgresServer
 
 __all__ = ["target"]
 EMPTY = (
@@ -31,9 +31,7 @@ def outcomes(told: Outcomes, table: str) -> dict[str, str]:
     return {name.partition(": ")[2]: outcome for name, (outcome, _) in told.items() if name.startswith(f"{table}: ")}
 
 
-def test_empty_tables_are_tried_with_rows_that_the_catalog_gives_and_stay_empty(
-    tmp_path: Path, target: Target
-) -> None:
+def test_empty_tables_are_tried_with_rows_that_the_catalog_gives_and_stay_empty(tmp_path: Path, target: Target) -> None:
     url = target(*EMPTY)
     before = state(url)
     told = probed(sqlite_url(tmp_path / "source.db", *EMPTY), url)
@@ -160,3 +158,19 @@ def test_a_row_that_needs_a_parent_with_triggers_or_a_circle_of_parents_is_not_d
     assert told["hen: NOT NULL egg"][0] == "not_decidable"
     assert "circle" in told["hen: NOT NULL egg"][1]
     assert told["tree: NOT NULL a"] == told["tree: FOREIGN KEY (above)"] == ("kept", "")
+
+
+def test_how_often_a_unique_key_takes_no_value_is_compared_with_the_source(
+    tmp_path: Path, postgres_server: PostgresServer, target: Target
+) -> None:
+    table = (
+        "CREATE TABLE t (id INTEGER NOT NULL PRIMARY KEY, a VARCHAR(9), b INTEGER, CONSTRAINT u UNIQUE{nulls} (a, b))"
+    )
+    source = sqlite_url(tmp_path / "a.db", table.format(nulls=""), "INSERT INTO t VALUES (1, NULL, 2)")
+    url = target(table.format(nulls=""), "INSERT INTO t VALUES (1, NULL, 2)")
+    assert probed(source, url)["t: NULL in UNIQUE (a, b)"] == ("kept", "")
+    once = postgres_server.create_database()
+    once.execute(table.format(nulls=" NULLS NOT DISTINCT"))
+    told = probed(source, once.url)["t: NULL in UNIQUE (a, b)"]
+    assert told == ("differs", "the source takes several rows without a value, the target one")
+    assert probed(once.url, url)["t: NULL in UNIQUE (a, b)"][0] == "differs"

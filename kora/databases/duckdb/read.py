@@ -166,7 +166,7 @@ class DuckDbDatabase:
                 relation = relation.project(", ".join(casts))
             return _core.arrow_rows(relation, [kind.wire for kind in types])
 
-    def limit_queries(self, seconds: int) -> AbstractContextManager[None]:
+    def asking(self, seconds: int) -> AbstractContextManager[None]:
         """DuckDB keeps no clock: it is interrupted."""
         return self._clock.limit(seconds)
 

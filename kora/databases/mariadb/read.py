@@ -118,17 +118,18 @@ class MariadbDatabase:
             return _core.mysql_rows(self._next_reader(), sql, [])
 
     @contextmanager
-    def limit_queries(self, seconds: int) -> Iterator[None]:
-        """By the server's own clock; what it is called tells MariaDB from MySQL."""
-        self._limit(seconds)
+    def asking(self, seconds: int) -> Iterator[None]:
+        """By the server's own clock, whose name tells MariaDB from MySQL; under its own SQL mode."""
+        self._set(seconds, "@@GLOBAL.sql_mode")
         try:
             yield
         finally:
-            self._limit(0)
+            self._set(0, self._sessions.server.product.pins["sql_mode"])
 
-    def _limit(self, seconds: int) -> None:
+    def _set(self, seconds: int, mode: str) -> None:
         with self._lock:
             for reader in self._sessions.readers:
+                reader.execute(f"SET SESSION sql_mode = {mode}")
                 for setting in (f"max_statement_time = {seconds}", f"max_execution_time = {seconds * 1000}"):
                     with suppress(EngineError):  # the other product's name for it
                         reader.execute(f"SET SESSION {setting}")

@@ -142,7 +142,7 @@ class PostgresDatabase:
             return _core.postgres_rows(session, sql, [kind.wire for kind in types])
 
     @contextmanager
-    def limit_queries(self, seconds: int) -> Iterator[None]:
+    def asking(self, seconds: int) -> Iterator[None]:
         """By the server's own clock, in the session for others' queries."""
         self._end_asking(seconds)
         try:

@@ -114,7 +114,7 @@ class SqliteDatabase:
         self._clock.start(self._connection.interrupt)
         return _core.sqlite_rows(self._connection, sql)
 
-    def limit_queries(self, seconds: int) -> AbstractContextManager[None]:
+    def asking(self, seconds: int) -> AbstractContextManager[None]:
         """SQLite keeps no clock: it is interrupted."""
         return self._clock.limit(seconds)
 

@@ -136,7 +136,7 @@ def _volatile(tree: "exp.Expr") -> str:
 
     for node in tree.walk():
         if isinstance(node, _classes(_VOLATILE_CLASSES)) or type(node).__name__.startswith(("Current", "Utc")):
-            return f"{type(node).__name__} gives another answer each time"
+            return f"{_word(node)} gives another answer each time"
         if isinstance(node, exp.Column) and node.name.casefold() in _PHYSICAL:
             return f"{node.name} is a place on a disk"
         name = node.name.casefold() if isinstance(node, exp.Column) and not node.table else ""
@@ -151,6 +151,13 @@ def _volatile(tree: "exp.Expr") -> str:
         if word in _CLOCK_WORDS and isinstance(node.parent, exp.Func):
             return f"'{word}' is read from a clock"
     return ""
+
+
+def _word(node: "exp.Expr") -> str:
+    """What a person would write for a function of sqlglot's."""
+    from sqlglot import exp
+
+    return node.sql_name() if isinstance(node, exp.Func) else type(node).__name__
 
 
 def _fragile(tree: "exp.Expr") -> str:

@@ -1,6 +1,7 @@
 """Behaviour within a verification: both sides are open, the target's names are known, and nothing is carried."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Lookup
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,17 +9,17 @@ from kora import _core
 from kora.behavior.answers import QUERY_SECONDS, ask
 from kora.behavior.callables import callables_of
 from kora.behavior.copies import writer_on_copy
-from kora.behavior.inputs import read_inputs, seed_of
+from kora.behavior.inputs import Input, read_inputs, seed_of
 from kora.behavior.origins import Origin, origins_of
 from kora.behavior.probing import counters, try_target
-from kora.behavior.routines import Side, call_all, compare_routines, freed, plans_of
+from kora.behavior.routines import Plans, Side, call_all, compare_routines, freed, plans_of
 from kora.behavior.semantics import probe_habits
 from kora.behavior.servers import ServerTrials
 from kora.behavior.translate import spellings_of
 from kora.behavior.trials import TrialWriter
 from kora.behavior.workload import read_workload, views_of
 from kora.catalog import Catalog, Name
-from kora.comparison.behavior import Behavior, ConstraintProbe, claim_of, compare_answers, verdict_of
+from kora.comparison.behavior import Behavior, ComparedQuery, ConstraintProbe, claim_of, compare_answers, verdict_of
 from kora.comparison.mapping import Mapping
 from kora.databases.base import AnswersQueries, Database
 
@@ -149,7 +150,19 @@ def _calls(source: Probed, target: Probed, request: BehaviorRequest, key: _core.
     # The source's kinds decide for both, so that an integer here and a decimal there get the same.
     plans = {**plans_of(sides[1].callables, seed, recorded), **plans_of(sides[0].callables, seed, recorded)}
     before, after = (call_all(side, plans, key) for side in sides)
-    return _Calls({"routines": compare_routines(before, after), "seed": seed, "inputs": sha256})
+    compared = (_with_input(call, plans, recorded) for call in compare_routines(before, after))
+    return _Calls({"routines": tuple(compared), "seed": seed, "inputs": sha256})
+
+
+def _with_input(call: ComparedQuery, plans: Lookup[str, Sequence[Input]], recorded: Plans) -> ComparedQuery:
+    """A call that differs, with what it was called with; recorded inputs may be somebody's data and are not told."""
+    name, _, number = call.name.removesuffix(" changes").removeprefix("routine:").partition("#")
+    given = plans.get(name, ())[int(number)] if number.isdigit() else None
+    known = recorded.get(name, recorded.get(name.partition("(")[0], ()))
+    if call.outcome != "different" or given is None or given in known:
+        return call
+    told = ", ".join("NULL" if value is None else repr(value) for value in given) or "nothing"
+    return call.model_copy(update={"detail": f"{call.detail}; called with {told}"[:300]})
 
 
 def _triggers(catalog: Catalog) -> tuple[str, ...]:

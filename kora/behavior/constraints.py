@@ -16,7 +16,7 @@ from kora.behavior.making import Maker, typed
 from kora.behavior.origins import Origin, keys_of
 from kora.behavior.samples import samples
 from kora.behavior.trials import Bench, Made, Trial
-from kora.catalog import Check, Column, ForeignKey, Table
+from kora.catalog import Check, Column, ForeignKey, Index, Table
 from kora.comparison.behavior import ConstraintProbe
 from kora.errors import SenseiError
 
@@ -128,6 +128,12 @@ def _vectors(trial: Trial, origin: Origin | None) -> Iterator[_Vector]:
     for word, columns, declared in _keys(table, origin):
         yield _Vector(f"{word} ({', '.join(columns)})", "unique", partial(_duplicate, trial, columns, ()),
                       partial(_repeated, columns), declared)  # fmt: skip
+    for index in table.indexes:
+        partial_key = _of_index(table, index)
+        if partial_key:
+            columns, conditions = partial_key
+            yield _Vector(f"UNIQUE INDEX {index.name}", "unique", partial(_duplicate, trial, columns, conditions),
+                          partial(_repeated, columns), True, conditions)  # fmt: skip
     for exclusion, declared in exclusions_of(table, origin, trial.dialect):
         yield _Vector(f"EXCLUDE {exclusion.name}", "exclusion",
                       partial(_duplicate, trial, exclusion.columns, exclusion.conditions),
@@ -145,6 +151,19 @@ def _vectors(trial: Trial, origin: Origin | None) -> Iterator[_Vector]:
             name = f"CHECK {check.name or check.expression[:80]} of the source"
             yield _Vector(name, "check", partial(_carried, trial, origin, check),
                           partial(_brought, trial, origin, check), False)  # fmt: skip
+
+
+def _of_index(table: Table, index: Index) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """What two rows must not both have under which condition, for a unique index over expressions or some rows."""
+    plain = not index.where and all(part.column for part in index.parts)
+    if not index.unique or plain:
+        return None
+    words = " ".join(part.column or part.expression or "" for part in index.parts)
+    spoken = {word.casefold() for word in re.findall(r"\w+", words)} | {part.column for part in index.parts}
+    named = [column for column in table.columns if column.name in spoken or column.name.casefold() in spoken]
+    if not named or any(column.generated for column in named):
+        return None
+    return tuple(column.name for column in named), ((index.where,) if index.where else ())
 
 
 def _missing(trial: Trial, column: str, bench: Bench) -> Altered:
@@ -211,7 +230,9 @@ def _orphan(trial: Trial, foreign: ForeignKey, bench: Bench) -> Altered:
 
 
 def _unparented(trial: Trial, foreign: ForeignKey, made: Made) -> Values:
-    return _orphaned(trial, foreign)
+    """None where another column of the reference is NULL: then nothing is referred to."""
+    others = [made.row.values.get(name, "NULL") for name in foreign.columns[1:]]
+    return {} if "NULL" in others else _orphaned(trial, foreign)
 
 
 def _orphaned(trial: Trial, foreign: ForeignKey) -> Values:

@@ -119,7 +119,8 @@ def _once(side: Side, routine: Callable, name: str, given: Input, key: _core.Dig
         if isinstance(problem, Busy | Stopped):
             return [_silent(name, given, "not_decidable", "it waits for a lock, or takes too long")]
         if isinstance(problem, AccessDenied):
-            return [_silent(name, given, "not_decidable", "this login may not do what it does")]
+            why = f"this login may not do what it does ({problem.message.rpartition(': ')[2]})"
+            return [_silent(name, given, "not_decidable", why)]
         state = getattr(problem, "sqlstate", "")
         if state in _READ_ONLY:
             return [_silent(name, given, "not_decidable", _WRITES)]

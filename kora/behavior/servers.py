@@ -27,7 +27,7 @@ from kora.databases.postgresql.session import pins
 from kora.databases.postgresql.tables import read_types
 from kora.databases.postgresql.types import TypeTable
 from kora.databases.secrets import Prompt, Role, Secret, resolve
-from kora.errors import EngineError, InvalidRequest, UnsupportedType
+from kora.errors import AccessDenied, EngineError, InvalidRequest, UnsupportedType
 
 ROWS_OF_A_COPY = 5
 PATIENCE_SECONDS = 5
@@ -177,10 +177,20 @@ class PostgresTrials(_Trials):
         ALTER SEQUENCE … RESTART is transactional since PostgreSQL 10, nextval is not.
         """
         listed = "SELECT quote_ident(schemaname) || '.' || quote_ident(sequencename), increment_by FROM pg_sequences"
+        self._require_own_sequences()
         for name, step in self.texts(listed):
             last, called = self.texts(f"SELECT last_value, is_called FROM {name}")[0]
             following = int(last or 0) + (int(step or 1) if called == "True" else 0)
             self._session.execute(f"ALTER SEQUENCE {name} RESTART WITH {following}")
+
+    def _require_own_sequences(self) -> None:
+        """Raises `AccessDenied` for a sequence that could not be held: what it gave out would be gone."""
+        others = self.texts(
+            "SELECT quote_ident(schemaname) || '.' || quote_ident(sequencename) FROM pg_sequences"
+            " WHERE NOT pg_has_role(sequenceowner, 'USAGE') LIMIT 1"
+        )
+        if others:
+            raise AccessDenied(f"the sequence {others[0][0]} is not this login's, and could not be held still")
 
     def positions(self) -> dict[str, str]:
         """Every sequence that this login may read."""

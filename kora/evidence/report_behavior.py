@@ -46,5 +46,9 @@ def print_behavior(behavior: Behavior) -> None:
         found_rows = [item for item in behavior.constraints if item.outcome in outcomes]
         print_lines(console, title, [f"{item.table}: {item.constraint}: {item.detail}" for item in found_rows])
     differing = [probe for probe in behavior.probes if probe.differs]
-    print_lines(console, "Habits in which the two engines differ (what hangs on each: in the report)", [_habit(probe) for probe in differing])
+    print_lines(
+        console,
+        "Habits in which the two engines differ (what hangs on each: in the report)",
+        [_habit(probe) for probe in differing],
+    )
     print_lines(console, "Not run", list(behavior.not_run))

@@ -174,3 +174,34 @@ def test_how_often_a_unique_key_takes_no_value_is_compared_with_the_source(
     told = probed(source, once.url)["t: NULL in UNIQUE (a, b)"]
     assert told == ("differs", "the source takes several rows without a value, the target one")
     assert probed(once.url, url)["t: NULL in UNIQUE (a, b)"][0] == "differs"
+
+
+def test_unique_indexes_over_expressions_or_some_rows_are_tried(tmp_path: Path, postgres_database: Database) -> None:
+    statements = (
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, mail VARCHAR(40), open BOOLEAN, room INTEGER)",
+        "CREATE UNIQUE INDEX by_mail ON t (lower(mail))", "CREATE UNIQUE INDEX once ON t (room) WHERE open",
+    )  # fmt: skip
+    postgres_database.execute(*statements)
+    other = sqlite_url(tmp_path / "a.db", "CREATE TABLE other (id INTEGER PRIMARY KEY)")
+    for url in (postgres_database.url, sqlite_url(tmp_path / "b.db", *statements)):
+        before = state(url)
+        told = probed(other, url)
+        assert told["t: UNIQUE INDEX by_mail"] == told["t: UNIQUE INDEX once"] == ("kept", ""), told
+        assert state(url) == before
+    postgres_database.execute("INSERT INTO t VALUES (1, 'A', true, 1), (2, 'B', false, 1), (3, 'C', true, 2)")
+    told = probed(other, postgres_database.url)
+    assert told["t: UNIQUE INDEX by_mail"] == told["t: UNIQUE INDEX once"] == ("kept", "")
+
+
+def test_a_reference_of_two_columns_of_which_one_may_be_missing_is_not_called_broken(
+    tmp_path: Path, postgres_database: Database
+) -> None:
+    postgres_database.execute(
+        "CREATE TABLE a (x integer, y integer, v tsvector NOT NULL, PRIMARY KEY (x, y))",
+        "CREATE TABLE b (id integer PRIMARY KEY, x integer, y integer, FOREIGN KEY (x, y) REFERENCES a (x, y))",
+        "CREATE TABLE c (x integer, y integer, PRIMARY KEY (x, y))",
+        "CREATE TABLE d (id integer PRIMARY KEY, x integer, y integer, FOREIGN KEY (x, y) REFERENCES c (x, y))",
+    )  # fmt: skip
+    told = probed(sqlite_url(tmp_path / "a.db", "CREATE TABLE other (id INTEGER PRIMARY KEY)"), postgres_database.url)
+    assert told["b: FOREIGN KEY (x, y)"][0] in ("kept", "not_decidable")
+    assert told["d: FOREIGN KEY (x, y)"] == ("kept", "")

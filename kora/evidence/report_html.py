@@ -15,11 +15,14 @@ from kora.comparison.behavior import FINDINGS
 from kora.comparison.habits import MATTERS
 from kora.comparison.result import TableResult, VerificationResult
 from kora.evidence import report_words as words
+from kora.evidence.findings_file import FINDINGS_NAME
 from kora.evidence.transparency import Checkpoint
 from kora.evidence.verdict import decide_result
 
 _OPTION = re.compile(r"--[a-z-]+( [A-Z]+)?")
 _TEMPLATE_NAME = "report.html.j2"
+_SHOWN_PER_TABLE = 1000
+"""Differing rows in the report; a person reads no more, and a browser hardly opens more. The rest is in a file."""
 _OUTCOME_ORDER: Final = (
     "mismatch",
     "missing_in_target",
@@ -53,6 +56,8 @@ def render_html(
         summary=words.summarize(result, decision),
         figures=_figures(result),
         tables=sorted(result.tables, key=lambda table: (_OUTCOME_ORDER.index(table.outcome), table.name)),
+        shown_per_table=_SHOWN_PER_TABLE,
+        findings_name=FINDINGS_NAME,
         differing=[table for table in result.tables if table.findings or table.findings_omitted],
         losses=[loss for loss in result.losses if loss.count],
         readings=[(table, reading) for table in result.tables for reading in table.readings],

@@ -129,6 +129,8 @@ def visible(text: str) -> str:
     lone surrogates `⟨U+XXXX⟩`; so a value can neither hide a difference nor steer a terminal.
     """
     inner = text.strip(" ")
+    if len(inner) == len(text) and text.isascii() and text.isprintable():
+        return text
     lead = len(text) - len(text.lstrip(" ")) if inner else len(text)
     trail = len(text) - len(text.rstrip(" ")) if inner else 0
     return "·" * lead + "".join(map(_visible_character, inner)) + "·" * trail

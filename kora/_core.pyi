@@ -397,32 +397,29 @@ class PushdownSums:
     def tallies(self) -> str: ...
 
 def pushdown_sums(
-    stream: RowStream,
-    profile: str,
-    side: _Side,
-    salt: str,
-    digits: int,
-    *,
-    within: _Within | None = None,
-    progress: _Watched = None,
-) -> PushdownSums:
-    """`salt`: 64 hex digits. `digits`: of a bucket's number, at most 6."""
+    stream: RowStream, profile: str, side: _Side, salt: str, digits: int, beside: list[int] | None, *,
+    within: _Within | None = None, progress: _Watched = None,
+) -> PushdownSums:  # fmt: skip
+    """`salt`: 64 hex digits. `digits`: of a bucket's number, at most 6.
+
+    `beside`: positions of the columns that no server renders, ascending; None where the first column of the stream is
+    what a server digested of each row, and the profile holds the columns beside it alone.
+    """
 
 def pushdown_digests(
-    stream: RowStream, profile: str, side: _Side, salt: str, within: _Within, limit: int, *, progress: _Watched = None
-) -> list[bytes]:
-    """Per row the first 16 bytes of its key's digest and of its own. `LimitExceeded` for more than `limit` rows."""
+    stream: RowStream, profile: str, side: _Side, salt: str, within: _Within, limit: int, beside: list[int] | None, *,
+    progress: _Watched = None,
+) -> list[tuple[bytes, int]]:  # fmt: skip
+    """The first 16 bytes of a key's digest and of a row's, and how many rows have them.
+
+    `LimitExceeded` for more than `limit` different ones. `beside` as in `pushdown_sums`; where it is None, 16 bytes of
+    what the server digested stand behind.
+    """
 
 def pushdown_rows(
-    stream: RowStream,
-    profile: str,
-    side: _Side,
-    key: DigestKey,
-    salt: str,
-    keys: set[bytes],
-    *,
+    stream: RowStream, profile: str, side: _Side, key: DigestKey, salt: str, keys: set[bytes], beside: list[int], *,
     progress: _Watched = None,
-) -> list[Row]:
+) -> list[Row]:  # fmt: skip
     """The different rows whose key's digest begins with one of these 16 bytes, as `collect_rows` gives them."""
 
 # --- survey --------------------------------------------------------------------------------------------------------

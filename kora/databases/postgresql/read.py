@@ -21,7 +21,17 @@ from kora.databases.postgresql.errors import by_state, translated
 from kora.databases.postgresql.session import PINS, export_snapshot, first_session, join_snapshot, reading_session
 from kora.databases.postgresql.tables import read_types
 from kora.databases.postgresql.types import TypeTable
-from kora.databases.pushdown import LineSpeed, PushedSums, PushRequest, ShownRow, Within, measured
+from kora.databases.pushdown import (
+    DigestOf,
+    LineSpeed,
+    PushedSample,
+    PushedSums,
+    PushRequest,
+    ShownRow,
+    Within,
+    listed,
+    measured,
+)
 from kora.databases.secrets import Secret
 from kora.errors import EngineError, InvalidRequest, SenseiError, UnsupportedType
 
@@ -171,15 +181,31 @@ class PostgresDatabase:
         sql = pushdown.sums_sql(self.dialect, self._from(request.table), request, digits, within)
         return pushdown.read_sums(self._shown(request, sql, pushdown.SUM_TYPES))
 
-    def push_digests(self, request: PushRequest, within: Within, limit: int) -> list[bytes]:
+    def push_digests(self, request: PushRequest, within: Within, limit: int) -> list[tuple[bytes, int]]:
         """Digests that the server computes."""
         sql = pushdown.digests_sql(self.dialect, self._from(request.table), request, within, limit)
-        return [bytes.fromhex(cell[1] or "") for (cell,) in self._shown(request, sql, ("bytea",))]
+        types = ("bytea",) if request.key else ("bytea", "int8")
+        return listed(self._shown(request, sql, types))
 
-    def push_rows(self, request: PushRequest, keys: Sequence[bytes]) -> RowStream:
-        """Rows by their key's digest."""
-        condition = pushdown.rows_condition(self.dialect, request, [key.hex() for key in keys])
+    def push_beside(self, request: PushRequest, key_bytes: int, within: Within | None) -> RowStream:
+        """What the server digests of each row, and the columns that it does not."""
+        require_readable(request.table, request.beside)
+        digests = pushdown.beside_columns(self.dialect, request, key_bytes)
+        listed = [digests, *(self.dialect.quote(name) for name in request.beside)]
+        sql = f"SELECT {', '.join(listed)} FROM {self._from(request.table)}"
+        condition = pushdown.within_condition(self.dialect, request, within)
+        types = ["bytea", *(request.table.column(name).type.wire for name in request.beside)]
+        return self._typed(request.table, sql + condition, types)
+
+    def push_rows(self, request: PushRequest, digests: Sequence[bytes], of: DigestOf) -> RowStream:
+        """Rows by a digest."""
+        condition = pushdown.rows_condition(self.dialect, request, [digest.hex() for digest in digests], of)
         return self._stream(request.table, request.columns, self._select(request.table, request.columns) + condition)
+
+    def push_sample(self, request: PushRequest, rows: int) -> PushedSample:
+        """The first rows, digested."""
+        sql = pushdown.sample_sql(self.dialect, self._from(request.table), request, rows)
+        return pushdown.read_sample(self._shown(request, sql, pushdown.SAMPLE_TYPES))
 
     def _shown(self, request: PushRequest, sql: str, types: Sequence[str]) -> list[ShownRow]:
         with translated(f"{self._place}: {request.table.name}"):
@@ -221,7 +247,9 @@ class PostgresDatabase:
                 raise
 
     def _stream(self, table: Table, columns: Sequence[str], sql: str) -> RowStream:
-        types = [table.column(name).type.wire for name in columns]
+        return self._typed(table, sql, [table.column(name).type.wire for name in columns])
+
+    def _typed(self, table: Table, sql: str, types: Sequence[str]) -> RowStream:
         try:
             with self._lock:
                 return _core.postgres_rows(self._idle_session(), sql, types)

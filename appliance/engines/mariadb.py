@@ -21,6 +21,8 @@ ROW_BYTES = 65_535
 _COLLATION = "/*M! utf8mb4_nopad_bin *//*!80017 utf8mb4_0900_bin */"
 _ON_SERVER = {
     "uuid": "/*M! uuid *//*!80000 char(36) character set ascii collate ascii_bin */",
+    "inet4": "/*M! inet4 *//*!80000 varchar(15) character set ascii collate ascii_bin */",
+    "inet6": "/*M! inet6 *//*!80000 varchar(45) character set ascii collate ascii_bin */",
     # MySQL's own JSON type forgets the text: order of keys, white space, digits.
     "json": "/*M! json *//*!80000 longtext */",
 }

@@ -10,6 +10,7 @@ from appliance.conversion.structures import is_kept_as_text
 from appliance.conversion.survey import ColumnSurvey
 from appliance.conversion.types import read_column
 from appliance.engines.base import Placement, TargetEngine
+from appliance.engines.own_types import place_own
 from appliance.planning.decisions import Decisions
 from appliance.planning.enumerations import Enumerations
 from appliance.planning.model import ColumnPlan, GeneratedPlan, IdentityPlan, SequencePlan
@@ -128,6 +129,8 @@ def _through_domain(context: Context, column: Column) -> Column:
 
 def _place(context: Context, table: Table, column: Column, reading: Reading, survey: ColumnSurvey) -> Placement:
     placement = context.engine.place(reading.type, survey)
+    if context.at_home:
+        placement = place_own(context.engine.name, reading.type, survey, placement)
     placement = context.enumerations.place(table, column, reading.type, placement)
     return context.types.place(reading.type, placement)
 

@@ -243,6 +243,16 @@ def _point(shown: Any) -> Hashable:
     return tuple(_float(str(part)) for part in parts)
 
 
+_COORDINATE = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+
+
+def _points(shown: Any) -> Hashable:
+    """Coordinates in a row, and whether it is an open path."""
+    text = str(shown).replace(" ", "").lower()
+    numbers = _COORDINATE.findall(re.sub(r'"[a-z]+\d?":', "", text))
+    return (text.startswith("[(") or '"closed":false' in text, tuple(map(_float, numbers)))
+
+
 def _set(shown: Any) -> Hashable:
     text = str(shown)
     return tuple(json.loads(text)) if text.startswith("[") else tuple(label for label in text.split(",") if label)
@@ -266,7 +276,7 @@ _FAMILIES: dict[str, Callable[[Any], Hashable]] = {
     "number": _number, "float": _float, "boolean": _boolean, "date": _date,
     "time": _time, "timetz": _timetz, "timestamp": _timestamp, "instant": _instant, "interval": _interval,
     "network": _network, "nested": _nested, "map": _nested, "bounded": _bounded, "range": _range,
-    "multirange": _multirange, "point": _point,
+    "multirange": _multirange, "point": _point, "points": _points,
 }  # fmt: skip
 
 

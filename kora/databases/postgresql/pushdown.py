@@ -34,7 +34,7 @@ SUM_TYPES = ("int4", "int8", "int8")
 def refusal(column: Column) -> str | None:
     """Why a column has no form here; None where it has one."""
     wire = column.type.wire
-    if wire in _AS_TEXT or wire in ("numeric", "bool", "float4", "float8", "bytea", "interval"):
+    if wire in _AS_TEXT or wire in ("numeric", "bool", "float4", "float8", "bytea", "interval", "interval17"):
         return None
     return f"PostgreSQL has no exact rendering of {column.type.declared} for push-down"
 
@@ -53,6 +53,9 @@ def form(column: Column, quoted: str) -> str:
             return _form("x", f"encode({quoted}, 'hex')")
         case "interval":
             return _form("v", f"encode(interval_send({quoted}), 'hex')")
+        case "interval17":
+            bits = f"encode(interval_send({quoted}), 'hex')"
+            return _form("v", f"CASE WHEN isfinite({quoted}) THEN {bits} ELSE {quoted}::text END")
         case "timestamp" | "timestamptz" as wire:
             return f"CASE WHEN {_beyond(wire, quoted)} ELSE {_form(_AS_TEXT[wire], f'({quoted})::text')} END"
         case wire:

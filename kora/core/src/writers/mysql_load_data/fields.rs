@@ -76,6 +76,10 @@ pub fn encode(target: &TargetType, cell: &Cell<'_>, out: &mut Vec<u8>) -> Outcom
             _ => misfit(cell, "json"),
         },
         TargetType::Enum(labels) => label(cell, labels, out),
+        TargetType::Address(most) => match cell {
+            Cell::Text(text) if text.len() <= *most => put(text.as_bytes(), out),
+            _ => misfit(cell, "a network address"),
+        },
         TargetType::Set(labels) => set(cell, labels, out),
         TargetType::Geometry => match cell {
             // What the engines store: the reference system, then WKB.
@@ -301,8 +305,13 @@ fn timestamp(cell: &Cell<'_>, digits: u32, out: &mut Vec<u8>) -> Outcome {
     }
 }
 
+/// The invalid value, index 0, is loaded as the number that it is: servers read a text that is no label as an index.
 fn label(cell: &Cell<'_>, labels: &[String], out: &mut Vec<u8>) -> Outcome {
     match cell {
+        Cell::Int(0) if labels.iter().any(|label| label == "0") => {
+            Err("the invalid value of an enumeration that has a label '0', which the server would take for it".into())
+        }
+        Cell::Int(0) => put(b"0", out),
         Cell::Enum(text) | Cell::Text(text) if labels.iter().any(|label| label == text) => put(text.as_bytes(), out),
         Cell::Enum(_) | Cell::Text(_) => Err("no label of the column's enumeration".into()),
         _ => misfit(cell, "enum"),

@@ -1,6 +1,10 @@
 //! The columns that rows are encoded for: a type as `CREATE TABLE` spells it, and what its modifier allows.
 use crate::error::{Error, Result};
 
+/// `255.255.255.255`, and an IPv6 address whose last part is one of IPv4.
+const LONGEST_INET4: usize = 15;
+const LONGEST_INET6: usize = 45;
+
 /// A column type of MariaDB or MySQL with its modifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetType {
@@ -45,6 +49,8 @@ pub enum TargetType {
     Set(Vec<String>),
     /// `uuid`.
     Uuid,
+    /// `inet4`, `inet6`: an address as text of at most so many bytes.
+    Address(usize),
     /// `geometry` of any shape.
     Geometry,
 }
@@ -142,6 +148,8 @@ impl TargetType {
             "timestamp" => digits().map(Self::Timestamp),
             "json" => Ok(Self::Json),
             "uuid" => Ok(Self::Uuid),
+            "inet4" => Ok(Self::Address(LONGEST_INET4)),
+            "inet6" => Ok(Self::Address(LONGEST_INET6)),
             "geometry" => Ok(Self::Geometry),
             _ => return None,
         })

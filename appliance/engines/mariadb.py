@@ -26,6 +26,7 @@ _ON_SERVER = {
     # MySQL's own JSON type forgets the text: order of keys, white space, digits.
     "json": "/*M! json *//*!80000 longtext */",
 }
+_HIDDEN = " /*M! INVISIBLE *//*!80023 INVISIBLE */"
 _OFF_ROW = ("longtext", "mediumtext", "text", "tinytext", "json")
 _OFF_ROW_BYTES = ("longblob", "mediumblob", "blob", "tinyblob")
 
@@ -68,6 +69,7 @@ class MariadbTarget:
         decimal_digits=65,
         encoding="mysql_load_data",
         row_bytes=ROW_BYTES - 1_000,
+        hidden_columns=True,
         keyless_types=(*_OFF_ROW, *_OFF_ROW_BYTES),
     )
 
@@ -157,6 +159,7 @@ class MariadbTarget:
                 text += " AUTO_INCREMENT"
             elif column.default is not None:
                 text += f" DEFAULT ({column.default})"
+        text += _HIDDEN if column.hidden else ""
         return f"{text} COMMENT {literal(column.comment)}" if column.comment else text
 
     def _alter(self, table: TablePlan, clause: str, made: str) -> Statement:

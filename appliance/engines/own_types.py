@@ -12,6 +12,8 @@ from kora.catalog import Type
 
 _CLOCK_DIGITS = 6
 _ONLY_POSTGRESQL = frozenset({"oid", "xid", "cid", "xid8", "pg_lsn", "name", "jsonpath", "polygon", "path"})
+_VECTORS = frozenset({"int2vector", "oidvector"})
+"""Arrays with a type of their own, which begin at 0."""
 _CLOCKS = frozenset({"time", "timetz", "timestamp", "instant"})
 _TEXT_BYTES = {"tinytext": 255, "text": 65_535, "mediumtext": (1 << 24) - 1}
 _BLOBS = frozenset({"tinyblob", "blob", "mediumblob"})
@@ -35,6 +37,8 @@ def _postgresql(logical: Type) -> Placement | None:
     wire = logical.wire
     if logical.kind == "opaque" or wire in _ONLY_POSTGRESQL:
         return Placement(logical.declared, wire)
+    if logical.declared in _VECTORS:
+        return Placement(logical.declared, logical.declared)
     if logical.kind == "interval":
         return Placement(logical.declared, f"{wire}({_digits(logical)})")
     if logical.kind in _CLOCKS and _digits(logical) < _CLOCK_DIGITS:

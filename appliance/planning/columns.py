@@ -173,6 +173,7 @@ def _column(
         default=default,
         identity=identity,
         generated=generated,
+        hidden=_hidden(context, column, optional=nullable or default is not None),
         source_representation=reading.source_representation,
         target_representation=reading.target_representation or placement.representation,
         policies=reading.policies,
@@ -181,6 +182,12 @@ def _column(
         evidence="; ".join(filter(None, (reading.evidence, placement.note))),
         comment=column.comment,
     )
+
+
+def _hidden(context: Context, column: Column, *, optional: bool) -> bool:
+    """Whether a column stays invisible; `optional`: a row can be inserted without it, as that demands."""
+    plain = column.identity is None and column.generated is None
+    return column.hidden and context.at_home and context.engine.capabilities.hidden_columns and plain and optional
 
 
 def _nullable(column: Column, reading: Reading, survey: ColumnSurvey) -> bool:

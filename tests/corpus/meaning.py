@@ -214,6 +214,12 @@ def _bounded(shown: Any) -> Hashable:
     return (int(first), tuple(found["elements"]))
 
 
+def _vector(shown: Any) -> Hashable:
+    """Numbers with blanks between them, which begin at 0."""
+    text = str(shown)
+    return _bounded(text) if text.startswith("{") else (0, tuple(map(Decimal, text.split())))
+
+
 _RANGE = re.compile(r"([\[(])([^,]*),([^,]*)([\])])")
 
 
@@ -275,7 +281,7 @@ _FAMILIES: dict[str, Callable[[Any], Hashable]] = {
     "union": _union, "set": _set, "uuid": lambda shown: str(shown).lower(),
     "number": _number, "float": _float, "boolean": _boolean, "date": _date,
     "time": _time, "timetz": _timetz, "timestamp": _timestamp, "instant": _instant, "interval": _interval,
-    "network": _network, "nested": _nested, "map": _nested, "bounded": _bounded, "range": _range,
+    "network": _network, "nested": _nested, "map": _nested, "bounded": _bounded, "vector": _vector, "range": _range,
     "multirange": _multirange, "point": _point, "points": _points,
 }  # fmt: skip
 

@@ -23,7 +23,7 @@ _NUMBERS = (
     Kind("xid8", "xid8", _texts("0", "18446744073709551615"), "number"),
     Kind("pg_lsn", "pg_lsn", _texts("0/0", "FFFFFFFF/FFFFFFFF"), "number", show="(v - '0/0'::pg_lsn)"),
     Kind("snapshot", "pg_snapshot", _texts("10:20:10,14,15", "1:1:"), "raw"),
-    Kind("int2vector", "int2vector", _texts("1 -2 3", ""), "raw"),
+    Kind("int2vector", "int2vector", _texts("1 -2 3", "0"), "vector"),
     Kind("boolean", "boolean", ("true", "false"), "boolean"),
     Kind("real", "real", quoted(singles()), "float"),
     Kind("real_special", "real", _SPECIAL, "float"),

@@ -26,7 +26,7 @@ _POINTS = {
 }  # fmt: skip
 _PATH = ("closed", "points")
 _UNSIGNED = {"oid": 32, "xid": 32, "cid": 32, "xid8": 64, "pg_lsn": 64}
-_OPAQUE = frozenset({"tsvector", "tsquery", "int2vector", "oidvector", "txid_snapshot", "pg_snapshot", "tid"})
+_OPAQUE = frozenset({"tsvector", "tsquery", "txid_snapshot", "pg_snapshot", "tid"})
 """Types whose bytes only a PostgreSQL reads, the same on every one; see the core's `readers/postgres/types.rs`."""
 ENDLESS_INTERVALS = 17
 """The version from which intervals may be infinite."""

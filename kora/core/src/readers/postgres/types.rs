@@ -13,15 +13,7 @@ pub const EPOCH_MICROS: i64 = EPOCH_DAYS * 86_400_000_000;
 
 /// Types of the server's own whose binary form is the same on every server and names no object of one. They are carried
 /// as those bytes, to PostgreSQL alone.
-pub const OPAQUE: [&str; 7] = [
-    "tsvector",
-    "tsquery",
-    "int2vector",
-    "oidvector",
-    "txid_snapshot",
-    "pg_snapshot",
-    "tid",
-];
+pub const OPAQUE: [&str; 5] = ["tsvector", "tsquery", "txid_snapshot", "pg_snapshot", "tid"];
 /// What stands for an infinite interval from PostgreSQL 17 on (`INTERVAL_NOEND`, `INTERVAL_NOBEGIN`): months, days,
 /// microseconds. An older server takes the same as a very long interval.
 pub const ENDLESS: [(i32, i32, i64); 2] = [(i32::MAX, i32::MAX, i64::MAX), (i32::MIN, i32::MIN, i64::MIN)];

@@ -4,6 +4,8 @@ use crate::error::{Error, Result};
 /// `255.255.255.255`, and an IPv6 address whose last part is one of IPv4.
 const LONGEST_INET4: usize = 15;
 const LONGEST_INET6: usize = 45;
+/// Of a vector, on either server.
+const MOST_SINGLES: usize = 16_383;
 
 /// A column type of MariaDB or MySQL with its modifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +55,8 @@ pub enum TargetType {
     Address(usize),
     /// `geometry` of any shape.
     Geometry,
+    /// `vector` of so many singles.
+    Vector(usize),
 }
 
 impl TargetType {
@@ -151,6 +155,10 @@ impl TargetType {
             "inet4" => Ok(Self::Address(LONGEST_INET4)),
             "inet6" => Ok(Self::Address(LONGEST_INET6)),
             "geometry" => Ok(Self::Geometry),
+            "vector" => match modifiers {
+                [singles @ 1..=MOST_SINGLES] => Ok(Self::Vector(*singles)),
+                _ => Err(misfit()),
+            },
             _ => return None,
         })
     }

@@ -19,6 +19,8 @@ const MAX_DIMENSIONS: usize = 6;
 pub enum NestedTarget {
     /// An array of these.
     Array(Part),
+    /// `int2vector`, `oidvector`: an array of one dimension that begins at 0, also where it is empty.
+    Vector(Part),
     /// A range over these.
     Range(Part),
     /// A multirange over these.
@@ -56,6 +58,8 @@ impl NestedTarget {
             "array" => Self::Array(Part::from_expr(expr.only()?)?),
             "range" => Self::Range(Part::from_expr(expr.only()?)?),
             "multirange" => Self::Multirange(Part::from_expr(expr.only()?)?),
+            "int2vector" => Self::Vector(Part::from_expr(&TypeExpr::parse("int2")?)?),
+            "oidvector" => Self::Vector(Part::from_expr(&TypeExpr::parse("oid")?)?),
             "hstore" => Self::Hstore,
             "polygon" => Self::Polygon,
             "path" => Self::Path,
@@ -195,6 +199,14 @@ pub(super) fn encode(target: &NestedTarget, cell: &Cell<'_>, out: &mut Vec<u8>) 
     match (target, structure, &shape) {
         (NestedTarget::Array(part), Structure::List, _) => list(part, &mut parts, out),
         (NestedTarget::Array(part), Structure::Array, Shape::Dimensions(dimensions)) => {
+            array(part, dimensions, &mut parts, out)
+        }
+        (NestedTarget::Vector(part), Structure::List, _) if parts.is_done() => {
+            array(part, &[Dimension { length: 0, lower: 0 }], &mut parts, out)
+        }
+        (NestedTarget::Vector(part), Structure::Array, Shape::Dimensions(dimensions))
+            if matches!(dimensions.as_slice(), [Dimension { lower: 0, .. }]) =>
+        {
             array(part, dimensions, &mut parts, out)
         }
         (NestedTarget::Range(part), Structure::Range, Shape::Range(flags)) => {

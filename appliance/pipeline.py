@@ -332,12 +332,13 @@ def recheck(run_id: str, environment: Environment) -> list[Changed]:
 
 
 def _drop(writer: TargetWriter, name: str, statement: str) -> str:
-    """Drops an object; a schema in which something of others stands is kept. Says which."""
+    """Drops an object; a schema or an extension that something of others stands in or upon is kept. Says which."""
     try:
         writer.execute(statement)
     except EngineError as error:
-        if name.startswith(prepare.SCHEMA) and "depend" in error.message:
-            return f"{name} is kept: it holds objects that this run did not make"
+        if name.startswith((prepare.SCHEMA, prepare.EXTENSION)) and "depend" in error.message:
+            holds = "holds" if name.startswith(prepare.SCHEMA) else "is needed by"
+            return f"{name} is kept: it {holds} objects that this run did not make"
         raise
     return name
 

@@ -51,7 +51,9 @@ _OPTIONS: dict[Engine, tuple[str, ...]] = {
     "postgresql": (
         "application_name", "connect_timeout", "options", "sslcert", "sslkey", "sslmode", "sslrootcert",
     ),
-    "mariadb": ("connect_timeout", "socket", "ssl-ca", "ssl-cert", "ssl-key", "ssl-mode"),
+    "mariadb": (
+        "connect_timeout", "server-public-key-path", "socket", "ssl-ca", "ssl-cert", "ssl-key", "ssl-mode",
+    ),
 }  # fmt: skip
 _PORTS: dict[Engine, int] = {"postgresql": 5432, "mariadb": 3306}
 """The engines that are servers, and where each listens unless told otherwise."""

@@ -39,6 +39,7 @@ _SENT = {
 }  # fmt: skip
 """Types whose form is the bytes in hex that the server sends of them: the kind's letter, and the function."""
 _ADDRESSES = {"inet": "inet", "cidr": "cidr", "macaddr": "macaddr", "macaddr8": "macaddr"}
+_OTHERS = ("numeric", "bool", "float4", "float8", "interval17")
 _ADDRESS_HEAD_DIGITS = 8
 """Hex digits of an address before its bytes, as the server sends it: family, prefix, which kind, length."""
 SAMPLE_TYPES = ("int8", "int8", "int8")
@@ -56,7 +57,7 @@ def _has_form(kind: Type, depth: int) -> bool:
     wire = kind.wire
     if is_structured(kind):
         return depth < _DEEPEST and all(_has_form(part, depth + 1) for part in kind.elements)
-    return wire in _AS_TEXT or wire in _SENT or wire in _ADDRESSES or wire in ("numeric", "bool", "float4", "float8")
+    return wire in _AS_TEXT or wire in _SENT or wire in _ADDRESSES or wire in _OTHERS
 
 
 def form(kind: Type, value: str, depth: int = 0) -> str:
@@ -76,6 +77,9 @@ def form(kind: Type, value: str, depth: int = 0) -> str:
             return _form(letter, f"encode({send}({value}), 'hex')")
         case wire if wire in _ADDRESSES:
             return _form("A", _address(wire, value))
+        case "interval17":
+            bits = f"encode(interval_send({value}), 'hex')"
+            return _form("v", f"CASE WHEN isfinite({value}) THEN {bits} ELSE {value}::text END")
         case "timestamp" | "timestamptz" as wire:
             return f"CASE WHEN {_beyond(wire, value)} ELSE {_form(_AS_TEXT[wire], f'({value})::text')} END"
         case wire:

@@ -27,6 +27,9 @@ class SqliteConnection:
     def execute(self, sql: str, parameters: Sequence[_Scalar] = ...) -> int:
         """Rows changed."""
     def executescript(self, sql: str) -> None: ...
+    def file_bytes(self, offset: int, length: int) -> bytes:
+        """Bytes of the main file, at most `length` and 16 MiB of them, without opening it anew, which would cost this
+        process its locks."""
     def interrupt(self) -> None:
         """Ends the statement that runs now, in any thread, with `Stopped`."""
     def close(self) -> None: ...
@@ -70,15 +73,23 @@ class MysqlConnection:
 
 @final
 class RowStream:
-    """Rows being read. Consumed once, by one thread at a time."""
+    """Rows being read, in one lane or in several. Consumed once, each lane by one thread at a time.
+
+    `digest_rows`, `spill_rows` and `carry_rows` read all lanes at once, whoever else one after the other."""
     @property
     def column_count(self) -> int: ...
+    def lanes(self) -> list[RowStream]:
+        """A stream of its own for each lane. Consumes this one."""
     def count(self) -> int:
         """Reads to the end; the rows that came."""
     def shown(self, limit: int) -> list[list[tuple[str, str | None]]]:
         """The first `limit` rows, each value as its kind and its exact text (bytes in hex): for tests and samples."""
     def picked(self, ordinals: Sequence[int]) -> list[list[tuple[str, str | None]]]:
         """The rows at these ordinals (from 0, ascending), each value as its kind and its text. Consumes the stream."""
+
+def row_lanes(columns: int, lanes: Sequence[Callable[[], RowStream | None]]) -> RowStream:
+    """As many lanes as there are callables: each gives its lane's next piece, in the thread that reads the lane, or
+    None at the end. What one raises is raised again by whoever reads the stream."""
 
 def sqlite_rows(connection: SqliteConnection, sql: str, parameters: Sequence[_Scalar] = ...) -> RowStream: ...
 def postgres_rows(connection: PostgresConnection, query: str, types: Sequence[str]) -> RowStream:

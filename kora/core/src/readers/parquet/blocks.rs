@@ -300,3 +300,75 @@ impl<R: Read> Read for Lz4<R> {
         Ok(self.output.give(buffer))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snappy(block: &[u8], window: usize, plain_bytes: u64) -> io::Result<Vec<u8>> {
+        let mut out = Vec::new();
+        Snappy::new(block, window, plain_bytes)?.read_to_end(&mut out)?;
+        Ok(out)
+    }
+
+    fn lz4(block: &[u8], plain_bytes: u64) -> io::Result<Vec<u8>> {
+        let mut out = Vec::new();
+        Lz4::new(block, plain_bytes).read_to_end(&mut out)?;
+        Ok(out)
+    }
+
+    #[test]
+    fn copies_may_repeat_what_they_make() {
+        // "ab", then 7 bytes from 2 behind.
+        assert_eq!(snappy(&[9, 4, b'a', b'b', 0x0d, 2], 9, 9).unwrap(), b"ababababa");
+        assert_eq!(lz4(&[0x23, b'a', b'b', 2, 0, 0x00], 9).unwrap(), b"ababababa");
+    }
+
+    /// A literal of 64 KiB, copies of it up to `blocks` times as much, and at last 4 bytes from the very beginning.
+    fn far(blocks: usize) -> (Vec<u8>, Vec<u8>) {
+        let first: Vec<u8> = (0..65_536_u32)
+            .map(|place| (place.wrapping_mul(2_654_435_761) >> 13) as u8)
+            .collect();
+        let plain_bytes = first.len() * blocks + 4;
+        let mut block = Vec::new();
+        let mut rest = plain_bytes;
+        while rest > 127 {
+            block.push(rest as u8 | 0x80);
+            rest >>= 7;
+        }
+        block.push(rest as u8);
+        block.extend([61 << 2, 0xff, 0xff]);
+        block.extend(&first);
+        for _ in 0..(blocks - 1) * 1024 {
+            block.extend([63 << 2 | 3, 0, 0, 1, 0]);
+        }
+        block.push(3 << 2 | 3);
+        block.extend((first.len() as u32 * blocks as u32).to_le_bytes());
+        let plain = [first.repeat(blocks), first[..4].to_vec()].concat();
+        (block, plain)
+    }
+
+    #[test]
+    fn a_copy_from_far_behind_finds_its_bytes_in_the_window_that_was_looked_for() {
+        let (block, plain) = far(40);
+        let mut file = tempfile::tempfile().unwrap();
+        io::Write::write_all(&mut file, &block).unwrap();
+        let stored = Stretch::new(&std::sync::Arc::new(file), 0, block.len() as u64);
+        let window = snappy_window(stored, plain.len() as u64).unwrap();
+        assert_eq!(window, 40 * 65_536);
+        assert!(snappy(&block, window, plain.len() as u64).unwrap() == plain);
+        assert!(snappy(&block, 65_536, plain.len() as u64).is_err());
+    }
+
+    #[test]
+    fn blocks_that_lie_are_errors() {
+        assert!(snappy(&[3, 4, b'a', b'b'], 9, 9).is_err());
+        assert!(snappy(&[9, 4, b'a', b'b'], 9, 9).is_err());
+        assert!(snappy(&[9, 4, b'a', b'b', 0x0d, 3], 9, 9).is_err());
+        assert!(snappy(&[9, 4, b'a', b'b', 0x0d, 0], 9, 9).is_err());
+        assert!(snappy(&[8, 4, b'a', b'b', 0x0d, 2], 9, 8).is_err());
+        assert!(lz4(&[0x23, b'a', b'b', 3, 0], 9).is_err());
+        assert!(lz4(&[0xff; 1000], 9).is_err());
+        assert!(lz4(&[0x23, b'a'], 9).is_err());
+    }
+}

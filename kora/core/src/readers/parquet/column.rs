@@ -4,6 +4,7 @@
 //! lengths, or a page whose values are split over streams of bytes.
 use super::codec;
 use super::delta::{Delta, Lengths};
+use super::dictionary::{plain_length, plain_number, Dictionary, Entry};
 use super::footer::{Chunk, Leaf, Physical};
 use super::page::{Body, PageHead, LARGEST_VALUE_BYTES};
 use super::place::Stretch;
@@ -50,23 +51,6 @@ enum Slot {
     Bytes,
     /// In the dictionary.
     Entry(usize),
-}
-
-enum Dictionary {
-    Numbers(Vec<i64>),
-    /// All entries behind each other, and where each ends.
-    Bytes(Vec<u8>, Vec<usize>),
-}
-
-impl Dictionary {
-    fn entry(&self, index: usize) -> Option<&[u8]> {
-        let Self::Bytes(bytes, ends) = self else { return None };
-        let start = match index {
-            0 => 0,
-            index => *ends.get(index - 1)?,
-        };
-        bytes.get(start..*ends.get(index)?)
-    }
 }
 
 /// The values of a page in their encoding.
@@ -155,7 +139,7 @@ impl Column {
             Slot::Number(number) => self.kind.of_number(number),
             Slot::Bytes => self.kind.of_bytes(&self.buffer),
             Slot::Entry(index) => {
-                let entry = self.dictionary.as_ref().and_then(|entries| entries.entry(index));
+                let entry = self.dictionary.as_ref().and_then(|entries| entries.held(index));
                 entry.and_then(|bytes| self.kind.of_bytes(bytes))
             }
         };
@@ -264,31 +248,10 @@ impl Column {
         if head.encoding != PLAIN && head.encoding != PLAIN_DICTIONARY {
             return Err(damaged("a dictionary in another encoding than the plain one"));
         }
-        if head.plain_bytes > LARGEST_VALUE_BYTES || head.values > head.plain_bytes {
-            return Err(damaged(
-                "a dictionary of more than 1 GiB, or of more entries than bytes",
-            ));
-        }
-        let mut body = Body::new(codec::open(self.codec, stored, head.plain_bytes)?, head.plain_bytes);
-        let mut bytes = Vec::new();
-        self.dictionary = Some(match self.leaf.physical {
-            Physical::Bytes | Physical::Fixed(_) => {
-                let mut ends = Vec::new();
-                for _ in 0..head.values {
-                    let length = plain_length(self.leaf.physical, &mut body)?;
-                    body.append(length, &mut bytes)?;
-                    ends.push(bytes.len());
-                }
-                Dictionary::Bytes(bytes, ends)
-            }
-            physical => {
-                let mut numbers = Vec::new();
-                for _ in 0..head.values {
-                    numbers.push(plain_number(physical, &mut body)?);
-                }
-                Dictionary::Numbers(numbers)
-            }
-        });
+        // The one before is let go first.
+        self.dictionary = None;
+        let body = Body::new(codec::open(self.codec, stored, head.plain_bytes)?, head.plain_bytes);
+        self.dictionary = Some(Dictionary::read(head, self.leaf.physical, body)?);
         Ok(())
     }
 
@@ -300,7 +263,7 @@ impl Column {
             let before = before.ok_or_else(|| damaged("levels that are longer than their page"))?;
             let mut levels = Body::new(Box::new(stored.clone()), before);
             levels.pass(head.repetition_bytes)?;
-            let levels = levels.rest()?;
+            let levels = levels_of(head.definition_bytes, head, &mut levels)?;
             stored = stored.behind(before);
             let (plain, compressed) = (head.plain_bytes - before, head.stored_bytes - before);
             // A page of NULLs alone has no values, and some writers then compress nothing.
@@ -313,9 +276,7 @@ impl Column {
             let mut body = Body::new(codec::open(self.codec, stored, head.plain_bytes)?, head.plain_bytes);
             let levels = if optional {
                 let length = u32::from_le_bytes(body.array()?);
-                let mut levels = Vec::new();
-                body.append(length.into(), &mut levels)?;
-                Some(levels)
+                Some(levels_of(length.into(), head, &mut body)?)
             } else {
                 None
             };
@@ -328,6 +289,16 @@ impl Column {
         });
         Ok(())
     }
+}
+
+/// The levels of a page's values: no writer takes more than two bytes for one.
+fn levels_of(length: u64, head: &PageHead, body: &mut Body) -> io::Result<Vec<u8>> {
+    if length > head.values.saturating_mul(2).saturating_add(64) {
+        return Err(damaged("more levels than the page has values"));
+    }
+    let mut levels = Vec::new();
+    body.append(length, &mut levels)?;
+    Ok(levels)
 }
 
 impl Page {
@@ -396,7 +367,7 @@ impl Values {
                 Slot::Number(bit.into())
             }
             Self::Runs(runs) => Slot::Number(runs.next()?.into()),
-            Self::Indices(runs) => indexed(runs.next()? as usize, dictionary)?,
+            Self::Indices(runs) => indexed(runs.next()? as usize, dictionary, buffer)?,
             Self::Delta(delta) => Slot::Number(match physical {
                 // 32 bits wrap as such.
                 Physical::Int32 => (delta.next()? as i32).into(),
@@ -430,6 +401,7 @@ impl Values {
     /// As [`Self::read`], for a value that nobody wants.
     fn pass(&mut self, physical: Physical, dictionary: Option<&Dictionary>, buffer: &mut Vec<u8>) -> io::Result<()> {
         match self {
+            Self::Indices(runs) => runs.next().map(drop),
             Self::Plain(body) if matches!(physical, Physical::Bytes | Physical::Fixed(_)) => {
                 let length = plain_length(physical, body)?;
                 body.pass(length)
@@ -440,32 +412,13 @@ impl Values {
     }
 }
 
-fn plain_length(physical: Physical, body: &mut Body) -> io::Result<u64> {
-    match physical {
-        Physical::Fixed(length) => Ok(length as u64),
-        _ => body.array().map(|bytes| u32::from_le_bytes(bytes).into()),
-    }
-}
-
-fn plain_number(physical: Physical, body: &mut Body) -> io::Result<i64> {
-    Ok(match physical {
-        Physical::Int32 | Physical::Float => i32::from_le_bytes(body.array()?).into(),
-        Physical::Int64 | Physical::Double => i64::from_le_bytes(body.array()?),
-        other => return Err(damaged(format!("plain numbers of {other:?}"))),
+fn indexed(index: usize, dictionary: Option<&Dictionary>, buffer: &mut Vec<u8>) -> io::Result<Slot> {
+    let dictionary = dictionary.ok_or_else(|| damaged("a dictionary is missing"))?;
+    Ok(match dictionary.find(index, buffer)? {
+        Entry::Number(number) => Slot::Number(number),
+        Entry::Held => Slot::Entry(index),
+        Entry::Read => Slot::Bytes,
     })
-}
-
-fn indexed(index: usize, dictionary: Option<&Dictionary>) -> io::Result<Slot> {
-    let beyond = || damaged("a value that is not in its dictionary");
-    match dictionary {
-        None => Err(damaged("a dictionary is missing")),
-        Some(Dictionary::Numbers(numbers)) => numbers
-            .get(index)
-            .map(|number| Slot::Number(*number))
-            .ok_or_else(beyond),
-        Some(Dictionary::Bytes(_, ends)) if index < ends.len() => Ok(Slot::Entry(index)),
-        Some(Dictionary::Bytes(..)) => Err(beyond()),
-    }
 }
 
 /// A value of a fixed length must have it.

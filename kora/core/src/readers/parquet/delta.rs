@@ -1,7 +1,7 @@
 //! Integers as the differences of neighbours, packed into bits; and the lengths of strings in that form.
 //!
 //! Source: github.com/apache/parquet-format, Encodings.md, "Delta Encoding".
-use super::page::Body;
+use super::page::{Body, LARGEST_VALUE_BYTES};
 use super::runs::bits;
 use super::thrift::{damaged, varint, zigzag};
 use std::io::{self, Cursor, Read};
@@ -156,6 +156,9 @@ struct Copying<'a> {
 impl Read for Copying<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.body.read(buffer)?;
+        if self.copy.len() as u64 > LARGEST_VALUE_BYTES {
+            return Err(damaged("lengths of more than 1 GiB"));
+        }
         self.copy.extend_from_slice(&buffer[..read]);
         Ok(read)
     }

@@ -3,12 +3,14 @@
 //! What a file holds is known beforehand: DuckDB has read its schema, and the caller passes DuckDB's types. Columns
 //! without parts are read; [`ParquetRows::open`] refuses everything else as `Unsupported`, and then DuckDB reads it.
 //! [`footer`] says where the columns lie, [`page`] and [`codec`] open pages as streams, [`runs`] and [`delta`] decode
-//! numbers, [`column`] puts values together, [`value`] makes cells of them. Format: github.com/apache/parquet-format.
+//! numbers, [`dictionary`] holds repeated values, [`column`] puts values
+//! together, [`value`] makes cells of them. Format: github.com/apache/parquet-format.
 //! Files may be anybody's: every length is held against the file's before it is believed, and a value has at most 1 GiB.
 pub mod blocks;
 pub mod codec;
 pub mod column;
 pub mod delta;
+pub mod dictionary;
 pub mod footer;
 pub mod page;
 pub mod place;

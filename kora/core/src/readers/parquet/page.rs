@@ -146,3 +146,33 @@ impl Read for Body {
         Ok(read)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_that_lies_costs_a_mebibyte_and_is_an_error() {
+        let mut body = Body::new(Box::new(&[1_u8, 2, 3][..]), LARGEST_VALUE_BYTES);
+        let mut out = Vec::new();
+        let error = body.append(LARGEST_VALUE_BYTES, &mut out).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+        assert!(out.capacity() <= FIRST_STEP_BYTES, "{}", out.capacity());
+    }
+
+    #[test]
+    fn no_more_is_taken_than_the_pages_head_says() {
+        let mut body = Body::new(Box::new(io::repeat(7)), 10);
+        assert_eq!(body.array::<4>().unwrap(), [7; 4]);
+        assert!(body.array::<7>().is_err());
+        let mut body = Body::new(Box::new(io::repeat(7)), 10);
+        assert!(body.append(11, &mut Vec::new()).is_err() && body.pass(11).is_err());
+        assert_eq!(body.rest().unwrap(), [7; 10]);
+    }
+
+    #[test]
+    fn heads_with_negative_sizes_are_errors() {
+        // 1: kind 0; 2: plain bytes −1.
+        assert!(PageHead::read(&[0x15, 0, 0x15, 1, 0][..]).is_err());
+    }
+}

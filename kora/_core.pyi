@@ -116,6 +116,15 @@ def arrow_windows(
     is called after that, before the rows are looked at.
     """
 
+def parquet_rows(
+    files: Sequence[tuple[str, Sequence[tuple[int, int]] | None]], columns: Sequence[tuple[str, str]]
+) -> RowStream:
+    """Parquet files one after the other, page by page. `files`: paths, each with the rows wanted of it (first and the
+    one behind the last, ascending) or None for all. `columns`: names with DuckDB's types.
+
+    Raises `UnsupportedType` for what is not read: columns with parts, INT96, encryption, LZO.
+    """
+
 @final
 class CsvFile:
     """One CSV file, plain or a member of a zip. Detects dialect and encoding where not given."""

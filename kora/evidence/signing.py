@@ -108,7 +108,7 @@ class KeyStore:
         return self.directory / "retired" / f"{key.key_id}.pub"
 
     def own_keys(self) -> list[PublicKey]:
-        """This box's public keys: the one of now, and those that it signed with before. Raises as `signing_key`."""
+        """The public keys of this box: the one of now, and those it signed with before. Raises as `signing_key`."""
         retired = sorted((self.directory / "retired").glob("*.pub"))
         return [self.signing_key().public, *(read_public_key(path) for path in retired)]
 

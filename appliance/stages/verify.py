@@ -15,6 +15,7 @@ from kora.comparison.live import Live
 from kora.comparison.mapping import Side
 from kora.comparison.quarantine import approved
 from kora.comparison.result import Quarantined, Timing
+from kora.comparison.workers import lanes_for
 from kora.databases.base import Database, Selection
 from kora.databases.opening import OpenSide
 from kora.verify import Verified, VerifyOptions, verify_sides
@@ -45,6 +46,7 @@ def verify(migration: Migration) -> Verified:
             findings_limit=migration.settings.findings_per_table,
             spill_directory=migration.settings.make_spill_directory(),
             provable=request.provable,
+            lanes=lanes_for(None),
             behavior=behavior,
             live=_live(migration),
             observe=lambda table, side, progress: _tell(migration, table, side, progress),

@@ -97,6 +97,12 @@ def _asking(command: _Command) -> _Command:
     show_default=True,
     help="Read rows, have servers digest them (for a slow line), or decide by the line's measured speed.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="Read each side of a large table by N threads; else by half of this machine's processors, at most 8.",
+)
 @click.option("--show-values", is_flag=True, help="Show differing values in report and terminal; else withheld.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout instead of the summary.")
 def verify(

@@ -33,6 +33,21 @@ class KeyRange:
 
 
 @dataclass(frozen=True, slots=True)
+class Lanes:
+    """How a table may be cut to be read by several threads: into so many lanes at most, each of so many rows at least.
+
+    Rows are counted as the engine guesses them: what is small is not worth a session more.
+    """
+
+    most: int = 1
+    fewest_rows: int = 50_000
+
+    def worth(self, rows: int) -> int:
+        """How many lanes a table of about so many rows is worth."""
+        return max(1, min(self.most, rows // max(self.fewest_rows, 1)))
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """Which tables: exact or shell-style patterns over `schema.name` or `name`. Empty `tables` means all."""
 
@@ -109,6 +124,14 @@ class Database(Protocol):
 
         A stream stays valid until the next call of `rows` on engines with one connection. Raises `UnsupportedType`
         for a column whose type has kind `unsupported`.
+        """
+        ...
+
+    def rows_in_lanes(self, table: Table, columns: Sequence[str], lanes: Lanes) -> RowStream:
+        """The same as `rows` without a range, in no order, for several threads: each row stands in one lane.
+
+        All lanes read the one snapshot. Fewer than asked for, down to one, where the table is small, where the engine
+        cannot cut it, or where it has no sessions left.
         """
         ...
 

@@ -18,14 +18,16 @@ from kora import _core
 from kora._core import RowStream
 from kora.catalog import Catalog, Column, Name, Table
 from kora.databases.address import Address
-from kora.databases.base import MANY_STREAMS, Dialect, KeyRange, KeyTuple, KeyValue, Selection, require_readable
+from kora.databases.base import MANY_STREAMS, Dialect, KeyRange, KeyTuple, KeyValue, Lanes, Selection, require_readable
 from kora.databases.duckdb.catalog import read_catalog
 from kora.databases.duckdb.errors import translated
+from kora.databases.duckdb.lanes import conditions
 from kora.databases.duckdb.large import Source, Span, literal, memory_bytes, read_spans
 from kora.databases.duckdb.room import Room
 from kora.databases.duckdb.types import carried_type, column_type
 from kora.databases.files import existing_file, file_identity
 from kora.databases.keys import check_keys, row_of, spelled_out_range
+from kora.databases.lanes import in_lanes
 from kora.databases.limits import Clock
 from kora.databases.secrets import Secret
 from kora.errors import EngineError, SenseiError, UnsupportedType
@@ -111,6 +113,20 @@ class DuckDbDatabase:
         key = [self.dialect.quote(name) for name in key_range.columns]
         where = spelled_out_range(key_range, key, lambda values: self._values(table, key_range.columns, values))
         return self._stream(table, columns, where, f" ORDER BY {', '.join(key)}")
+
+    def rows_in_lanes(self, table: Table, columns: Sequence[str], lanes: Lanes) -> RowStream:
+        """Rows of a table by its row groups, each lane through cursors of its own."""
+        select = self._select(table, columns)
+        types = [table.column(name).type.wire for name in columns]
+        count, pieces = conditions(table, self._spans(table.name, columns), len(columns), lanes)
+        if count < 2:
+            return self.rows(table, columns)
+
+        def opened(condition: str) -> RowStream:
+            with translated(f"{self._path}: {table.name}"):
+                return _core.arrow_rows(self._relation(table, select + condition), types)
+
+        return in_lanes(len(columns), pieces, [opened] * count)
 
     def rows_by_key(
         self, table: Table, columns: Sequence[str], key: Sequence[str], keys: Sequence[KeyTuple]
@@ -240,7 +256,7 @@ class DuckDbDatabase:
         key = (name, None if columns is None else tuple(columns))
         if key not in self._known_spans:
             with translated(f"{self._path}: {name}"):
-                self._known_spans[key] = read_spans(self._query, literal(self.dialect.qualify(name)), columns)
+                self._known_spans[key] = read_spans(self._query, self.dialect.qualify(name), columns)
         return self._known_spans[key]
 
     def _index_keys(self, table: Table) -> tuple[tuple[str, str], ...]:

@@ -192,6 +192,7 @@ def _made(session: MysqlConnection, original: MariadbTrials, name: str, needed: 
             session.execute("SET SESSION check_constraint_checks = 0")
         texts.make(session, str(source))
         session.execute("SET SESSION foreign_key_checks = 1")
+        session.execute("SET SESSION sql_mode = @@GLOBAL.sql_mode")
         with suppress(SenseiError):
             session.execute("SET SESSION check_constraint_checks = 1")
         copy = MariadbCopy(session, f"the copy {name} on {original.place}", original.settings)

@@ -1,6 +1,7 @@
 """The Rust core, as Python sees it. Long calls release the GIL; errors are `kora.errors` exceptions."""
 
 from collections.abc import Callable, Iterable, Sequence
+from os import PathLike
 from typing import Any, Literal, Protocol, Self, TypeAlias, final
 
 _Scalar: TypeAlias = None | bool | int | float | str | bytes
@@ -54,8 +55,8 @@ class PostgresConnection:
 @final
 class MysqlConnection:
     """A reading session with MariaDB or MySQL. `settings`: host, port, socket (a path, instead of both), user,
-    password, database, ssl-mode, ssl-ca, ssl-cert, ssl-key: as MySQL's clients understand them; connect_timeout in
-    seconds."""
+    password, database, ssl-mode, ssl-ca, ssl-cert, ssl-key, server-public-key-path: as MySQL's clients understand them;
+    connect_timeout in seconds."""
     def __new__(cls, settings: dict[str, str], line: LineBytes | None = None) -> Self: ...
     def execute(self, sql: str) -> None: ...
     def query(self, sql: str) -> list[tuple[str | None, ...]]:
@@ -99,6 +100,10 @@ def mysql_rows(connection: MysqlConnection, query: str, types: Sequence[str]) ->
     `bit(N)`, `date`, `time`, `datetime`, `timestamp`, `bytes`, `uuid`, `text:CHARSET`, `json:CHARSET`, `enum:CHARSET`,
     `marked enum:CHARSET`; empty for what the result set says. No types at all: every column as it says."""
 
+def mysql_sealed_password(password: str, challenge: bytes, key_path: str | PathLike[str]) -> bytes:
+    """The password mixed with the server's challenge, under the server's public key (a PEM file): what
+    `caching_sha2_password` and `sha256_password` take over a line that is not encrypted."""
+
 def arrow_rows(stream: _GivesArrow, types: Sequence[str]) -> RowStream:
     """`types`: DuckDB type names per column, for what Arrow does not say (JSON, UUID, TIMETZ, ENUM, BIT)."""
 
@@ -109,6 +114,15 @@ def arrow_windows(
 
     `taken` is for streams that need much memory: one at a time in the process is then read into memory and closed. It
     is called after that, before the rows are looked at.
+    """
+
+def parquet_rows(
+    files: Sequence[tuple[str, Sequence[tuple[int, int]] | None]], columns: Sequence[tuple[str, str]]
+) -> RowStream:
+    """Parquet files one after the other, page by page. `files`: paths, each with the rows wanted of it (first and the
+    one behind the last, ascending) or None for all. `columns`: names with DuckDB's types.
+
+    Raises `UnsupportedType` for what is not read: columns with parts, INT96, encryption, LZO.
     """
 
 @final
@@ -189,16 +203,9 @@ class TableDigest:
         """Leaves, root and the proof key's commitment of the row tree, where asked for."""
 
 def digest_rows(
-    stream: RowStream,
-    profile: str,
-    side: _Side,
-    key: DigestKey,
-    *,
-    root_key: DigestKey | None = None,
-    tree_unique: bool | None = None,
-    spill_directory: str | None = None,
-    progress: Progress | None = None,
-) -> TableDigest:
+    stream: RowStream, profile: str, side: _Side, key: DigestKey, *, root_key: DigestKey | None = None,
+    tree_unique: bool | None = None, spill_directory: str | None = None, progress: Progress | None = None,
+) -> TableDigest:  # fmt: skip
     """One pass. `root_key`: also the root under that key; row digests beyond 64 MiB then go to
     `spill_directory` (the system's temporary folder if None). `tree_unique`: also a row tree under that key, of a table
     whose key is unique (True) or is not; its leaves go there too, beyond 64 MiB of them."""
@@ -268,16 +275,9 @@ class Row:
         """How many equal rows came; they are held once."""
 
 def collect_rows(
-    stream: RowStream,
-    profile: str,
-    side: _Side,
-    key: DigestKey,
-    *,
-    key_tags: Sequence[bytes] | None = None,
-    carried_tags: set[bytes] | None = None,
-    limit: int | None = None,
-    progress: Progress | None = None,
-) -> list[Row]:
+    stream: RowStream, profile: str, side: _Side, key: DigestKey, *, key_tags: Sequence[bytes] | None = None,
+    carried_tags: set[bytes] | None = None, limit: int | None = None, progress: Progress | None = None,
+) -> list[Row]:  # fmt: skip
     """Different rows whose key tag is asked for (all without `key_tags`); at most `limit`.
 
     `carried_tags`: the first 8 bytes of key tags, as fingerprint files hold them.
@@ -408,32 +408,29 @@ class PushdownSums:
     def tallies(self) -> str: ...
 
 def pushdown_sums(
-    stream: RowStream,
-    profile: str,
-    side: _Side,
-    salt: str,
-    digits: int,
-    *,
-    within: _Within | None = None,
-    progress: _Watched = None,
-) -> PushdownSums:
-    """`salt`: 64 hex digits. `digits`: of a bucket's number, at most 6."""
+    stream: RowStream, profile: str, side: _Side, salt: str, digits: int, beside: list[int] | None, *,
+    within: _Within | None = None, progress: _Watched = None,
+) -> PushdownSums:  # fmt: skip
+    """`salt`: 64 hex digits. `digits`: of a bucket's number, at most 6.
+
+    `beside`: positions of the columns that no server renders, ascending; None where the first column of the stream is
+    what a server digested of each row, and the profile holds the columns beside it alone.
+    """
 
 def pushdown_digests(
-    stream: RowStream, profile: str, side: _Side, salt: str, within: _Within, limit: int, *, progress: _Watched = None
-) -> list[bytes]:
-    """Per row the first 16 bytes of its key's digest and of its own. `LimitExceeded` for more than `limit` rows."""
+    stream: RowStream, profile: str, side: _Side, salt: str, within: _Within, limit: int, beside: list[int] | None, *,
+    progress: _Watched = None,
+) -> list[tuple[bytes, int]]:  # fmt: skip
+    """The first 16 bytes of a key's digest and of a row's, and how many rows have them.
+
+    `LimitExceeded` for more than `limit` different ones. `beside` as in `pushdown_sums`; where it is None, 16 bytes of
+    what the server digested stand behind.
+    """
 
 def pushdown_rows(
-    stream: RowStream,
-    profile: str,
-    side: _Side,
-    key: DigestKey,
-    salt: str,
-    keys: set[bytes],
-    *,
+    stream: RowStream, profile: str, side: _Side, key: DigestKey, salt: str, keys: set[bytes], beside: list[int], *,
     progress: _Watched = None,
-) -> list[Row]:
+) -> list[Row]:  # fmt: skip
     """The different rows whose key's digest begins with one of these 16 bytes, as `collect_rows` gives them."""
 
 # --- survey --------------------------------------------------------------------------------------------------------
@@ -559,16 +556,10 @@ class RowTree:
         """The proof file about the wanted key: its row, or that there is none."""
 
 def build_row_tree(
-    stream: RowStream,
-    profile: str,
-    side: _Side,
-    key: DigestKey,
-    *,
-    unique: bool = False,
-    wanted: Sequence[tuple[str, str]] | None = None,
-    spill_directory: str | None = None,
+    stream: RowStream, profile: str, side: _Side, key: DigestKey, *, unique: bool = False,
+    wanted: Sequence[tuple[str, str]] | None = None, spill_directory: str | None = None,
     progress: Progress | None = None,
-) -> RowTree:
+) -> RowTree:  # fmt: skip
     """`wanted`: kind and text of each key column (of every column, in a table without a unique key)."""
 
 def check_row_proof(

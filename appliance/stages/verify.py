@@ -1,7 +1,7 @@
 """KORA re-reads what the target stored and compares it with the snapshot that the source's rows were read from."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,9 +64,19 @@ def _questions(migration: Migration) -> "Iterator[BehaviorRequest | None]":
         return
     from kora.behavior.live import BehaviorRequest  # here: it brings an engine and a parser, and few ask
 
-    with migration.target.trials() as writer:
-        workload = Path(request.workload) if request.workload else None
-        yield BehaviorRequest(workload, writer, announce=lambda text: migration.listener(Event("announcement", text)))
+    with ExitStack() as stack:
+        writer = stack.enter_context(migration.target.trials())
+        callers = None
+        if request.routines and writer is not None and migration.source_caller is not None:
+            callers = (stack.enter_context(migration.source_caller()), writer)
+        yield BehaviorRequest(
+            Path(request.workload) if request.workload else None,
+            writer,
+            announce=lambda text: migration.listener(Event("announcement", text)),
+            callers=callers,
+            inputs=Path(request.routine_inputs) if request.routine_inputs else None,
+            seconds=request.query_seconds,
+        )
 
 
 def _live(migration: Migration) -> Live | None:

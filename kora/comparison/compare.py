@@ -89,7 +89,7 @@ def compare_table(pair: Pair, options: Options) -> TableResult:
     result = counted(pair, located, options, (source.row_count, target.row_count), readings)
     return result.model_copy(
         update={
-            "losses": (*_losses(pair, source.tallies, target.tallies), *forgiven),
+            "losses": (*losses_of(pair, source.tallies, target.tallies), *forgiven),
             "root": target.root.hex() if target.root else None,
             "tree": _row_tree(pair, target),
             "seconds": time.monotonic() - started,
@@ -351,7 +351,7 @@ def readings_of(pair: Pair, tallies: str, side: Side) -> tuple[Reading, ...]:
     return tuple(readings)
 
 
-def _losses(pair: Pair, source: str, target: str) -> tuple[Loss, ...]:
+def losses_of(pair: Pair, source: str, target: str) -> tuple[Loss, ...]:
     """What the policies changed. A column's count is the greater one of both sides.
 
     A loader applies the policies, so a target on which one still changes values has been altered, and more of them than

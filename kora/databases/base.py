@@ -5,6 +5,7 @@ passes the suite in `tests/contracts/test_databases.py`.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
@@ -172,6 +173,14 @@ class AnswersQueries(Protocol):
 
         Raises `EngineError` where the engine refuses it, then or while it is read; `UnsupportedType` for a column of a
         type that nothing here decodes. Nothing can be written: every session is opened for reading.
+        """
+        ...
+
+    def asking(self, seconds: int) -> AbstractContextManager[None]:
+        """Until the block ends, `query_rows` asks as applications do: under the server's settings, not this session's.
+
+        A query that is not read to its end within so many seconds is ended: it then raises `Stopped`, or `EngineError`
+        with the engine's own word for it while its rows are read.
         """
         ...
 

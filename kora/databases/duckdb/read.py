@@ -9,6 +9,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import duckdb
@@ -27,6 +28,7 @@ from kora.databases.duckdb.types import carried_type, column_type
 from kora.databases.files import existing_file, file_identity
 from kora.databases.keys import check_keys, row_of, spelled_out_range
 from kora.databases.lanes import in_lanes
+from kora.databases.limits import Clock
 from kora.databases.secrets import Secret
 from kora.errors import EngineError, SenseiError, UnsupportedType
 
@@ -95,6 +97,7 @@ class DuckDbDatabase:
         self._path = path
         self._connection = connection
         self._closed = False
+        self._clock = Clock()
         self._room = Room(self._query, _MEMORY_LIMIT_BYTES)
         self._known_spans: dict[tuple[Name, tuple[str, ...] | None], tuple[Span, ...]] = {}
 
@@ -165,7 +168,9 @@ class DuckDbDatabase:
     def query_rows(self, sql: str) -> RowStream:
         """The rows of a SELECT; what Arrow cannot carry is cast, as in a table."""
         with translated(str(self._path)):
-            relation = self._connection.cursor().sql(sql)
+            cursor = self._connection.cursor()
+            self._clock.start(cursor.interrupt)
+            relation = cursor.sql(sql)
             if relation is None:
                 raise EngineError(f"duckdb: {self._path}: the query gave no rows to read")
             types = [column_type(str(kind)) for kind in relation.types]
@@ -176,6 +181,10 @@ class DuckDbDatabase:
                 casts = (f"CAST(#{place} AS {carried_type(kind)})" for place, kind in enumerate(types, 1))
                 relation = relation.project(", ".join(casts))
             return _core.arrow_rows(relation, [kind.wire for kind in types])
+
+    def asking(self, seconds: int) -> AbstractContextManager[None]:
+        """DuckDB keeps no clock: it is interrupted."""
+        return self._clock.limit(seconds)
 
     def identity(self) -> dict[str, str]:
         """The file's digest and the session's settings. A WAL beside it is part of the database."""
@@ -247,7 +256,7 @@ class DuckDbDatabase:
         key = (name, None if columns is None else tuple(columns))
         if key not in self._known_spans:
             with translated(f"{self._path}: {name}"):
-                self._known_spans[key] = read_spans(self._query, literal(self.dialect.qualify(name)), columns)
+                self._known_spans[key] = read_spans(self._query, self.dialect.qualify(name), columns)
         return self._known_spans[key]
 
     def _index_keys(self, table: Table) -> tuple[tuple[str, str], ...]:

@@ -6,6 +6,7 @@ unique key has no two equal values: so ranges neither lose nor double a row.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from threading import Lock
 
 from kora import _core
@@ -20,9 +21,19 @@ from kora.databases.mariadb.catalog import read_catalog
 from kora.databases.mariadb.errors import translated
 from kora.databases.mariadb.keys import bounds, key_condition, may_cut, sort_expression, sort_wire
 from kora.databases.mariadb.session import PINS, Sessions, open_sessions, variable
-from kora.databases.pushdown import LineSpeed, PushedSums, PushRequest, ShownRow, Within, measured
+from kora.databases.pushdown import (
+    DigestOf,
+    LineSpeed,
+    PushedSample,
+    PushedSums,
+    PushRequest,
+    ShownRow,
+    Within,
+    listed,
+    measured,
+)
 from kora.databases.secrets import Secret
-from kora.errors import ProtocolViolation
+from kora.errors import EngineError, ProtocolViolation
 
 DIALECT = Dialect(
     engine="mariadb",
@@ -134,6 +145,23 @@ class MariadbDatabase:
         with translated(self._place), self._lock:
             return _core.mysql_rows(self._next_reader(), sql, [])
 
+    @contextmanager
+    def asking(self, seconds: int) -> Iterator[None]:
+        """By the server's own clock, whose name tells MariaDB from MySQL; under its own SQL mode."""
+        self._set(seconds, "@@GLOBAL.sql_mode")
+        try:
+            yield
+        finally:
+            self._set(0, self._sessions.server.product.pins["sql_mode"])
+
+    def _set(self, seconds: int, mode: str) -> None:
+        with self._lock:
+            for reader in self._sessions.readers:
+                reader.execute(f"SET SESSION sql_mode = {mode}")
+                for setting in (f"max_statement_time = {seconds}", f"max_execution_time = {seconds * 1000}"):
+                    with suppress(EngineError):  # the other product's name for it
+                        reader.execute(f"SET SESSION {setting}")
+
     @property
     def line(self) -> LineBytes:
         """What went over TCP since the database was opened."""
@@ -152,15 +180,29 @@ class MariadbDatabase:
         sql = pushdown.sums_sql(self.dialect, request, digits, within)
         return pushdown.read_sums(self._shown(request, sql))
 
-    def push_digests(self, request: PushRequest, within: Within, limit: int) -> list[bytes]:
+    def push_digests(self, request: PushRequest, within: Within, limit: int) -> list[tuple[bytes, int]]:
         """Digests that the server computes."""
         sql = pushdown.digests_sql(self.dialect, request, within, limit)
-        return [bytes.fromhex(cell[1] or "") for (cell,) in self._shown(request, sql)]
+        return listed(self._shown(request, sql))
 
-    def push_rows(self, request: PushRequest, keys: Sequence[bytes]) -> RowStream:
-        """Rows by their key's digest."""
-        condition = pushdown.rows_condition(request, [key.hex() for key in keys])
+    def push_beside(self, request: PushRequest, key_bytes: int, within: Within | None) -> RowStream:
+        """What the server digests of each row, and the columns that it does not."""
+        require_readable(request.table, request.beside)
+        listed = [self._read(request.table.column(name)) for name in request.beside]
+        digests = pushdown.beside_columns(request, key_bytes)
+        sql = f"SELECT {', '.join([digests, *listed])} FROM {self.dialect.qualify(request.table.name)}"
+        types = ["bytes", *(request.table.column(name).type.wire for name in request.beside)]
+        with translated(f"{self._place}: {request.table.name}"), self._lock:
+            return _core.mysql_rows(self._next_reader(), sql + pushdown.within_condition(request, within), types)
+
+    def push_rows(self, request: PushRequest, digests: Sequence[bytes], of: DigestOf) -> RowStream:
+        """Rows by a digest."""
+        condition = pushdown.rows_condition(request, [digest.hex() for digest in digests], of)
         return self._stream(request.table, request.columns, self._select(request.table, request.columns) + condition)
+
+    def push_sample(self, request: PushRequest, rows: int) -> PushedSample:
+        """The first rows, digested."""
+        return pushdown.read_sample(self._shown(request, pushdown.sample_sql(self.dialect, request, rows)))
 
     def _shown(self, request: PushRequest, sql: str) -> list[ShownRow]:
         with translated(f"{self._place}: {request.table.name}"):

@@ -24,7 +24,17 @@ from kora.databases.postgresql.lanes import TID_RANGES_SINCE, conditions
 from kora.databases.postgresql.session import PINS, export_snapshot, first_session, join_snapshot, reading_session
 from kora.databases.postgresql.tables import read_types
 from kora.databases.postgresql.types import TypeTable
-from kora.databases.pushdown import LineSpeed, PushedSums, PushRequest, ShownRow, Within, measured
+from kora.databases.pushdown import (
+    DigestOf,
+    LineSpeed,
+    PushedSample,
+    PushedSums,
+    PushRequest,
+    ShownRow,
+    Within,
+    listed,
+    measured,
+)
 from kora.databases.secrets import Secret
 from kora.errors import EngineError, InvalidRequest, SenseiError, UnsupportedType
 
@@ -90,6 +100,7 @@ class PostgresDatabase:
         self._closed = False
         self._types: TypeTable | None = None
         self._asking: PostgresConnection | None = None
+        self._asking_seconds = 0
 
     def catalog(self, selection: Selection = Selection()) -> Catalog:  # noqa: B008  frozen
         """What the database holds."""
@@ -159,6 +170,23 @@ class PostgresDatabase:
                 raise UnsupportedType("an answer has a column of a type that cannot be decoded")
             return _core.postgres_rows(session, sql, [kind.wire for kind in types])
 
+    @contextmanager
+    def asking(self, seconds: int) -> Iterator[None]:
+        """By the server's own clock, in the session for others' queries."""
+        self._end_asking(seconds)
+        try:
+            yield
+        finally:
+            self._end_asking(0)
+
+    def _end_asking(self, seconds: int) -> None:
+        """The next query of others gets a new session, with another limit."""
+        with self._lock:
+            self._asking_seconds = seconds
+            if self._asking is not None:
+                self._asking.close()
+                self._asking = None
+
     def line_speed(self) -> LineSpeed:
         """Measured by texts that the server makes up."""
         return measured(self.line, lambda size: self._query(f"SELECT repeat('x', {size})"))
@@ -172,15 +200,31 @@ class PostgresDatabase:
         sql = pushdown.sums_sql(self.dialect, self._from(request.table), request, digits, within)
         return pushdown.read_sums(self._shown(request, sql, pushdown.SUM_TYPES))
 
-    def push_digests(self, request: PushRequest, within: Within, limit: int) -> list[bytes]:
+    def push_digests(self, request: PushRequest, within: Within, limit: int) -> list[tuple[bytes, int]]:
         """Digests that the server computes."""
         sql = pushdown.digests_sql(self.dialect, self._from(request.table), request, within, limit)
-        return [bytes.fromhex(cell[1] or "") for (cell,) in self._shown(request, sql, ("bytea",))]
+        types = ("bytea",) if request.key else ("bytea", "int8")
+        return listed(self._shown(request, sql, types))
 
-    def push_rows(self, request: PushRequest, keys: Sequence[bytes]) -> RowStream:
-        """Rows by their key's digest."""
-        condition = pushdown.rows_condition(self.dialect, request, [key.hex() for key in keys])
+    def push_beside(self, request: PushRequest, key_bytes: int, within: Within | None) -> RowStream:
+        """What the server digests of each row, and the columns that it does not."""
+        require_readable(request.table, request.beside)
+        digests = pushdown.beside_columns(self.dialect, request, key_bytes)
+        listed = [digests, *(self.dialect.quote(name) for name in request.beside)]
+        sql = f"SELECT {', '.join(listed)} FROM {self._from(request.table)}"
+        condition = pushdown.within_condition(self.dialect, request, within)
+        types = ["bytea", *(request.table.column(name).type.wire for name in request.beside)]
+        return self._typed(request.table, sql + condition, types)
+
+    def push_rows(self, request: PushRequest, digests: Sequence[bytes], of: DigestOf) -> RowStream:
+        """Rows by a digest."""
+        condition = pushdown.rows_condition(self.dialect, request, [digest.hex() for digest in digests], of)
         return self._stream(request.table, request.columns, self._select(request.table, request.columns) + condition)
+
+    def push_sample(self, request: PushRequest, rows: int) -> PushedSample:
+        """The first rows, digested."""
+        sql = pushdown.sample_sql(self.dialect, self._from(request.table), request, rows)
+        return pushdown.read_sample(self._shown(request, sql, pushdown.SAMPLE_TYPES))
 
     def _shown(self, request: PushRequest, sql: str, types: Sequence[str]) -> list[ShownRow]:
         with translated(f"{self._place}: {request.table.name}"):
@@ -222,7 +266,9 @@ class PostgresDatabase:
                 raise
 
     def _stream(self, table: Table, columns: Sequence[str], sql: str) -> RowStream:
-        types = [table.column(name).type.wire for name in columns]
+        return self._typed(table, sql, [table.column(name).type.wire for name in columns])
+
+    def _typed(self, table: Table, sql: str, types: Sequence[str]) -> RowStream:
         try:
             with self._idle_session() as session:
                 return _core.postgres_rows(session, sql, types)
@@ -237,7 +283,7 @@ class PostgresDatabase:
             self._asking.close()
         self._asking = reading_session(self._settings, self.line)
         join_snapshot(self._asking, self._snapshot, self._version)
-        self._asking.execute("RESET search_path")
+        self._asking.execute(f"RESET search_path; SET statement_timeout = '{self._asking_seconds}s'")
         return self._asking
 
     @contextmanager

@@ -7,6 +7,7 @@ ordered by the key columns' collations.
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -19,6 +20,7 @@ from kora.databases.base import Dialect, KeyRange, KeyTuple, KeyValue, Lanes, Se
 from kora.databases.files import existing_file, file_identity
 from kora.databases.keys import check_keys, range_condition, row_of
 from kora.databases.lanes import PIECES_PER_LANE, Bound, in_lanes, integer_bounds, key_ranges
+from kora.databases.limits import Clock
 from kora.databases.secrets import Secret
 from kora.databases.sqlite.catalog import read_catalog
 from kora.databases.sqlite.lanes import LaneConnections, row_id_condition, row_id_name
@@ -67,6 +69,7 @@ class SqliteDatabase:
         self._connection = connection
         self._lanes = lanes
         self._closed = False
+        self._clock = Clock()
 
     def catalog(self, selection: Selection = Selection()) -> Catalog:  # noqa: B008  frozen
         """What the file holds."""
@@ -136,7 +139,12 @@ class SqliteDatabase:
 
     def query_rows(self, sql: str) -> RowStream:
         """The rows of a SELECT."""
+        self._clock.start(self._connection.interrupt)
         return _core.sqlite_rows(self._connection, sql)
+
+    def asking(self, seconds: int) -> AbstractContextManager[None]:
+        """SQLite keeps no clock: it is interrupted."""
+        return self._clock.limit(seconds)
 
     def identity(self) -> dict[str, str]:
         """The file's digest and SQLite's own counters. The digest is of the main file: a WAL stands beside it."""

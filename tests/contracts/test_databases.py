@@ -107,7 +107,11 @@ def test_rows_bring_the_named_columns_in_the_order_asked_for(database: Database,
 
 @pytest.mark.parametrize("most", [1, 2, 5])
 def test_lanes_bring_every_row_once_however_many_are_asked_for(database: Database, sample: Sample, most: int) -> None:
-    expected = {"people": PEOPLE, "visit": VISITS, "log": [(line,) for line in LOG]}
+    expected: dict[str, list[tuple[object, ...]]] = {
+        "people": [*PEOPLE],
+        "visit": [*VISITS],
+        "log": [(line,) for line in LOG],
+    }
     for name, rows in expected.items():
         found = table(database, sample, name)
         columns = [column.name for column in found.columns]

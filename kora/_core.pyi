@@ -203,16 +203,9 @@ class TableDigest:
         """Leaves, root and the proof key's commitment of the row tree, where asked for."""
 
 def digest_rows(
-    stream: RowStream,
-    profile: str,
-    side: _Side,
-    key: DigestKey,
-    *,
-    root_key: DigestKey | None = None,
-    tree_unique: bool | None = None,
-    spill_directory: str | None = None,
-    progress: Progress | None = None,
-) -> TableDigest:
+    stream: RowStream, profile: str, side: _Side, key: DigestKey, *, root_key: DigestKey | None = None,
+    tree_unique: bool | None = None, spill_directory: str | None = None, progress: Progress | None = None,
+) -> TableDigest:  # fmt: skip
     """One pass. `root_key`: also the root under that key; row digests beyond 64 MiB then go to
     `spill_directory` (the system's temporary folder if None). `tree_unique`: also a row tree under that key, of a table
     whose key is unique (True) or is not; its leaves go there too, beyond 64 MiB of them."""
@@ -282,16 +275,9 @@ class Row:
         """How many equal rows came; they are held once."""
 
 def collect_rows(
-    stream: RowStream,
-    profile: str,
-    side: _Side,
-    key: DigestKey,
-    *,
-    key_tags: Sequence[bytes] | None = None,
-    carried_tags: set[bytes] | None = None,
-    limit: int | None = None,
-    progress: Progress | None = None,
-) -> list[Row]:
+    stream: RowStream, profile: str, side: _Side, key: DigestKey, *, key_tags: Sequence[bytes] | None = None,
+    carried_tags: set[bytes] | None = None, limit: int | None = None, progress: Progress | None = None,
+) -> list[Row]:  # fmt: skip
     """Different rows whose key tag is asked for (all without `key_tags`); at most `limit`.
 
     `carried_tags`: the first 8 bytes of key tags, as fingerprint files hold them.
@@ -570,16 +556,10 @@ class RowTree:
         """The proof file about the wanted key: its row, or that there is none."""
 
 def build_row_tree(
-    stream: RowStream,
-    profile: str,
-    side: _Side,
-    key: DigestKey,
-    *,
-    unique: bool = False,
-    wanted: Sequence[tuple[str, str]] | None = None,
-    spill_directory: str | None = None,
+    stream: RowStream, profile: str, side: _Side, key: DigestKey, *, unique: bool = False,
+    wanted: Sequence[tuple[str, str]] | None = None, spill_directory: str | None = None,
     progress: Progress | None = None,
-) -> RowTree:
+) -> RowTree:  # fmt: skip
     """`wanted`: kind and text of each key column (of every column, in a table without a unique key)."""
 
 def check_row_proof(

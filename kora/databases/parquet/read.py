@@ -106,10 +106,11 @@ class ParquetDatabase(DuckDbDatabase):
         """Rows of a table by its files and their row groups, each lane through cursors of its own."""
         require_readable(table, columns)
         self._require_unchanged(table.name)
-        groups = self._row_groups(table) if lanes.most > 1 else []
+        whole = lanes.most < 2 or ROW_NUMBER in _column_names(table) or self._has_large_groups(table)
+        groups = [] if whole else self._row_groups(table)
         rows = sum(group.rows for group in groups)
         count = lanes.worth(rows)
-        if count < 2 or not all(group.plain for group in groups) or ROW_NUMBER in _column_names(table):
+        if count < 2:
             return self.rows(table, columns)
         select = "SELECT " + ", ".join(self._expression(table, name) for name in columns)
         piece_rows = max(rows // (count * PIECES_PER_LANE), 1)

@@ -32,14 +32,15 @@ from tests.servers import PostgresServer
 
 REFUSED = {
     "postgresql": {
-        "array_from_0", "array_of_arrays", "array_of_composites", "cidr", "composite", "composite_of_types",
-        "daterange", "hstore", "inet", "int4multirange", "int4range", "integer_array", "macaddr", "macaddr8", "money",
-        "numeric_array", "numrange", "one_byte_char", "own_multirange", "own_range", "point", "polygon", "text_array",
+        "array_from_0", "array_of_arrays", "array_of_composites", "box", "cidr", "circle", "composite",
+        "composite_of_types", "daterange", "hstore", "inet", "int2vector", "int4multirange", "int4range",
+        "integer_array", "macaddr", "macaddr8", "money", "numeric_array", "numrange", "one_byte_char",
+        "own_multirange", "own_range", "path", "point", "polygon", "regclass", "snapshot", "text_array", "tsquery",
         "tsvector", "xml",
     },
     "mariadb": {
-        "cp1251", "double", "double_negative_zero", "float", "float_7_4", "gb18030", "geometry", "inet4", "inet6",
-        "point", "set", "ucs2", "vector",
+        "cp1251", "double", "double_9_3", "double_negative_zero", "float", "float_7_4", "gb18030", "geometry",
+        "inet4", "inet6", "point", "set", "ucs2", "vector",
     },
 }  # fmt: skip
 """Kinds of the corpus that the servers cannot render exactly; each other one they must."""

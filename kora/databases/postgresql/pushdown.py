@@ -19,7 +19,7 @@ from kora.databases.pushdown import (
 
 _AS_TEXT = {
     "int2": "n", "int4": "n", "int8": "n", "oid": "n", "xid": "n", "cid": "n", "xid8": "n",
-    "text": "t", "varchar": "t", "bpchar": "t", "name": "t", "citext": "t",
+    "text": "t", "varchar": "t", "bpchar": "t", "name": "t", "citext": "t", "jsonpath": "t",
     "uuid": "u", "bit": "a", "varbit": "a", "date": "d", "time": "c", "timetz": "k", "timestamp": "s",
     "timestamptz": "i", "json": "j", "jsonb": "j", "enum": "e",
 }  # fmt: skip
@@ -34,7 +34,7 @@ SUM_TYPES = ("int4", "int8", "int8")
 def refusal(column: Column) -> str | None:
     """Why a column has no form here; None where it has one."""
     wire = column.type.wire
-    if wire in _AS_TEXT or wire in ("numeric", "bool", "float4", "float8", "bytea", "interval", "interval17"):
+    if wire in _AS_TEXT or wire in ("numeric", "bool", "float4", "float8", "bytea", "interval", "interval17", "pg_lsn"):
         return None
     return f"PostgreSQL has no exact rendering of {column.type.declared} for push-down"
 
@@ -51,6 +51,8 @@ def form(column: Column, quoted: str) -> str:
             return _form("f", f"CASE WHEN {quoted} = 'NaN' THEN 'NaN' ELSE {bits} END")
         case "bytea":
             return _form("x", f"encode({quoted}, 'hex')")
+        case "pg_lsn":
+            return _form("n", f"({quoted} - '0/0')::text")
         case "interval":
             return _form("v", f"encode(interval_send({quoted}), 'hex')")
         case "interval17":

@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn names_that_are_not_known_have_no_kind() {
         for name in [
-            "vector",
+            "xml",
             "text",
             "text:swe7",
             "bit(0)",

@@ -8,11 +8,11 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from appliance.changes import Changed, changes
 from appliance.conversion.survey import read_surveys
@@ -22,7 +22,7 @@ from appliance.journal import Journal, stage
 from appliance.loading.base import TargetWriter
 from appliance.loading.checkpoints import forget
 from appliance.loading.targets import Target, open_target
-from appliance.migration import Migration
+from appliance.migration import Migration, SourceCaller
 from appliance.planning.assess import Assessment, assess
 from appliance.planning.files import load_plan, save_plan
 from appliance.planning.model import Plan
@@ -42,6 +42,9 @@ from kora.evidence.signing import KeyStore
 from kora.logs import configure_logs, current_run_id
 from kora.settings import Settings
 from kora.verify import Verified
+
+if TYPE_CHECKING:
+    from kora.behavior.servers import ServerTrials
 
 PLAN_ONLY = "plan"
 """The id of what is no run: it leaves nothing behind."""
@@ -137,7 +140,7 @@ def assess_source(request: Request, environment: Environment) -> Assessment:
 
     `request.target` is not looked at.
     """
-    with closing(_source(request, environment)) as source:
+    with closing(_source(request, environment)[0]) as source:
         selection = Selection(tables=request.tables, exclude=request.exclude, schemas=request.schemas)
         catalog = source.catalog(selection)
         surveys = {}
@@ -201,7 +204,8 @@ def _opened(run: Run, target: Target, environment: Environment, *, resumed: bool
         journal = stack.enter_context(closing(Journal(run.journal_path)))
         if journal.fact("discarded"):
             raise InvalidRequest(f"run {run.id} was discarded", hint="start a new one with `sensei migrate`")
-        source = stack.enter_context(closing(_source(run.request, environment)))
+        opened, caller = _source(run.request, environment)
+        source = stack.enter_context(closing(opened))
         store = KeyStore(environment.settings.home_directory)
         key = DigestKey.random() if run.id == PLAN_ONLY else DigestKey(store.migration_key(run.id))
         yield Migration(
@@ -211,14 +215,24 @@ def _opened(run: Run, target: Target, environment: Environment, *, resumed: bool
             source=source,
             target=target,
             migration_key=key,
+            source_caller=caller,
             listener=environment.listener,
             resumed=resumed,
         )
 
 
-def _source(request: Request, environment: Environment) -> Database:
+def _source(request: Request, environment: Environment) -> tuple[Database, SourceCaller | None]:
+    """The source's snapshot, and how its routines are called, with the same password."""
     address = (environment.addresses or {}).get("source") or parse_address(request.source)
-    return open_database(address, role="source", secret=resolve(address, "source", environment.prompt))
+    secret = resolve(address, "source", environment.prompt)
+
+    def caller() -> "AbstractContextManager[ServerTrials]":
+        from kora.behavior.servers import trials_on  # here: few ask
+
+        return trials_on(address, secret, read_only=True)
+
+    known = address.engine in ("postgresql", "mariadb")
+    return open_database(address, role="source", secret=secret), caller if known else None
 
 
 def _target(request: Request, environment: Environment) -> Target:
@@ -313,7 +327,7 @@ def recheck(run_id: str, environment: Environment) -> list[Changed]:
         if not isinstance(known, dict):
             raise InvalidRequest(f"run {run.id} has not been verified yet", hint="`sensei resume` first")
         key = DigestKey(KeyStore(environment.settings.home_directory).migration_key(run.id))
-        with closing(_source(run.request, environment)) as source:
+        with closing(_source(run.request, environment)[0]) as source:
             return changes(source, run.request, load_plan(run.plan_path), journal, key)
 
 

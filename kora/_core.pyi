@@ -26,6 +26,9 @@ class SqliteConnection:
     def execute(self, sql: str, parameters: Sequence[_Scalar] = ...) -> int:
         """Rows changed."""
     def executescript(self, sql: str) -> None: ...
+    def file_bytes(self, offset: int, length: int) -> bytes:
+        """Bytes of the main file, at most `length` and 16 MiB of them, without opening it anew, which would cost this
+        process its locks."""
     def interrupt(self) -> None:
         """Ends the statement that runs now, in any thread, with `Stopped`."""
     def close(self) -> None: ...
@@ -69,15 +72,23 @@ class MysqlConnection:
 
 @final
 class RowStream:
-    """Rows being read. Consumed once, by one thread at a time."""
+    """Rows being read, in one lane or in several. Consumed once, each lane by one thread at a time.
+
+    `digest_rows`, `spill_rows` and `carry_rows` read all lanes at once, whoever else one after the other."""
     @property
     def column_count(self) -> int: ...
+    def lanes(self) -> list[RowStream]:
+        """A stream of its own for each lane. Consumes this one."""
     def count(self) -> int:
         """Reads to the end; the rows that came."""
     def shown(self, limit: int) -> list[list[tuple[str, str | None]]]:
         """The first `limit` rows, each value as its kind and its exact text (bytes in hex): for tests and samples."""
     def picked(self, ordinals: Sequence[int]) -> list[list[tuple[str, str | None]]]:
         """The rows at these ordinals (from 0, ascending), each value as its kind and its text. Consumes the stream."""
+
+def row_lanes(columns: int, lanes: Sequence[Callable[[], RowStream | None]]) -> RowStream:
+    """As many lanes as there are callables: each gives its lane's next piece, in the thread that reads the lane, or
+    None at the end. What one raises is raised again by whoever reads the stream."""
 
 def sqlite_rows(connection: SqliteConnection, sql: str, parameters: Sequence[_Scalar] = ...) -> RowStream: ...
 def postgres_rows(connection: PostgresConnection, query: str, types: Sequence[str]) -> RowStream:
@@ -400,32 +411,29 @@ class PushdownSums:
     def tallies(self) -> str: ...
 
 def pushdown_sums(
-    stream: RowStream,
-    profile: str,
-    side: _Side,
-    salt: str,
-    digits: int,
-    *,
-    within: _Within | None = None,
-    progress: _Watched = None,
-) -> PushdownSums:
-    """`salt`: 64 hex digits. `digits`: of a bucket's number, at most 6."""
+    stream: RowStream, profile: str, side: _Side, salt: str, digits: int, beside: list[int] | None, *,
+    within: _Within | None = None, progress: _Watched = None,
+) -> PushdownSums:  # fmt: skip
+    """`salt`: 64 hex digits. `digits`: of a bucket's number, at most 6.
+
+    `beside`: positions of the columns that no server renders, ascending; None where the first column of the stream is
+    what a server digested of each row, and the profile holds the columns beside it alone.
+    """
 
 def pushdown_digests(
-    stream: RowStream, profile: str, side: _Side, salt: str, within: _Within, limit: int, *, progress: _Watched = None
-) -> list[bytes]:
-    """Per row the first 16 bytes of its key's digest and of its own. `LimitExceeded` for more than `limit` rows."""
+    stream: RowStream, profile: str, side: _Side, salt: str, within: _Within, limit: int, beside: list[int] | None, *,
+    progress: _Watched = None,
+) -> list[tuple[bytes, int]]:  # fmt: skip
+    """The first 16 bytes of a key's digest and of a row's, and how many rows have them.
+
+    `LimitExceeded` for more than `limit` different ones. `beside` as in `pushdown_sums`; where it is None, 16 bytes of
+    what the server digested stand behind.
+    """
 
 def pushdown_rows(
-    stream: RowStream,
-    profile: str,
-    side: _Side,
-    key: DigestKey,
-    salt: str,
-    keys: set[bytes],
-    *,
+    stream: RowStream, profile: str, side: _Side, key: DigestKey, salt: str, keys: set[bytes], beside: list[int], *,
     progress: _Watched = None,
-) -> list[Row]:
+) -> list[Row]:  # fmt: skip
     """The different rows whose key's digest begins with one of these 16 bytes, as `collect_rows` gives them."""
 
 # --- survey --------------------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ from kora.databases.secrets import Secret
 from kora.errors import AccessDenied
 
 if TYPE_CHECKING:
-    from kora.behavior.trials import TrialWriter
+    from kora.behavior.servers import ServerTrials
 
 SCRATCH_PREFIX = "_sensei_scratch_"
 _LOCK_PREFIX = "sensei."
@@ -79,7 +79,7 @@ class MariadbTarget:
             **_tls(self.address),
         )
 
-    def trials(self) -> AbstractContextManager["TrialWriter | None"]:
+    def trials(self) -> AbstractContextManager["ServerTrials | None"]:
         """A session that takes everything back."""
         from kora.behavior.servers import trials_on
 

@@ -2,6 +2,7 @@
 
 certificate.json     signed; names every other file but the key by its SHA-256
 report.html          for people
+findings.jsonl       the differing rows that were listed, if any, for programs
 source.kfp target.kfp  signed tier-0 fingerprints
 profiles.json        the comparison profiles, which a third party needs to verify again
 certified-plan.yaml  the plan's exact bytes, if there was one
@@ -21,6 +22,7 @@ from kora.errors import SenseiError
 from kora.evidence.canonical import canonical_bytes
 from kora.evidence.certificate import issue, issue_fingerprint
 from kora.evidence.files import make_directory, write_atomically
+from kora.evidence.findings_file import FINDINGS_NAME, findings_bytes
 from kora.evidence.signing import KeyStore, SigningKey
 from kora.evidence.transparency import Checkpoint, Logged, append_files, read_checkpoint
 
@@ -40,6 +42,8 @@ class Artifacts:
     certificate: Path
     report: Path
     public_key: Path
+    findings: Path | None = None
+    """Every listed row, where any differs."""
     logged: Logged | None = None
     """The certificate's place in the transparency log, where one is kept."""
 
@@ -125,6 +129,8 @@ def write_artifacts(
         "target.kfp": issue_fingerprint(side_of(result, "target"), [signing_key]),
         PROFILES_NAME: canonical_bytes({"format": "kora-profiles-1", "profiles": dict(profiles or {})}),
     }
+    if findings := findings_bytes(result):
+        files[FINDINGS_NAME] = findings
     if plan_bytes is not None:
         files[PLAN_NAME] = plan_bytes
     if map_bytes is not None:
@@ -133,8 +139,15 @@ def write_artifacts(
         files[SOURCE_LOG_NAME] = source_log_bytes
     certificate = issue(result, {name: _core.sha256(data) for name, data in files.items()}, [signing_key])
     make_directory(out_directory)
+    if not findings:
+        (out_directory / FINDINGS_NAME).unlink(missing_ok=True)  # of an earlier run: it would seem to be of this one
     for name, data in files.items():
         write_atomically(out_directory / name, data)
     write_atomically(out_directory / PUBLIC_KEY_NAME, signing_key.public.to_text().encode())
     write_atomically(out_directory / CERTIFICATE_NAME, certificate)
-    return Artifacts(out_directory / CERTIFICATE_NAME, out_directory / REPORT_NAME, out_directory / PUBLIC_KEY_NAME)
+    return Artifacts(
+        out_directory / CERTIFICATE_NAME,
+        out_directory / REPORT_NAME,
+        out_directory / PUBLIC_KEY_NAME,
+        out_directory / FINDINGS_NAME if findings else None,
+    )

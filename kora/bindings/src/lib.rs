@@ -7,10 +7,12 @@ pub mod digests;
 pub mod errors;
 pub mod loader;
 pub mod mysql;
+pub mod pieces;
 pub mod postgres;
 pub mod proofs;
 pub mod pushdown;
 pub mod rows;
+pub mod scans;
 pub mod seals;
 pub mod sqlite;
 pub mod survey;
@@ -27,6 +29,7 @@ fn version() -> &'static str {
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(version, module)?)?;
     rows::register(module)?;
+    pieces::register(module)?;
     sqlite::register(module)?;
     postgres::register(module)?;
     mysql::register(module)?;

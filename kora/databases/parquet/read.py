@@ -12,14 +12,16 @@ from pathlib import Path
 
 import duckdb
 
+from kora import _core
 from kora._core import RowStream
 from kora.catalog import Catalog, Column, Key, Name, NotModelled, Table, Type
 from kora.databases.address import Address
-from kora.databases.base import MANY_STREAMS, Dialect, Selection, require_readable
+from kora.databases.base import MANY_STREAMS, Dialect, Lanes, Selection, require_readable
 from kora.databases.duckdb.errors import translated
 from kora.databases.duckdb.large import Span
 from kora.databases.duckdb.read import DuckDbDatabase, connect_in_memory
 from kora.databases.files import existing_file, file_identity
+from kora.databases.lanes import PIECES_PER_LANE, in_lanes
 from kora.databases.parquet.files import (
     Found,
     TableFiles,
@@ -30,7 +32,7 @@ from kora.databases.parquet.files import (
     reader_call,
     require_unchanged,
 )
-from kora.databases.parquet.groups import RowGroup, memory_bytes, queries, read_groups, with_dictionaries
+from kora.databases.parquet.groups import RowGroup, lane_queries, memory_bytes, queries, read_groups, with_dictionaries
 from kora.databases.parquet.manifest import MANIFEST_NAME, Entry, Manifest, read_manifest
 from kora.databases.parquet.schema import read_columns
 from kora.databases.secrets import Secret
@@ -39,6 +41,8 @@ from kora.errors import EngineError, FileProblem, MalformedInput
 DIALECT = Dialect(engine="parquet", sqlglot="duckdb", identifier_length=None, folds_case="insensitive")
 _ROW_NUMBER = "file_row_number"
 """A column of this name would hide the reader's own."""
+_LANE_SIZE_BYTES = 32 << 20
+"""What DuckDB is allowed for each reader of a table beyond the first."""
 _UNSEALED = "its export was not finished, or goes on: `sensei resume` finishes it"
 
 
@@ -97,6 +101,28 @@ class ParquetDatabase(DuckDbDatabase):
             tables=tables,
             not_modelled=(*others, *unfinished, *self._remarks, *_recorded_keys(tables)),
         )
+
+    def rows_in_lanes(self, table: Table, columns: Sequence[str], lanes: Lanes) -> RowStream:
+        """Rows of a table by its files and their row groups, each lane through cursors of its own."""
+        require_readable(table, columns)
+        self._require_unchanged(table.name)
+        groups = self._row_groups(table) if lanes.most > 1 else []
+        rows = sum(group.rows for group in groups)
+        count = lanes.worth(rows)
+        if count < 2 or not all(group.plain for group in groups) or _ROW_NUMBER in _column_names(table):
+            return self.rows(table, columns)
+        select = "SELECT " + ", ".join(self._expression(table, name) for name in columns)
+        piece_rows = max(rows // (count * PIECES_PER_LANE), 1)
+        pieces = lane_queries(select, groups, _options(self._files[table.name]), piece_rows)
+        types = [table.column(name).type.wire for name in columns]
+        count = min(count, len(pieces))
+        self._room.widen(memory_bytes(groups) + (count - 1) * _LANE_SIZE_BYTES)
+
+        def opened(sql: str) -> RowStream:
+            with translated(f"{self._path}: {table.name}"):
+                return _core.arrow_rows(self._relation(table, sql), types)
+
+        return in_lanes(len(columns), pieces, [opened] * count)
 
     def row_count(self, table: Table) -> int:
         """The exact count, from the files' footers."""

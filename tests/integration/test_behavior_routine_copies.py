@@ -150,8 +150,6 @@ def test_after_a_kill_in_the_middle_the_target_is_as_it_was_and_the_next_run_rem
     mariadb_database.execute("DROP DATABASE _sensei_copy_0123456789ab")
 
 
-
-
 def test_on_postgresql_sequences_stand_where_they_stood_after_a_kill_in_the_middle(
     home: Path, postgres_database: Database
 ) -> None:

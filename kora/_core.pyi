@@ -1,7 +1,6 @@
 """The Rust core, as Python sees it. Long calls release the GIL; errors are `kora.errors` exceptions."""
 
 from collections.abc import Callable, Iterable, Sequence
-from os import PathLike
 from typing import Any, Literal, Protocol, Self, TypeAlias, final
 
 _Scalar: TypeAlias = None | bool | int | float | str | bytes
@@ -55,7 +54,7 @@ class PostgresConnection:
 @final
 class MysqlConnection:
     """A reading session with MariaDB or MySQL. `settings`: host, port, socket (a path, instead of both), user,
-    password, database, ssl-mode, ssl-ca, ssl-cert, ssl-key, server-public-key-path: as MySQL's clients understand them;
+    password, database, ssl-mode, ssl-ca, ssl-cert, ssl-key, server-public-key-path: as in MySQL's clients;
     connect_timeout in seconds."""
     def __new__(cls, settings: dict[str, str], line: LineBytes | None = None) -> Self: ...
     def execute(self, sql: str) -> None: ...
@@ -100,9 +99,8 @@ def mysql_rows(connection: MysqlConnection, query: str, types: Sequence[str]) ->
     `bit(N)`, `date`, `time`, `datetime`, `timestamp`, `bytes`, `uuid`, `text:CHARSET`, `json:CHARSET`, `enum:CHARSET`,
     `marked enum:CHARSET`; empty for what the result set says. No types at all: every column as it says."""
 
-def mysql_sealed_password(password: str, challenge: bytes, key_path: str | PathLike[str]) -> bytes:
-    """The password mixed with the server's challenge, under the server's public key (a PEM file): what
-    `caching_sha2_password` and `sha256_password` take over a line that is not encrypted."""
+def mysql_sealed_password(password: str, challenge: bytes, key_path: str) -> bytes:
+    """For a line that is not encrypted: only the server whose public key (PEM) this is opens it."""
 
 def arrow_rows(stream: _GivesArrow, types: Sequence[str]) -> RowStream:
     """`types`: DuckDB type names per column, for what Arrow does not say (JSON, UUID, TIMETZ, ENUM, BIT)."""

@@ -25,9 +25,11 @@ BASE_BYTES = 600_000_000
 
 def peak_bytes(program: str, *arguments: str, codes: Sequence[int] = (0,)) -> int:
     """The largest resident memory of `sensei` or `kora` and what they start; the command must end with such a code."""
-    where = {"sensei": "appliance.cli", "kora": "kora.cli"}[program]
+    group = {"sensei": "from appliance.cli import sensei as group", "kora": "from kora.cli import cli as group"}[
+        program
+    ]
     text = (
-        f"import resource, sys; from {where} import {program} as group; from kora.cli import run_group;"
+        f"import resource, sys; {group}; from kora.cli import run_group;"
         f" code = run_group(group, '{program}', sys.argv[1:]);"
         " own, below = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN));"
         " print('PEAK', code, (own + below) * 1024)"

@@ -83,8 +83,18 @@ class RowStream:
         """Reads to the end; the rows that came."""
     def shown(self, limit: int) -> list[list[tuple[str, str | None]]]:
         """The first `limit` rows, each value as its kind and its exact text (bytes in hex): for tests and samples."""
-    def picked(self, ordinals: Sequence[int]) -> list[list[tuple[str, str | None]]]:
-        """The rows at these ordinals (from 0, ascending), each value as its kind and its text. Consumes the stream."""
+    def picked(self, ordinals: Sequence[int], folder: str, stem: str) -> PickedRows:
+        """The rows at these ordinals (from 0, ascending), one at a time. Consumes the stream.
+
+        A value longer than 1 MiB goes straight to a file in `folder`, `{stem}-{row}-{column}` (mode 0600), as bytes; so
+        do those with which a row's other values would be more than 4 MiB.
+        """
+
+@final
+class PickedRows:
+    """One list per row: each value's kind, its text, and, where a file has it, that file's name, bytes and SHA-256."""
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> list[tuple[str, str | None, tuple[str, int, str] | None]]: ...
 
 def row_lanes(columns: int, lanes: Sequence[Callable[[], RowStream | None]]) -> RowStream:
     """As many lanes as there are callables: each gives its lane's next piece, in the thread that reads the lane, or
@@ -264,10 +274,17 @@ class Row:
     def digest(self) -> bytes: ...
     @property
     def cells(self) -> list[bytes]:
-        """Canonical bytes per compared column, after representation and policies."""
+        """Per compared column what tells two values apart, after representation and policies: its canonical bytes; of
+        more than 4 KiB of them a digest, as the canonical bytes of a byte string."""
+    @property
+    def long(self) -> list[str | None]:
+        """Per compared column the kind of a value of which `cells` has the digest; None where it has the value."""
     @property
     def stored(self) -> list[tuple[str, str | None]]:
         """Kind and display text per column, as stored; text is cut at 256 characters, shown by an ellipsis."""
+    @property
+    def cut(self) -> list[tuple[int, bytes] | None]:
+        """Per column, where `stored` is cut: the value's bytes (a text's in UTF-8) and their SHA-256."""
     @property
     def copies(self) -> int:
         """How many equal rows came; they are held once."""

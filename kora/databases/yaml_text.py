@@ -63,7 +63,9 @@ def read_yaml(path: Path, *, hint: str, missing: str = "") -> object:
     """
     try:
         if path.stat().st_size > YAML_LIMIT_BYTES:
-            raise LimitExceeded(f"{path}: larger than {YAML_LIMIT_BYTES >> 20} MiB", hint="leave out what is not needed")
+            raise LimitExceeded(
+                f"{path}: larger than {YAML_LIMIT_BYTES >> 20} MiB", hint="leave out what is not needed"
+            )
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise FileProblem(f"{path}: {error.strerror}", hint=missing) from error

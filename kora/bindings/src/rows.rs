@@ -4,7 +4,7 @@ use kora_core::canon::{display, DecodedCell};
 use kora_core::cell::Cell;
 use kora_core::lanes::{InTurn, Lane};
 use kora_core::picked::{self, AsideFolder, PickedValue};
-use kora_core::rows::{Flow, RowReader};
+use kora_core::rows::Flow;
 use pyo3::prelude::*;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -450,7 +450,10 @@ mod tests {
         assert_eq!(long_kinds, [Some("text"), Some("text"), Some("text"), None]);
         assert!(cells.iter().all(|cell| cell.bytes.len() < 500));
         assert_eq!(found[0].stored[1].text, Some("ü".repeat(256) + "…"));
-        assert_eq!(found[0].stored[1].whole.map(|whole| whole.byte_count), Some(long.len() as u64));
+        assert_eq!(
+            found[0].stored[1].whole.map(|whole| whole.byte_count),
+            Some(long.len() as u64)
+        );
     }
 
     #[test]

@@ -116,9 +116,8 @@ def arrow_rows(stream: _GivesArrow, types: Sequence[str]) -> RowStream:
 def arrow_windows(
     streams: Iterable[_GivesArrow], types: Sequence[str], taken: Callable[[], object] | None = None
 ) -> RowStream:
-    """Several streams as one; each is asked for only when the one before it was read to its end, in that thread. `taken`
-    is for streams that need much memory: one at a time in the process is then read into memory and closed, and it is
-    called before the rows are looked at."""
+    """Several streams as one; each is asked for only when the one before it was read to its end, in that thread.
+    `taken`, for streams that need much memory: one at a time in the process is read into memory and closed before it."""
 
 def parquet_rows(
     files: Sequence[tuple[str, Sequence[tuple[int, int]] | None]], columns: Sequence[tuple[str, str]]

@@ -44,6 +44,9 @@ class Request(BaseModel):
     provable: bool = False
     behavior: bool = False
     workload: str = ""
+    routines: bool = False
+    routine_inputs: str = ""
+    query_seconds: int = 60
 
 
 @dataclass(frozen=True, slots=True)

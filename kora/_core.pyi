@@ -1,6 +1,7 @@
 """The Rust core, as Python sees it. Long calls release the GIL; errors are `kora.errors` exceptions."""
 
 from collections.abc import Callable, Iterable, Sequence
+from os import PathLike
 from typing import Any, Literal, Protocol, Self, TypeAlias, final
 
 _Scalar: TypeAlias = None | bool | int | float | str | bytes
@@ -26,6 +27,9 @@ class SqliteConnection:
     def execute(self, sql: str, parameters: Sequence[_Scalar] = ...) -> int:
         """Rows changed."""
     def executescript(self, sql: str) -> None: ...
+    def file_bytes(self, offset: int, length: int) -> bytes:
+        """Bytes of the main file, at most `length` and 16 MiB of them, without opening it anew, which would cost this
+        process its locks."""
     def interrupt(self) -> None:
         """Ends the statement that runs now, in any thread, with `Stopped`."""
     def close(self) -> None: ...
@@ -51,8 +55,8 @@ class PostgresConnection:
 @final
 class MysqlConnection:
     """A reading session with MariaDB or MySQL. `settings`: host, port, socket (a path, instead of both), user,
-    password, database, ssl-mode, ssl-ca, ssl-cert, ssl-key: as MySQL's clients understand them; connect_timeout in
-    seconds."""
+    password, database, ssl-mode, ssl-ca, ssl-cert, ssl-key, server-public-key-path: as MySQL's clients understand them;
+    connect_timeout in seconds."""
     def __new__(cls, settings: dict[str, str], line: LineBytes | None = None) -> Self: ...
     def execute(self, sql: str) -> None: ...
     def query(self, sql: str) -> list[tuple[str | None, ...]]:
@@ -69,9 +73,13 @@ class MysqlConnection:
 
 @final
 class RowStream:
-    """Rows being read. Consumed once, by one thread at a time."""
+    """Rows being read, in one lane or in several. Consumed once, each lane by one thread at a time.
+
+    `digest_rows`, `spill_rows` and `carry_rows` read all lanes at once, whoever else one after the other."""
     @property
     def column_count(self) -> int: ...
+    def lanes(self) -> list[RowStream]:
+        """A stream of its own for each lane. Consumes this one."""
     def count(self) -> int:
         """Reads to the end; the rows that came."""
     def shown(self, limit: int) -> list[list[tuple[str, str | None]]]:
@@ -89,6 +97,10 @@ class PickedRows:
     def __iter__(self) -> Self: ...
     def __next__(self) -> list[tuple[str, str | None, tuple[str, int, str] | None]]: ...
 
+def row_lanes(columns: int, lanes: Sequence[Callable[[], RowStream | None]]) -> RowStream:
+    """As many lanes as there are callables: each gives its lane's next piece, in the thread that reads the lane, or
+    None at the end. What one raises is raised again by whoever reads the stream."""
+
 def sqlite_rows(connection: SqliteConnection, sql: str, parameters: Sequence[_Scalar] = ...) -> RowStream: ...
 def postgres_rows(connection: PostgresConnection, query: str, types: Sequence[str]) -> RowStream:
     """`query` is a SELECT; it is wrapped in COPY (…) TO STDOUT (FORMAT BINARY). `types`: pg_type names per column."""
@@ -97,6 +109,10 @@ def mysql_rows(connection: MysqlConnection, query: str, types: Sequence[str]) ->
     """`query` is prepared and read in the binary protocol. `types`, one per column: `integer`, `decimal`, `float`,
     `bit(N)`, `date`, `time`, `datetime`, `timestamp`, `bytes`, `uuid`, `text:CHARSET`, `json:CHARSET`, `enum:CHARSET`,
     `marked enum:CHARSET`; empty for what the result set says. No types at all: every column as it says."""
+
+def mysql_sealed_password(password: str, challenge: bytes, key_path: str | PathLike[str]) -> bytes:
+    """The password mixed with the server's challenge, under the server's public key (a PEM file): what
+    `caching_sha2_password` and `sha256_password` take over a line that is not encrypted."""
 
 def arrow_rows(stream: _GivesArrow, types: Sequence[str]) -> RowStream:
     """`types`: DuckDB type names per column, for what Arrow does not say (JSON, UUID, TIMETZ, ENUM, BIT)."""
@@ -108,6 +124,15 @@ def arrow_windows(
 
     `taken` is for streams that need much memory: one at a time in the process is then read into memory and closed. It
     is called after that, before the rows are looked at.
+    """
+
+def parquet_rows(
+    files: Sequence[tuple[str, Sequence[tuple[int, int]] | None]], columns: Sequence[tuple[str, str]]
+) -> RowStream:
+    """Parquet files one after the other, page by page. `files`: paths, each with the rows wanted of it (first and the
+    one behind the last, ascending) or None for all. `columns`: names with DuckDB's types.
+
+    Raises `UnsupportedType` for what is not read: columns with parts, INT96, encryption, LZO.
     """
 
 @final
@@ -414,32 +439,29 @@ class PushdownSums:
     def tallies(self) -> str: ...
 
 def pushdown_sums(
-    stream: RowStream,
-    profile: str,
-    side: _Side,
-    salt: str,
-    digits: int,
-    *,
-    within: _Within | None = None,
-    progress: _Watched = None,
-) -> PushdownSums:
-    """`salt`: 64 hex digits. `digits`: of a bucket's number, at most 6."""
+    stream: RowStream, profile: str, side: _Side, salt: str, digits: int, beside: list[int] | None, *,
+    within: _Within | None = None, progress: _Watched = None,
+) -> PushdownSums:  # fmt: skip
+    """`salt`: 64 hex digits. `digits`: of a bucket's number, at most 6.
+
+    `beside`: positions of the columns that no server renders, ascending; None where the first column of the stream is
+    what a server digested of each row, and the profile holds the columns beside it alone.
+    """
 
 def pushdown_digests(
-    stream: RowStream, profile: str, side: _Side, salt: str, within: _Within, limit: int, *, progress: _Watched = None
-) -> list[bytes]:
-    """Per row the first 16 bytes of its key's digest and of its own. `LimitExceeded` for more than `limit` rows."""
+    stream: RowStream, profile: str, side: _Side, salt: str, within: _Within, limit: int, beside: list[int] | None, *,
+    progress: _Watched = None,
+) -> list[tuple[bytes, int]]:  # fmt: skip
+    """The first 16 bytes of a key's digest and of a row's, and how many rows have them.
+
+    `LimitExceeded` for more than `limit` different ones. `beside` as in `pushdown_sums`; where it is None, 16 bytes of
+    what the server digested stand behind.
+    """
 
 def pushdown_rows(
-    stream: RowStream,
-    profile: str,
-    side: _Side,
-    key: DigestKey,
-    salt: str,
-    keys: set[bytes],
-    *,
+    stream: RowStream, profile: str, side: _Side, key: DigestKey, salt: str, keys: set[bytes], beside: list[int], *,
     progress: _Watched = None,
-) -> list[Row]:
+) -> list[Row]:  # fmt: skip
     """The different rows whose key's digest begins with one of these 16 bytes, as `collect_rows` gives them."""
 
 # --- survey --------------------------------------------------------------------------------------------------------

@@ -98,6 +98,10 @@ class DuckDBWriter:
         except duckdb.CatalogException:
             return set()
 
+    def wire_type(self, planned: str) -> str:
+        """As planned: every version takes the same."""
+        return planned
+
     def begin(self, unit: Unit) -> None:
         """BEGIN, then the checkpoint row; what was committed of the unit before it broke off is removed first."""
         self._remove_unfinished(unit)

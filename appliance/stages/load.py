@@ -147,7 +147,7 @@ class _Table(TableUnits):
             self.rows(chunk),
             mapping.profile(),
             engine.capabilities.encoding,
-            [column.wire_type for column in self.columns],
+            [self.writer.wire_type(column.wire_type) for column in self.columns],
             self.migration.migration_key,
             batch_size_bytes=_BATCH_SIZE_BYTES,
             progress=progress,

@@ -27,7 +27,7 @@ from kora.databases.postgresql.session import pins
 from kora.databases.postgresql.tables import read_types
 from kora.databases.postgresql.types import TypeTable
 from kora.databases.secrets import Prompt, Role, Secret, resolve
-from kora.errors import EngineError, InvalidRequest, UnsupportedType
+from kora.errors import AccessDenied, EngineError, InvalidRequest, UnsupportedType
 
 ROWS_OF_A_COPY = 5
 PATIENCE_SECONDS = 5
@@ -81,7 +81,8 @@ def trials_on(address: Address, secret: Secret, *, read_only: bool = False) -> I
     if address.engine == "postgresql":
         writer = PostgresTrials(first_postgres(address, secret)[1], address.place, read_only=read_only)
     elif address.engine == "mariadb":
-        writer = MariadbTrials(first_mariadb(address, secret)[1], address.place, read_only=read_only)
+        settings, session = first_mariadb(address, secret)
+        writer = MariadbTrials(session, address.place, read_only=read_only, settings=settings)
     else:
         raise InvalidRequest(
             f"{address} is no server: it keeps no routines, and rows are tried on a copy of the file",
@@ -138,7 +139,7 @@ class PostgresTrials(_Trials):
             return _NO_COPY_OF_REFERENCES
         copy = f"{POSTGRESQL.quote(table.name.schema)}.{_COPY}"
         parts = "INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING GENERATED"
-        return Bench(copy, (f"CREATE TABLE {copy} (LIKE {name} {parts})", _some_rows(table, name, copy, '"')))
+        return Bench(copy, (f"CREATE TABLE {copy} (LIKE {name} {parts})", *_some_rows(table, name, copy, '"')))
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -176,10 +177,20 @@ class PostgresTrials(_Trials):
         ALTER SEQUENCE … RESTART is transactional since PostgreSQL 10, nextval is not.
         """
         listed = "SELECT quote_ident(schemaname) || '.' || quote_ident(sequencename), increment_by FROM pg_sequences"
+        self._require_own_sequences()
         for name, step in self.texts(listed):
             last, called = self.texts(f"SELECT last_value, is_called FROM {name}")[0]
             following = int(last or 0) + (int(step or 1) if called == "True" else 0)
             self._session.execute(f"ALTER SEQUENCE {name} RESTART WITH {following}")
+
+    def _require_own_sequences(self) -> None:
+        """Raises `AccessDenied` for a sequence that could not be held: what it gave out would be gone."""
+        others = self.texts(
+            "SELECT quote_ident(schemaname) || '.' || quote_ident(sequencename) FROM pg_sequences"
+            " WHERE NOT pg_has_role(sequenceowner, 'USAGE') LIMIT 1"
+        )
+        if others:
+            raise AccessDenied(f"the sequence {others[0][0]} is not this login's, and could not be held still")
 
     def positions(self) -> dict[str, str]:
         """Every sequence that this login may read."""
@@ -197,13 +208,18 @@ class MariadbTrials(_Trials):
 
     engine = "mariadb"
 
-    def __init__(self, session: MysqlConnection, place: str, *, read_only: bool = False) -> None:
-        self.place, self.read_only = place, read_only
+    def __init__(
+        self, session: MysqlConnection, place: str, *, read_only: bool = False, settings: dict[str, str] | None = None
+    ) -> None:
+        """`settings`: how a further session of this login is opened, where one may be."""
+        self.place, self.read_only, self.settings = place, read_only, settings
         self._session = session
         with told_by_mariadb(self.place):
             session.execute("SET NAMES utf8mb4")
             # As the applications write: what is too long is refused or cut by the server's own mode.
-            session.execute("SET SESSION sql_mode = @@GLOBAL.sql_mode, time_zone = '+00:00'")
+            # A zero is a number here: one below the counter, which then stands still.
+            mode = "CONCAT_WS(',', NULLIF(@@GLOBAL.sql_mode, ''), 'NO_AUTO_VALUE_ON_ZERO')"
+            session.execute(f"SET SESSION sql_mode = {mode}, time_zone = '+00:00'")
             for setting in (f"innodb_lock_wait_timeout = {PATIENCE_SECONDS}", f"lock_wait_timeout = {PATIENCE_SECONDS}",
                             f"max_statement_time = {STATEMENT_SECONDS}",
                             f"max_execution_time = {STATEMENT_SECONDS * 1000}",
@@ -227,7 +243,7 @@ class MariadbTrials(_Trials):
         if references:
             return _NO_COPY_OF_REFERENCES
         made = (f"DROP TEMPORARY TABLE IF EXISTS {_COPY}", f"CREATE TEMPORARY TABLE {_COPY} LIKE {name}")
-        return Bench(_COPY, (*made, _some_rows(table, name, _COPY, "`")))
+        return Bench(_COPY, (*made, *_some_rows(table, name, _COPY, "`")))
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -253,7 +269,7 @@ class MariadbTrials(_Trials):
         return _core.mysql_rows(self._session, sql, [])
 
     def hold_counters(self) -> None:
-        """Nothing here takes AUTO_INCREMENT back: routines that would use it are not called."""
+        """Nothing here takes AUTO_INCREMENT back: routines that would use it are called on a copy."""
 
     def positions(self) -> dict[str, str]:
         """AUTO_INCREMENT of every table, and the sequences."""
@@ -276,13 +292,15 @@ class MariadbTrials(_Trials):
         self._session.close()
 
 
-def _some_rows(table: Table, name: str, copy: str, mark: str) -> str:
-    """The statement that puts a few rows of a table into its copy: those that references among them would need too."""
+def _some_rows(table: Table, name: str, copy: str, mark: str) -> tuple[str, ...]:
+    """The statement that puts a few rows of a table into its copy; none for a table without a key: rows are made."""
+    if not table.stable_key:
+        return ()
     columns = ", ".join(
         mark + column.name.replace(mark, mark * 2) + mark for column in table.columns if column.generated is None
     )
     key = ", ".join(mark + column.replace(mark, mark * 2) + mark for column in table.stable_key)
-    return f"INSERT INTO {copy} ({columns}) SELECT {columns} FROM {name} ORDER BY {key} LIMIT {ROWS_OF_A_COPY}"
+    return (f"INSERT INTO {copy} ({columns}) SELECT {columns} FROM {name} ORDER BY {key} LIMIT {ROWS_OF_A_COPY}",)
 
 
 def _text(value: object) -> str:

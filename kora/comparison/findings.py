@@ -89,12 +89,15 @@ def _surplus(rows: Sequence[_core.Row], others: Sequence[_core.Row], limit: int 
 
 def describe(pair: "Pair", located: Located, *, show_values: bool, limit: int) -> tuple[Finding, ...]:
     """Findings for at most `limit` rows, mismatches first. Values are left out unless asked for."""
-    order = {"mismatch": 0, "missing_in_target": 1, "extra_in_target": 2}
-    findings = [_finding(pair, source, target, show_values) for source, target in located.differing]
-    if not pair.mapping.key:
-        findings = _name_similar_columns(pair, located, findings, show_values)
-    findings.sort(key=lambda finding: order[finding.outcome])
-    return tuple(findings[:limit])
+    first = sorted(located.differing, key=_rank)[:limit]
+    findings = [_finding(pair, source, target, show_values) for source, target in first]
+    return tuple(findings if pair.mapping.key else _name_similar_columns(pair, located, findings, show_values))
+
+
+def _rank(differing: tuple[_core.Row | None, _core.Row | None]) -> int:
+    """Mismatches, then rows that are missing in the target, then those that are extra there."""
+    source, target = differing
+    return 0 if source and target else 1 if source else 2
 
 
 def _finding(pair: "Pair", source: _core.Row | None, target: _core.Row | None, show_values: bool) -> Finding:
@@ -174,8 +177,9 @@ def _key_text(pair: "Pair", source: _core.Row | None, target: _core.Row | None) 
         return ""
     if not pair.mapping.key:
         return f"row {row.digest.hex()[:16]}"
-    stored = (row.stored[position][1] for position in _key_positions(pair))
-    values = ("NULL" if text is None else text for text in stored)
+    stored = row.stored
+    texts = (stored[position][1] for position in _key_positions(pair))
+    values = ("NULL" if text is None else text for text in texts)
     return ", ".join(f"{name}={value}" for name, value in zip(pair.mapping.key, values, strict=True))
 
 

@@ -1,31 +1,40 @@
 """Which way a pair of tables is compared: by its rows, or by digests that its servers compute.
 
-Streaming is the default: it is faster wherever the line is not slow. `pushdown` is declared; what it cannot settle
-exactly is not run, and said. `auto` measures the line and decides for each table and side: a side is pushed down where
-streaming it would take longer than having its server digest it; what cannot be pushed down is streamed.
+Streaming is the default: it is faster wherever the line is not slow. `pushdown` is declared; columns that a server
+cannot render travel beside its digests, a table without any other is streamed, and what cannot be settled exactly is
+not run, and said. `auto` measures the line and the server and decides for each table and side: a side is pushed down
+where streaming it would take longer (`reckoning`).
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from kora.catalog import Table
 from kora.comparison.compare import Options, Pair
 from kora.comparison.mapping import Side
 from kora.comparison.pushdown import ROW_HASH, CannotPush, compare_pushed
+from kora.comparison.pushed_columns import Division, division, own_name
+from kora.comparison.reckoning import duration, reckoned
 from kora.comparison.result import AskedStrategy, LineUse, NotChecked, StrategyUsed, TableResult
 from kora.databases.base import Database
-from kora.databases.pushdown import LineSpeed, PushesDown
+from kora.databases.pushdown import LineSpeed, PushesDown, PushRequest
 from kora.errors import InvalidRequest, LimitExceeded
 
-SERVER_SECONDS_PER_ROW = 25e-6
-"""What digesting a row is reckoned at: PostgreSQL 15 and MariaDB 10.11 take 6 to 25 µs for eight columns on a core."""
-SERVER_SECONDS_PER_BYTE = 5e-9
-PUSHED_BYTES = 250_000
-"""What the sums of a table with 4,096 buckets take on the line, about."""
-PUSHED_TRIPS = 4
 AT_LEAST = "counts are at least"
-UNKNOWN_ROW_BYTES = 100
+PATIENCE_SECONDS = 600.0
+"""Under `auto`: a table of which push-down counted a part is streamed after all where that takes no longer."""
+_NO_SALT = "0" * 64
+"""For trials, of which no digest is told."""
 _SIDES: tuple[Side, Side] = ("source", "target")
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """The sides that are pushed down, how their columns go, why, and what streaming the table would take at most."""
+
+    sides: Sequence[Side] = ()
+    columns: Division = Division()  # noqa: RUF009  frozen
+    reason: str = ""
+    streaming_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,40 +70,69 @@ class Strategist:
         """The pair's result; `stream` compares by rows."""
         if self.asked == "stream":
             return stream()
-        sides, reason = self._chosen(pair)
-        if not sides:
-            return stream().model_copy(update={"strategy_reason": reason})
+        choice = self._chosen(pair)
+        if not choice.sides:
+            return stream().model_copy(update={"strategy_reason": choice.reason})
+        before = self._received(pair)
         try:
-            return compare_pushed(pair, options, sides).model_copy(update={"strategy_reason": reason})
+            result = compare_pushed(pair, options, choice.sides, choice.columns)
         except (CannotPush, LimitExceeded) as refusal:
-            if self.asked == "auto":
-                return stream().model_copy(update={"strategy_reason": f"streamed: {refusal}"})
-            if isinstance(refusal, CannotPush) and refusal.part is not None:
-                return refusal.part.model_copy(update={"strategy_reason": f"{AT_LEAST}: {refusal}"})
-            return TableResult(
-                source=str(pair.mapping.source),
-                target=str(pair.mapping.target),
-                outcome="not_run",
-                strategy="pushdown",
-                strategy_reason=str(refusal),
-            )
+            return self._refused(pair, refusal, choice, stream)
+        told = _told(choice.columns, self._received(pair) - before)
+        return result.model_copy(update={"strategy_reason": "; ".join(filter(None, (choice.reason, told)))})
 
-    def _chosen(self, pair: Pair) -> tuple[Sequence[Side], str]:
+    def _refused(
+        self, pair: Pair, refusal: CannotPush | LimitExceeded, choice: _Choice, stream: Callable[[], TableResult]
+    ) -> TableResult:
+        """What is said where push-down did not settle a table."""
+        part = refusal.part if isinstance(refusal, CannotPush) else None
+        patient = choice.streaming_seconds <= PATIENCE_SECONDS
+        if self.asked == "auto" and (part is None or patient):
+            return stream().model_copy(update={"strategy_reason": f"streamed: {refusal}"})
+        if part is not None:
+            longer = "" if patient else f"; streaming it takes about {duration(choice.streaming_seconds)}"
+            return part.model_copy(update={"strategy_reason": f"{AT_LEAST}: {refusal}{longer}"})
+        return TableResult(
+            source=str(pair.mapping.source),
+            target=str(pair.mapping.target),
+            outcome="not_run",
+            strategy="pushdown",
+            strategy_reason=str(refusal),
+        )
+
+    def _chosen(self, pair: Pair) -> _Choice:
         """The sides that are pushed down, and why."""
         if self.asked == "pushdown":
-            return self.servers, ""
+            columns = division(pair, self.servers)
+            if columns.nothing_rendered:
+                return _Choice(reason=f"streamed, no column is left to digest: {'; '.join(columns.reasons)}")
+            return _Choice(self.servers, columns)
         slow: list[Side] = []
-        said = []
+        said, longest = [], 0.0
         for side, speed in self.speeds.items():
+            database = pair.source if side == "source" else pair.target
+            columns = division(pair, [side])
+            if not isinstance(database, PushesDown) or columns.nothing_rendered:
+                said.append(f"{side}: no column is left to digest")
+                continue
             table = pair.source_table if side == "source" else pair.target_table
-            streaming, digesting = _reckoned(table, speed)
-            if digesting < streaming:
+            names = {column.source: own_name(column, side) for column in pair.mapping.columns}
+            key = () if columns.key_beside else tuple(names[name] for name in pair.mapping.key)
+            listed = tuple(names.values())
+            request = PushRequest(table, listed, key, _NO_SALT, columns.names(listed))
+            found = reckoned(database, table, request, speed, _rows(pair, database, side))
+            if found.digesting < found.streaming:
                 slow.append(side)
-            said.append(
-                f"{side} at {speed.bytes_per_second / 1000:,.0f} kB/s and {speed.round_trip_seconds * 1000:,.0f} ms:"
-                f" streaming about {_duration(streaming)}, its server's digests about {_duration(digesting)}"
-            )
-        return slow, "; ".join(said) or "no line to a server"
+                longest = max(longest, found.streaming)
+            said.append(f"{side} at {found.said}")
+        columns = division(pair, slow) if slow else Division()
+        if columns.nothing_rendered:
+            slow = []
+        return _Choice(slow, columns, "; ".join(said) or "no line to a server", longest)
+
+    def _received(self, pair: Pair) -> int:
+        """Bytes that came over both lines until now."""
+        return sum(side.line.received for side in (pair.source, pair.target) if isinstance(side, PushesDown))
 
     def uses(self, source: Database, target: Database) -> tuple[LineUse, ...]:
         """What went over each side's line until now."""
@@ -154,18 +192,16 @@ class Strategist:
         return told
 
 
-def _reckoned(table: Table, speed: LineSpeed) -> tuple[float, float]:
-    """Seconds that streaming a table would take on its line, and those that its server's digests would."""
-    size = table.size_bytes or (table.row_estimate or 0) * UNKNOWN_ROW_BYTES
-    rows = table.row_estimate or size / UNKNOWN_ROW_BYTES
-    streaming = size / speed.bytes_per_second + speed.round_trip_seconds
-    server = rows * SERVER_SECONDS_PER_ROW + size * SERVER_SECONDS_PER_BYTE
-    line = min(PUSHED_BYTES, size) / speed.bytes_per_second + PUSHED_TRIPS * speed.round_trip_seconds
-    return streaming, server + line
+def _rows(pair: Pair, database: Database, side: Side) -> int:
+    """How many rows a side has, by its own estimate, or counted where it has none."""
+    table = pair.source_table if side == "source" else pair.target_table
+    if table.row_estimate:
+        return table.row_estimate
+    return database.row_count(table) if table.row_estimate is None or table.size_bytes else 0
 
 
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:,.1f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60:02} min" if minutes >= 60 else f"{minutes} min"
+def _told(columns: Division, received: int) -> str:
+    """Which columns travelled, and why; empty where none did."""
+    if not columns.beside:
+        return ""
+    return f"{received:,} bytes, for columns travelled beside the digests: {'; '.join(columns.reasons)}"

@@ -8,7 +8,7 @@ An adapter that implements `PushesDown` renders each column in its own SQL as th
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from kora._core import LineBytes, RowStream
 from kora.catalog import Table
@@ -26,14 +26,27 @@ _LONG_ENOUGH_SECONDS = 0.25
 ShownRow: TypeAlias = list[tuple[str, str | None]]
 
 
+DigestOf: TypeAlias = Literal["key", "row"]
+
+
 @dataclass(frozen=True, slots=True)
 class PushRequest:
-    """What is digested: the compared columns and those of the key by this side's names; `salt`: 64 hex digits."""
+    """What is digested: the compared columns and those of the key by this side's names; `salt`: 64 hex digits.
+
+    `beside`: compared columns that the server leaves out of its digests; the key is then none, or none of them.
+    """
 
     table: Table
     columns: tuple[str, ...]
     key: tuple[str, ...]
     salt: str
+    beside: tuple[str, ...] = ()
+
+    def digested(self, of: DigestOf) -> tuple[str, ...]:
+        """The columns of a key's digest or of a row's. Without a key, a row is its own."""
+        if of == "key" and self.key:
+            return self.key
+        return tuple(name for name in self.columns if name not in self.beside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +70,15 @@ class PushedSums:
     buckets: dict[int, tuple[int, int]]
     tallies: str = ""
     """What rules did, as `TableDigest.tallies`; empty where a server digested, for there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class PushedSample:
+    """Rows that a server digested to show how fast it is, and the bytes of all their values and of those beside."""
+
+    rows: int
+    value_bytes: int
+    beside_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +112,26 @@ class PushesDown(Protocol):
         """The sums of all rows, or of those within, by buckets of so many hex digits (1 to 6)."""
         ...
 
-    def push_digests(self, request: PushRequest, within: Within, limit: int) -> list[bytes]:
-        """Half the digest of each row's key, then half that of the row: 32 bytes. At most `limit` + 1 rows."""
+    def push_digests(self, request: PushRequest, within: Within, limit: int) -> list[tuple[bytes, int]]:
+        """Half the digest of a row's key, then half that of the row: 32 bytes; and how many rows have them.
+
+        At most `limit` + 1 different ones.
+        """
         ...
 
-    def push_rows(self, request: PushRequest, keys: Sequence[bytes]) -> RowStream:
-        """The compared columns of the rows whose key's digest begins with one of these 16 bytes."""
+    def push_beside(self, request: PushRequest, key_bytes: int, within: Within | None) -> RowStream:
+        """Per row 16 bytes of its digest with so many of its key's behind, then the columns beside as they are read.
+
+        The first column is NULL where the server could not put the row together.
+        """
+        ...
+
+    def push_rows(self, request: PushRequest, digests: Sequence[bytes], of: DigestOf) -> RowStream:
+        """The compared columns of the rows whose digest, or whose key's, begins with one of these 16 bytes."""
+        ...
+
+    def push_sample(self, request: PushRequest, rows: int) -> PushedSample:
+        """What the first rows are, so many at most, every digest of them having been computed."""
         ...
 
 
@@ -120,6 +156,16 @@ def _seconds(ask: Callable[[int], object], size: int) -> float:
     started = time.monotonic()
     ask(size)
     return time.monotonic() - started
+
+
+def listed(rows: list[ShownRow]) -> list[tuple[bytes, int]]:
+    """What a server answered of its digests: each in hex, and how many rows have it where that was asked."""
+    return [(bytes.fromhex(row[0][1] or ""), whole(row[1]) if len(row) > 1 else 1) for row in rows]
+
+
+def letter(of: DigestOf) -> str:
+    """What a digest begins with, before the salt."""
+    return "k" if of == "key" else "r"
 
 
 def text_list(values: Iterable[str]) -> str:

@@ -12,13 +12,17 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from kora.comparison.behavior import FINDINGS
+from kora.comparison.habits import MATTERS
 from kora.comparison.result import TableResult, VerificationResult
 from kora.evidence import report_words as words
+from kora.evidence.findings_file import FINDINGS_NAME
 from kora.evidence.transparency import Checkpoint
 from kora.evidence.verdict import decide_result
 
 _OPTION = re.compile(r"--[a-z-]+( [A-Z]+)?")
 _TEMPLATE_NAME = "report.html.j2"
+_SHOWN_PER_TABLE = 1000
+"""Differing rows in the report; a person reads no more, and a browser hardly opens more. The rest is in a file."""
 _OUTCOME_ORDER: Final = (
     "mismatch",
     "missing_in_target",
@@ -28,6 +32,9 @@ _OUTCOME_ORDER: Final = (
     "not_run",
     "match",
 )
+
+_BEHAVIOR_LINES = 200
+"""Queries and calls that are listed one by one."""
 
 
 def render_html(
@@ -49,6 +56,8 @@ def render_html(
         summary=words.summarize(result, decision),
         figures=_figures(result),
         tables=sorted(result.tables, key=lambda table: (_OUTCOME_ORDER.index(table.outcome), table.name)),
+        shown_per_table=_SHOWN_PER_TABLE,
+        findings_name=FINDINGS_NAME,
         differing=[table for table in result.tables if table.findings or table.findings_omitted],
         losses=[loss for loss in result.losses if loss.count],
         readings=[(table, reading) for table in result.tables for reading in table.readings],
@@ -57,6 +66,9 @@ def render_html(
         behavior=None if result.behavior == "not_run" else result.behavior,
         behavior_words=words.BEHAVIOR,
         behavior_findings=FINDINGS,
+        behavior_heads=words.BEHAVIOR_HEADS,
+        behavior_matters=MATTERS,
+        behavior_lines=_BEHAVIOR_LINES,
         longest=max((timing.seconds for timing in result.timings), default=0.0),
         signer_key_id=signer_key_id,
         certificate_name=certificate_name,
@@ -107,6 +119,7 @@ def template() -> Template:
     environment.filters["visible"] = words.visible
     environment.filters["visible_lines"] = words.visible_lines
     environment.filters["duration"] = words.duration
+    environment.filters["answers"] = words.habit_answers
     environment.filters["plural"] = words.plural
     environment.filters["thousands"] = lambda count: "–" if count is None else f"{count:,}"
     environment.filters["differences"] = _table_note

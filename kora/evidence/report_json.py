@@ -28,6 +28,7 @@ def result_json(result: VerificationResult, artifacts: "Artifacts | None") -> di
         "verdict": decide_result(result).verdict,
         "certificate": str(artifacts.certificate) if artifacts else None,
         "report": str(artifacts.report) if artifacts else None,
+        "findings": str(artifacts.findings) if artifacts and artifacts.findings else None,
         "log": log_json(logged.checkpoint, logged.index) if artifacts and (logged := artifacts.logged) else None,
         "tables": [table.model_dump(mode="json", include=fields) for table in result.tables],
         "losses": [loss.model_dump(mode="json") for loss in result.losses if loss.count],

@@ -68,6 +68,7 @@ def print_result(result: VerificationResult, artifacts: Artifacts | None) -> Non
             {
                 "Certificate": str(artifacts.certificate),
                 "Report": str(artifacts.report),
+                **({"Differing rows": str(artifacts.findings)} if artifacts.findings else {}),
                 "Public key": str(artifacts.public_key),
                 "Check it": f"kora check {artifacts.certificate} --key {artifacts.public_key}",
             },

@@ -81,7 +81,7 @@ def test_another_behaviour_of_equal_data_is_told_and_leaves_the_verdict(
     assert told["behavior"]["outcome"] == "different"
     assert outcomes(told) == {"view:lately": "not_decidable", "view:towns": "different"}
     cli.run(["verify", f"sqlite:///{home / 'a.db'}", target, "--out", str(home / "out"), "--behavior"])
-    assert "behaviour differs" in capsys.readouterr().out
+    assert "Behaviour differs" in capsys.readouterr().out
     assert "another answer" in next((home / "out").glob("*.html")).read_text()
 
 

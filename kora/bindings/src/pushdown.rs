@@ -1,19 +1,23 @@
 //! Bindings: the local side of a push-down comparison, and the counters of a line.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use kora_core::cell::Cell;
 use kora_core::error::{Error, Result};
-use kora_core::pushdown::{BucketSums, RowDigester, Sums, Within, LISTED_BYTES};
+use kora_core::pushdown::beside::BesideDigester;
+use kora_core::pushdown::{BucketSums, Digests, RowDigester, Sums, Within, LISTED_BYTES};
 use kora_core::readers::line;
+use kora_core::program::{ColumnTally, Profile, Side};
 use kora_core::rows::Flow;
 use kora_core::second_pass::RowCollector;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::digests::{parse, scan, DigestKey, Row, Watch};
+use crate::digests::{parse, DigestKey, Row};
 use crate::errors::IntoPython;
 use crate::rows::{Progress, RowStream};
+use crate::scans::{scan, Watch};
 
 /// Bytes that connections sent and received over TCP.
 #[pyclass(module = "kora._core", frozen)]
@@ -79,8 +83,48 @@ fn asked(within: Option<Asked>) -> Result<Option<Within>> {
     within.map(|(digits, buckets)| Within::new(digits, buckets)).transpose()
 }
 
+/// How the rows of a stream are digested.
+enum Digester {
+    /// All columns are read here.
+    Here(RowDigester),
+    /// The server digested some of them.
+    Beside(BesideDigester),
+}
+
+impl Digester {
+    /// `beside`: positions of the columns beside the digest, or `None` where the stream's first column is a server's
+    /// digest and the profile holds the columns beside alone.
+    fn new(profile: &Profile, side: Side, salt: &str, beside: Option<Vec<usize>>) -> Result<Self> {
+        Ok(match beside {
+            Some(beside) => Self::Here(RowDigester::new(profile, side, salt, &beside)?),
+            None => Self::Beside(BesideDigester::new(profile, side, salt)?),
+        })
+    }
+
+    fn row(&mut self, cells: &[Cell<'_>]) -> Result<Digests> {
+        match self {
+            Self::Here(digester) => digester.row(cells),
+            Self::Beside(digester) => digester.row(cells),
+        }
+    }
+
+    fn last_row_bytes(&self) -> usize {
+        match self {
+            Self::Here(digester) => digester.last_row_bytes(),
+            Self::Beside(digester) => digester.last_row_bytes(),
+        }
+    }
+
+    fn tallies(&self) -> Vec<ColumnTally> {
+        match self {
+            Self::Here(digester) => digester.tallies(),
+            Self::Beside(digester) => digester.tallies(),
+        }
+    }
+}
+
 #[pyfunction]
-#[pyo3(signature = (stream, profile, side, salt, digits, *, within=None, progress=None))]
+#[pyo3(signature = (stream, profile, side, salt, digits, beside, *, within=None, progress=None))]
 #[allow(clippy::too_many_arguments)] // Python's signature: two of them are keywords.
 fn pushdown_sums(
     py: Python<'_>,
@@ -89,11 +133,12 @@ fn pushdown_sums(
     side: &str,
     salt: &str,
     digits: u32,
+    beside: Option<Vec<usize>>,
     within: Option<Asked>,
     progress: Option<&Progress>,
 ) -> PyResult<PushdownSums> {
     let (profile, side) = parse(profile, side)?;
-    let mut digester = RowDigester::new(&profile, side, salt).into_python()?;
+    let mut digester = Digester::new(&profile, side, salt, beside).into_python()?;
     let mut sums = BucketSums::new(digits).into_python()?;
     let within = asked(within).into_python()?;
     let mut watch = Watch::new(progress);
@@ -114,7 +159,7 @@ fn pushdown_sums(
 }
 
 #[pyfunction]
-#[pyo3(signature = (stream, profile, side, salt, within, limit, *, progress=None))]
+#[pyo3(signature = (stream, profile, side, salt, within, limit, beside, *, progress=None))]
 #[allow(clippy::too_many_arguments)] // Python's signature: one of them is a keyword.
 fn pushdown_digests<'py>(
     py: Python<'py>,
@@ -124,36 +169,42 @@ fn pushdown_digests<'py>(
     salt: &str,
     within: Asked,
     limit: usize,
+    beside: Option<Vec<usize>>,
     progress: Option<&Progress>,
-) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+) -> PyResult<Vec<(Bound<'py, PyBytes>, u64)>> {
     let (profile, side) = parse(profile, side)?;
-    let mut digester = RowDigester::new(&profile, side, salt).into_python()?;
+    let mut digester = Digester::new(&profile, side, salt, beside).into_python()?;
     let within = Within::new(within.0, within.1).into_python()?;
     let mut watch = Watch::new(progress);
     let reader = stream.take()?;
-    let mut found: Vec<[u8; 2 * LISTED_BYTES]> = Vec::new();
+    let parts = matches!(digester, Digester::Beside(_));
+    let mut found: BTreeMap<[u8; 3 * LISTED_BYTES], u64> = BTreeMap::new();
     py.detach(|| {
         scan(reader, &mut watch, |cells| {
             let digests = digester.row(cells)?;
             if within.holds(&digests.key) {
-                if found.len() == limit {
-                    return Err(Error::Limit(format!("more than {limit} rows to list")));
+                let mut listed = [0; 3 * LISTED_BYTES];
+                listed[..LISTED_BYTES].copy_from_slice(&digests.key[..LISTED_BYTES]);
+                listed[LISTED_BYTES..2 * LISTED_BYTES].copy_from_slice(&digests.row[..LISTED_BYTES]);
+                if let Digester::Beside(digester) = &digester {
+                    listed[2 * LISTED_BYTES..].copy_from_slice(digester.part());
                 }
-                let mut listed = [0; 2 * LISTED_BYTES];
-                let (key, row) = listed.split_at_mut(LISTED_BYTES);
-                key.copy_from_slice(&digests.key[..LISTED_BYTES]);
-                row.copy_from_slice(&digests.row[..LISTED_BYTES]);
-                found.push(listed);
+                *found.entry(listed).or_default() += 1;
+                if found.len() > limit {
+                    return Err(Error::Limit(format!("more than {limit} different rows to list")));
+                }
             }
             Ok((digester.last_row_bytes(), Flow::Continue))
         })
     })
     .into_python()?;
-    Ok(found.iter().map(|listed| PyBytes::new(py, listed)).collect())
+    let length = if parts { 3 } else { 2 } * LISTED_BYTES;
+    let told = found.iter().map(|(listed, copies)| (PyBytes::new(py, &listed[..length]), *copies));
+    Ok(told.collect())
 }
 
 #[pyfunction]
-#[pyo3(signature = (stream, profile, side, key, salt, keys, *, progress=None))]
+#[pyo3(signature = (stream, profile, side, key, salt, keys, beside, *, progress=None))]
 #[allow(clippy::too_many_arguments)] // Python's signature: one of them is a keyword.
 fn pushdown_rows(
     py: Python<'_>,
@@ -163,10 +214,11 @@ fn pushdown_rows(
     key: &DigestKey,
     salt: &str,
     keys: HashSet<[u8; LISTED_BYTES]>,
+    beside: Vec<usize>,
     progress: Option<&Progress>,
 ) -> PyResult<Vec<Row>> {
     let (profile, side) = parse(profile, side)?;
-    let mut digester = RowDigester::new(&profile, side, salt).into_python()?;
+    let mut digester = RowDigester::new(&profile, side, salt, &beside).into_python()?;
     let mut collector = RowCollector::new(&profile, side, &key.inner, None, usize::MAX).into_python()?;
     let mut watch = Watch::new(progress);
     let reader = stream.take()?;

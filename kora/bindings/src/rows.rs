@@ -2,32 +2,50 @@
 use crate::errors::IntoPython;
 use kora_core::canon::{display, DecodedCell};
 use kora_core::cell::Cell;
+use kora_core::lanes::{InTurn, Lane};
 use kora_core::picked::{self, AsideFolder, PickedValue};
-use kora_core::rows::{Flow, RowReader};
+use kora_core::rows::Flow;
 use pyo3::prelude::*;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Rows being read. Consumed once, by one thread at a time.
+/// Rows being read, in one lane or in several. Consumed once, each lane by one thread at a time.
 #[pyclass(module = "kora._core", frozen)]
 pub struct RowStream {
     columns: usize,
-    reader: Mutex<Option<Box<dyn RowReader>>>,
+    lanes: Mutex<Option<Vec<Lane>>>,
 }
 
 impl RowStream {
     /// Wraps a reader.
-    pub fn new(reader: Box<dyn RowReader>) -> Self {
+    pub fn new(reader: Lane) -> Self {
+        Self::in_lanes(reader.column_count(), vec![reader])
+    }
+
+    /// Wraps the readers of lanes, which together give every row once.
+    pub fn in_lanes(columns: usize, lanes: Vec<Lane>) -> Self {
         Self {
-            columns: reader.column_count(),
-            reader: Mutex::new(Some(reader)),
+            columns,
+            lanes: Mutex::new(Some(lanes)),
         }
     }
 
-    /// Takes the reader out: a stream is consumed once.
-    pub fn take(&self) -> PyResult<Box<dyn RowReader>> {
-        let taken = self.reader.lock().map(|mut slot| slot.take()).unwrap_or(None);
+    /// Takes the reader out: a stream is consumed once. Lanes then come one after the other.
+    pub fn take(&self) -> PyResult<Lane> {
+        let mut lanes = self.take_lanes()?;
+        match (lanes.pop(), lanes.is_empty()) {
+            (Some(only), true) => Ok(only),
+            (last, _) => {
+                lanes.extend(last);
+                Ok(Box::new(InTurn::new(self.columns, lanes)))
+            }
+        }
+    }
+
+    /// Takes the readers of all lanes out.
+    pub fn take_lanes(&self) -> PyResult<Vec<Lane>> {
+        let taken = self.lanes.lock().map(|mut slot| slot.take()).unwrap_or(None);
         taken.ok_or_else(|| {
             crate::errors::to_python(kora_core::error::Error::Usage(
                 "this row stream was already consumed".into(),
@@ -41,6 +59,11 @@ impl RowStream {
     #[getter]
     fn column_count(&self) -> usize {
         self.columns
+    }
+
+    /// A stream of its own for each lane; this one is then consumed.
+    fn lanes(&self) -> PyResult<Vec<Self>> {
+        Ok(self.take_lanes()?.into_iter().map(Self::new).collect())
     }
 
     /// Reads to the end and counts.
@@ -147,6 +170,11 @@ pub struct ProgressCounters {
 }
 
 impl ProgressCounters {
+    /// Ends the scans that count here.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
     /// Adds to the counters; an error once `stop()` was called.
     pub fn add(&self, rows: u64, bytes: u64) -> kora_core::error::Result<()> {
         self.rows.fetch_add(rows, Ordering::Relaxed);
@@ -173,7 +201,7 @@ impl Progress {
         self.shared.bytes.load(Ordering::Relaxed)
     }
     fn stop(&self) {
-        self.shared.stopped.store(true, Ordering::Relaxed);
+        self.shared.stop();
     }
 }
 

@@ -72,7 +72,9 @@ impl PickedRows {
     /// # Errors
     /// The reader's; `File` where a long value cannot be written.
     pub fn next_row(&mut self) -> Result<Option<Vec<PickedValue>>> {
-        let Some(wanted) = self.wanted.next() else { return Ok(None) };
+        let Some(wanted) = self.wanted.next() else {
+            return Ok(None);
+        };
         let (ordinal, aside) = (&mut self.ordinal, &self.aside);
         let mut found = None;
         while found.is_none() {

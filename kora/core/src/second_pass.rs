@@ -4,7 +4,6 @@
 //! without a key the first half of the row digest, so that a row is its own key and nothing can be a mismatch.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 
 use crate::batch::{padded_digest, BatchHasher, BATCH_ROWS};
 use crate::brief::{brief, Brief};
@@ -13,9 +12,10 @@ use crate::error::{Error, Result};
 use crate::keys::{profile_digest, DigestKey, Purpose, SecretKey};
 use crate::large::{self, is_large};
 use crate::program::{ComparedCell, Profile, RowProgram, Side};
+use crate::record_join::{compare_records, Record, SpillDifference};
 use crate::set_hash::Digest;
 use crate::smallest_keys::SmallestKeys;
-use crate::spill::{compare_records, CountedRecords, Record, RecordSorter, SpillDifference, MEMORY_LIMIT_BYTES};
+use crate::spill::{CountedRecords, RecordSorter, SortRoom};
 
 /// Canonical bytes of a cell that are held; a longer one is known by its digest.
 const HELD_CELL_BYTES: usize = 4096;
@@ -44,8 +44,8 @@ pub struct SpillPass {
 }
 
 impl SpillPass {
-    /// Records go to nameless files in `folder` once memory's share (64 MiB) is full.
-    pub fn new(profile: &Profile, key: &DigestKey, folder: &Path) -> Self {
+    /// Records wait in `room`.
+    pub fn new(profile: &Profile, key: &DigestKey, room: &SortRoom) -> Self {
         let context = profile_digest(profile);
         let keyed = !profile.key.is_empty();
         Self {
@@ -57,7 +57,7 @@ impl SpillPass {
             key_bytes: Vec::new(),
             key_ends: [0; BATCH_ROWS],
             smallest: SmallestKeys::default(),
-            sorter: RecordSorter::new(Some(folder), MEMORY_LIMIT_BYTES),
+            sorter: RecordSorter::within(room),
         }
     }
 
@@ -143,6 +143,20 @@ pub struct RowSpill {
 }
 
 impl RowSpill {
+    /// The parts of one table together.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for parts of different keys or profiles, or for none.
+    pub fn merged(parts: Vec<Self>) -> Result<Self> {
+        let comparison = one_comparison(parts.iter().map(|part| &part.comparison))?;
+        let (records, smallest): (Vec<_>, Vec<_>) = parts.into_iter().map(|part| (part.records, part.smallest)).unzip();
+        Ok(Self {
+            comparison,
+            records: CountedRecords::merged(records),
+            smallest: SmallestKeys::merged(smallest),
+        })
+    }
+
     /// Rows, equal ones included.
     pub fn row_count(&self) -> u64 {
         self.records.record_count()
@@ -164,6 +178,20 @@ impl RowSpill {
             ));
         }
         compare_records(&self.records, &target.records, limit)
+    }
+}
+
+/// What all parts of a table were digested under.
+///
+/// # Errors
+/// [`Error::Usage`] where that is not the same, or there is no part.
+pub(crate) fn one_comparison<'a>(mut parts: impl Iterator<Item = &'a Digest>) -> Result<Digest> {
+    let first = parts.next();
+    match first.filter(|first| parts.all(|other| other == *first)) {
+        Some(first) => Ok(*first),
+        None => Err(Error::Usage(
+            "parts of a table were made under different keys or profiles".into(),
+        )),
     }
 }
 
@@ -302,7 +330,7 @@ impl RowCollector {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spill::Outcome;
+    use crate::record_join::Outcome;
 
     const KEYED: &str = r#"{"format":"kora-profile-1","pair":"t","key":[0],"unicode":"","columns":[
         {"pair":"id","policies":[]},{"pair":"name","policies":[]}]}"#;
@@ -328,7 +356,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let profile = Profile::from_json(profile).expect("a profile");
         let mut program = RowProgram::new(&profile, Side::Source).expect("a program");
-        let mut pass = SpillPass::new(&profile, &secret(), folder.path());
+        let mut pass = SpillPass::new(&profile, &secret(), &SortRoom::new(Some(folder.path())));
         for (id, name) in rows {
             let (mut row, mut key) = (Vec::new(), Vec::new());
             program
@@ -422,7 +450,10 @@ mod tests {
         assert_eq!(long_kinds, [Some("text"), Some("text"), Some("text"), None]);
         assert!(cells.iter().all(|cell| cell.bytes.len() < 500));
         assert_eq!(found[0].stored[1].text, Some("ü".repeat(256) + "…"));
-        assert_eq!(found[0].stored[1].whole.map(|whole| whole.byte_count), Some(long.len() as u64));
+        assert_eq!(
+            found[0].stored[1].whole.map(|whole| whole.byte_count),
+            Some(long.len() as u64)
+        );
     }
 
     #[test]

@@ -12,17 +12,24 @@ from kora.databases.pushdown import (
     WORD_DIGITS,
     WORD_MODULUS,
     WORDS,
+    DigestOf,
+    PushedSample,
     PushedSums,
     PushRequest,
     ShownRow,
     Within,
+    letter,
     text_list,
     whole,
 )
 from kora.errors import LimitExceeded
 
 _MOMENTS = {"date": "d", "datetime": "s", "timestamp": "i"}
+_PLAIN = ("integer", "decimal", "float", "bytes", "uuid", "time", "geometry", "inet")
 _ALL_ROWS = (1 << 64) - 1
+_WKB_HEAD_BYTES = 5
+"""Of a point: the order of bytes, and its type."""
+INET_BYTES = {"inet4": 4, "inet6": 16}
 _CHECKED_SETS = ("utf8mb4", "utf8mb3", "utf8", "ascii")
 """Character sets whose valid bytes are UTF-8 as they stand."""
 
@@ -34,16 +41,14 @@ def refusal(column: Column) -> str | None:
     if charset is not None:
         known = charset in _CHECKED_SETS or charset == "latin1"
         return None if known else f"texts in {charset} are not rendered by the server for push-down"
-    if wire == "float":
-        return f"MariaDB has no exact rendering of {declared}: its bits cannot be asked for"
-    if wire in ("integer", "decimal", "bytes", "uuid", "time", *_MOMENTS) or wire.startswith("bit("):
+    if wire in _PLAIN or wire in _MOMENTS or wire.startswith("bit("):
         return None
     return f"MariaDB has no exact rendering of {declared} for push-down"
 
 
 def _charset(column: Column) -> str | None:
     kind, _, charset = column.type.wire.removeprefix("marked ").partition(":")
-    return charset if kind in ("text", "json", "enum") else None
+    return charset if kind in ("text", "json", "enum", "set") else None
 
 
 def form(column: Column) -> str:
@@ -65,12 +70,30 @@ def _value_form(column: Column, name: str) -> str:
             return _spelled("n", f"({name} + 0)")
         case "decimal":
             return _spelled("n", _shortest(name, column.type.scale or 0, column.type.declared))
+        case "float":
+            return _spelled("f", _float_bits(name))
+        case "geometry":
+            return _spelled("G", f"LOWER(HEX(CAST({name} AS BINARY)))")
+        case "inet":
+            bits = 8 * INET_BYTES[column.type.declared]
+            return _spelled("A", f"CONCAT('inet:{bits}:', LOWER(HEX({name})))")
         case "bytes":
             return _spelled("x", f"LOWER(HEX({name}))")
         case "uuid":
             return _spelled("u", f"LOWER(CAST({name} AS CHAR))")
         case _:
             return _spelled("c", _shortest(name, column.type.fraction_digits or 0))
+
+
+def _float_bits(name: str) -> str:
+    """A double's bits, which no function gives: a point's well-known binary has them, lowest byte first.
+
+    A single is widened exactly. Neither server stores NaN or an infinity. Of a FLOAT that holds a negative zero, which
+    underflow makes, MariaDB tells a positive one, in texts as in rows; MySQL tells what it holds.
+    """
+    bits = f"LOWER(HEX(REVERSE(SUBSTR(ST_AsWKB(POINT({name}, 0)), {_WKB_HEAD_BYTES + 1}, 8))))"
+    zero = f"IF(LEFT(CAST({name} AS CHAR), 1) = '-', '{1 << 63:016x}', '{0:016x}')"
+    return f"IF({name} = 0, {zero}, {bits})"
 
 
 def _spelled(letter: str, text: str) -> str:
@@ -88,6 +111,8 @@ def _shortest(name: str, fraction_digits: int, declared: str = "") -> str:
 def _text_form(column: Column, name: str) -> str:
     """Text that its character set cannot decode has a form of its own. An ENUM's invalid value is the number 0."""
     kind, _, charset = column.type.wire.removeprefix("marked ").partition(":")
+    if kind == "set":
+        return _spelled("S", f"CONCAT('set:', CAST(CONVERT({name} USING utf8mb4) AS BINARY))")
     letter = kind[0]
     stored = f"CAST({name} AS BINARY)"
     if charset == "latin1":
@@ -155,26 +180,56 @@ def read_sums(rows: list[ShownRow]) -> PushedSums:
 
 
 def digests_sql(dialect: Dialect, request: PushRequest, within: Within, limit: int) -> str:
-    """One binary string of 32 bytes a row."""
+    """One binary string of 32 bytes a row; without a key, one for all equal rows, and how many they are."""
     listed = "UNHEX(CONCAT(LEFT(kora_k, 32), LEFT(kora_r, 32)))"
-    return f"SELECT {listed} FROM {_digested(dialect, request)}{_where(within)} LIMIT {limit + 1}"
+    source = f"FROM {_digested(dialect, request)}{_where(within)}"
+    if request.key:
+        return f"SELECT {listed} {source} LIMIT {limit + 1}"
+    return f"SELECT {listed} AS listed, COUNT(*) {source} GROUP BY listed LIMIT {limit + 1}"
 
 
-def rows_condition(request: PushRequest, keys: list[str]) -> str:
-    """The WHERE clause of the rows whose key's digest begins with one of these, in hex."""
-    return f" WHERE LEFT({_digest(request, 'k')}, 32) IN ({text_list(keys)})"
+def beside_columns(request: PushRequest, key_bytes: int) -> str:
+    """What `push_beside` selects in front of the columns beside: one binary string a row."""
+    row, key = f"LEFT({_digest(request, 'row')}, 32)", f"LEFT({_digest(request, 'key')}, {2 * key_bytes})"
+    return f"UNHEX(CONCAT({row}, {key}))" if key_bytes else f"UNHEX({row})"
 
 
-def _digested(dialect: Dialect, request: PushRequest) -> str:
+def within_condition(request: PushRequest, within: Within | None) -> str:
+    """The WHERE clause of the rows within, where no inner query names their digests."""
+    return "" if within is None else _where(within).replace("kora_k", _digest(request, "key"))
+
+
+def rows_condition(request: PushRequest, digests: list[str], of: DigestOf) -> str:
+    """The WHERE clause of the rows whose digest, or whose key's, begins with one of these, in hex."""
+    return f" WHERE LEFT({_digest(request, of)}, 32) IN ({text_list(digests)})"
+
+
+def sample_sql(dialect: Dialect, request: PushRequest, rows: int) -> str:
+    """One row of (rows, bytes of all values, bytes of those beside), after digesting so many rows."""
+    sizes = [_size(request.columns), _size(request.beside)]
+    digested = _digested(dialect, request, f", {sizes[0]} AS kora_all, {sizes[1]} AS kora_beside", rows)
+    counted = "COUNT(kora_k) + COUNT(kora_r) - COUNT(kora_r)"
+    return f"SELECT {counted}, IFNULL(SUM(kora_all), 0), IFNULL(SUM(kora_beside), 0) FROM {digested}"
+
+
+def read_sample(rows: list[ShownRow]) -> PushedSample:
+    """What `sample_sql` answered."""
+    return PushedSample(*map(whole, rows[0]))
+
+
+def _size(names: tuple[str, ...]) -> str:
+    return " + ".join([f"IFNULL(LENGTH({quoted(name)}), 0)" for name in names] or ["0"])
+
+
+def _digested(dialect: Dialect, request: PushRequest, more: str = "", rows: int = _ALL_ROWS) -> str:
     place = dialect.qualify(request.table.name)
-    key, row = _digest(request, "k"), _digest(request, "r")
-    return f"(SELECT {key} AS kora_k, {row} AS kora_r FROM {place} LIMIT {_ALL_ROWS}) AS digests"
+    key, row = _digest(request, "key"), _digest(request, "row")
+    return f"(SELECT {key} AS kora_k, {row} AS kora_r{more} FROM {place} LIMIT {rows}) AS digests"
 
 
-def _digest(request: PushRequest, letter: str) -> str:
-    names = request.key if letter == "k" and request.key else request.columns
-    forms = ", ".join(form(request.table.column(name)) for name in names)
-    return f"SHA2(CONCAT('{letter}{request.salt}', {forms}), 256)"
+def _digest(request: PushRequest, of: DigestOf) -> str:
+    forms = ", ".join(form(request.table.column(name)) for name in request.digested(of))
+    return f"SHA2(CONCAT('{letter(of)}{request.salt}', {forms}), 256)"
 
 
 def _where(within: Within | None) -> str:

@@ -4,7 +4,9 @@ Each stream has a session of its own, taken from those that are idle; so streams
 PostgreSQL's text of the values, cast back to the column's type; their order is the column's own collation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
@@ -12,15 +14,27 @@ from kora import _core
 from kora._core import LineBytes, PostgresConnection, RowStream
 from kora.catalog import Catalog, Table
 from kora.databases.address import Address
-from kora.databases.base import MANY_STREAMS, Dialect, KeyRange, KeyTuple, KeyValue, Selection, require_readable
+from kora.databases.base import MANY_STREAMS, Dialect, KeyRange, KeyTuple, KeyValue, Lanes, Selection, require_readable
 from kora.databases.keys import check_keys, range_condition, row_of
+from kora.databases.lanes import in_lanes
 from kora.databases.postgresql import pushdown
 from kora.databases.postgresql.catalog import read_catalog
 from kora.databases.postgresql.errors import by_state, translated
+from kora.databases.postgresql.lanes import TID_RANGES_SINCE, conditions
 from kora.databases.postgresql.session import PINS, export_snapshot, first_session, join_snapshot, reading_session
 from kora.databases.postgresql.tables import read_types
 from kora.databases.postgresql.types import TypeTable
-from kora.databases.pushdown import LineSpeed, PushedSums, PushRequest, ShownRow, Within, measured
+from kora.databases.pushdown import (
+    DigestOf,
+    LineSpeed,
+    PushedSample,
+    PushedSums,
+    PushRequest,
+    ShownRow,
+    Within,
+    listed,
+    measured,
+)
 from kora.databases.secrets import Secret
 from kora.errors import EngineError, InvalidRequest, SenseiError, UnsupportedType
 
@@ -82,9 +96,11 @@ class PostgresDatabase:
         self._control, self._snapshot, self._version = control, snapshot, version
         self._lock = Lock()
         self._sessions: list[PostgresConnection] = []
+        self._starting: list[PostgresConnection] = []
         self._closed = False
         self._types: TypeTable | None = None
         self._asking: PostgresConnection | None = None
+        self._asking_seconds = 0
 
     def catalog(self, selection: Selection = Selection()) -> Catalog:  # noqa: B008  frozen
         """What the database holds."""
@@ -98,6 +114,21 @@ class PostgresDatabase:
         key = [self.dialect.quote(name) for name in key_range.columns]
         where = range_condition(key_range, key, lambda values: _values(table, key_range.columns, values))
         return self._stream(table, columns, f"{sql}{where} ORDER BY {', '.join(key)}")
+
+    def rows_in_lanes(self, table: Table, columns: Sequence[str], lanes: Lanes) -> RowStream:
+        """Rows of a table by blocks of its heap, each lane in a session of its own; since PostgreSQL 14."""
+        sql = self._select(table, columns)
+        if lanes.most < 2 or self._version < TID_RANGES_SINCE:
+            return self._stream(table, columns, sql)
+        count, pieces = conditions(self._query, _literal(self.dialect.qualify(table.name)), lanes)
+        count = self._sessions_for(count) if count > 1 else 1
+        if count < 2:
+            return self._stream(table, columns, sql)
+
+        def opened(condition: str) -> RowStream:
+            return self._stream(table, columns, sql + condition)
+
+        return in_lanes(len(columns), pieces, [opened] * count)
 
     def rows_by_key(
         self, table: Table, columns: Sequence[str], key: Sequence[str], keys: Sequence[KeyTuple]
@@ -139,6 +170,23 @@ class PostgresDatabase:
                 raise UnsupportedType("an answer has a column of a type that cannot be decoded")
             return _core.postgres_rows(session, sql, [kind.wire for kind in types])
 
+    @contextmanager
+    def asking(self, seconds: int) -> Iterator[None]:
+        """By the server's own clock, in the session for others' queries."""
+        self._end_asking(seconds)
+        try:
+            yield
+        finally:
+            self._end_asking(0)
+
+    def _end_asking(self, seconds: int) -> None:
+        """The next query of others gets a new session, with another limit."""
+        with self._lock:
+            self._asking_seconds = seconds
+            if self._asking is not None:
+                self._asking.close()
+                self._asking = None
+
     def line_speed(self) -> LineSpeed:
         """Measured by texts that the server makes up."""
         return measured(self.line, lambda size: self._query(f"SELECT repeat('x', {size})"))
@@ -152,20 +200,36 @@ class PostgresDatabase:
         sql = pushdown.sums_sql(self.dialect, self._from(request.table), request, digits, within)
         return pushdown.read_sums(self._shown(request, sql, pushdown.SUM_TYPES))
 
-    def push_digests(self, request: PushRequest, within: Within, limit: int) -> list[bytes]:
+    def push_digests(self, request: PushRequest, within: Within, limit: int) -> list[tuple[bytes, int]]:
         """Digests that the server computes."""
         sql = pushdown.digests_sql(self.dialect, self._from(request.table), request, within, limit)
-        return [bytes.fromhex(cell[1] or "") for (cell,) in self._shown(request, sql, ("bytea",))]
+        types = ("bytea",) if request.key else ("bytea", "int8")
+        return listed(self._shown(request, sql, types))
 
-    def push_rows(self, request: PushRequest, keys: Sequence[bytes]) -> RowStream:
-        """Rows by their key's digest."""
-        condition = pushdown.rows_condition(self.dialect, request, [key.hex() for key in keys])
+    def push_beside(self, request: PushRequest, key_bytes: int, within: Within | None) -> RowStream:
+        """What the server digests of each row, and the columns that it does not."""
+        require_readable(request.table, request.beside)
+        digests = pushdown.beside_columns(self.dialect, request, key_bytes)
+        listed = [digests, *(self.dialect.quote(name) for name in request.beside)]
+        sql = f"SELECT {', '.join(listed)} FROM {self._from(request.table)}"
+        condition = pushdown.within_condition(self.dialect, request, within)
+        types = ["bytea", *(request.table.column(name).type.wire for name in request.beside)]
+        return self._typed(request.table, sql + condition, types)
+
+    def push_rows(self, request: PushRequest, digests: Sequence[bytes], of: DigestOf) -> RowStream:
+        """Rows by a digest."""
+        condition = pushdown.rows_condition(self.dialect, request, [digest.hex() for digest in digests], of)
         return self._stream(request.table, request.columns, self._select(request.table, request.columns) + condition)
+
+    def push_sample(self, request: PushRequest, rows: int) -> PushedSample:
+        """The first rows, digested."""
+        sql = pushdown.sample_sql(self.dialect, self._from(request.table), request, rows)
+        return pushdown.read_sample(self._shown(request, sql, pushdown.SAMPLE_TYPES))
 
     def _shown(self, request: PushRequest, sql: str, types: Sequence[str]) -> list[ShownRow]:
         with translated(f"{self._place}: {request.table.name}"):
-            with self._lock:
-                stream = _core.postgres_rows(self._idle_session(), sql, types)
+            with self._idle_session() as session:
+                stream = _core.postgres_rows(session, sql, types)
             return stream.shown(_ANSWER_LIMIT)
 
     def identity(self) -> dict[str, str]:
@@ -202,10 +266,12 @@ class PostgresDatabase:
                 raise
 
     def _stream(self, table: Table, columns: Sequence[str], sql: str) -> RowStream:
-        types = [table.column(name).type.wire for name in columns]
+        return self._typed(table, sql, [table.column(name).type.wire for name in columns])
+
+    def _typed(self, table: Table, sql: str, types: Sequence[str]) -> RowStream:
         try:
-            with self._lock:
-                return _core.postgres_rows(self._idle_session(), sql, types)
+            with self._idle_session() as session:
+                return _core.postgres_rows(session, sql, types)
         except EngineError as problem:
             raise by_state(problem.sqlstate, f"{self._place}: {table.name}: {problem.message}") from problem
 
@@ -217,20 +283,63 @@ class PostgresDatabase:
             self._asking.close()
         self._asking = reading_session(self._settings, self.line)
         join_snapshot(self._asking, self._snapshot, self._version)
-        self._asking.execute("RESET search_path")
+        self._asking.execute(f"RESET search_path; SET statement_timeout = '{self._asking_seconds}s'")
         return self._asking
 
-    def _idle_session(self) -> PostgresConnection:
-        """A session that no stream holds, within the snapshot; opened if there is none. Called under the lock."""
-        for session in [session for session in self._sessions if session.idle]:
-            if _alive(session):
-                return session
+    @contextmanager
+    def _idle_session(self) -> Iterator[PostgresConnection]:
+        """A session within the snapshot that no stream holds, for a stream to begin in; opened if there is none.
+
+        Nobody else is given it meanwhile, so that several threads may wait for the server at the same time.
+        """
+        while (session := self._taken()) is not None and not _alive(session):
+            with self._lock:
+                self._sessions.remove(session)
+                self._starting.remove(session)
             session.close()
-            self._sessions.remove(session)
+        session = session or self._new_session()
+        try:
+            yield session
+        finally:
+            with self._lock:
+                self._starting.remove(session)
+
+    def _taken(self) -> PostgresConnection | None:
+        with self._lock:
+            idle = (one for one in self._sessions if one not in self._starting and one.idle)
+            session = next(idle, None)
+            if session is not None:
+                self._starting.append(session)
+            return session
+
+    def _new_session(self) -> PostgresConnection:
+        """Opens one; it counts as taken."""
         session = reading_session(self._settings, self.line)
-        join_snapshot(session, self._snapshot, self._version)
-        self._sessions.append(session)
+        try:
+            join_snapshot(session, self._snapshot, self._version)
+        except SenseiError:
+            session.close()
+            raise
+        with self._lock:
+            self._sessions.append(session)
+            self._starting.append(session)
         return session
+
+    def _sessions_for(self, lanes: int) -> int:
+        """How many lanes find a session: as many as the server lets this login open, and at least one."""
+        with self._lock:
+            idle = sum(session.idle for session in self._sessions)
+        missing = max(lanes - idle, 0)
+        if not missing:
+            return lanes
+        with ThreadPoolExecutor(missing, thread_name_prefix="session") as pool:
+            asked = [pool.submit(self._new_session) for _ in range(missing)]
+            refused = [waiting for waiting in asked if isinstance(waiting.exception(), SenseiError)]
+            opened = [waiting.result() for waiting in asked if waiting not in refused]
+        with self._lock:
+            for session in opened:
+                self._starting.remove(session)
+        return idle + len(opened)
 
     def _select(self, table: Table, columns: Sequence[str]) -> str:
         require_readable(table, columns)

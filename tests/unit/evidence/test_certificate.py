@@ -141,6 +141,16 @@ def test_the_source_fingerprint_of_a_differing_table_claims_no_root(tmp_path, ke
     assert roots["source"]["room"] == roots["target"]["main.room"]
 
 
+def test_findings_of_an_earlier_verification_do_not_outlive_it(tmp_path, key):
+    first = write_artifacts(samples.different(), tmp_path, key)
+    assert first.findings is not None
+    statement = check(load(first.certificate), [key.public], "c").statement
+    assert statement is not None
+    assert check_subjects(statement, tmp_path)["findings.jsonl"]
+    assert write_artifacts(samples.equivalent(), tmp_path, key).findings is None
+    assert not (tmp_path / "findings.jsonl").exists()
+
+
 def test_every_file_beside_a_certificate_is_bound_to_it(written, key):
     statement = check(load(written.certificate), [read_public_key(written.public_key)], "c").statement
     assert statement is not None

@@ -1,6 +1,7 @@
 """The reports: what they must say, and that no value of a database can steer them."""
 
 import html.parser
+import json
 import re
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from kora.comparison.mapping import Loss
 from kora.comparison.result import ColumnDifference, Finding
 from kora.evidence import report_json, report_terminal
+from kora.evidence.findings_file import findings_bytes
 from kora.evidence.report_html import render_html
 from kora.evidence.report_words import duration, visible
 from tests.unit.evidence import samples
@@ -87,6 +89,38 @@ def hostile_result():
     return samples.result(tables, losses=(Loss(rule=HOSTILE, subject=HOSTILE, count=1, reason=HOSTILE),))
 
 
+def many_findings(count: int):
+    findings = tuple(Finding(outcome="missing_in_target", key=f"id={number}") for number in range(count))
+    return samples.result(
+        [samples.table("visit", count, outcome="missing_in_target", missing_in_target=count + 7, findings=findings,
+                       findings_omitted=7)]
+    )  # fmt: skip
+
+
+def test_a_report_shows_a_thousand_rows_of_a_table_and_names_the_file_that_lists_them_all():
+    text = render(many_findings(1001))
+    assert "the first 1,000 are shown here, 1,001 are listed in <code>findings.jsonl</code>, 7 more are counted" in text
+    assert "id=999<" in text
+    assert "id=1000<" not in text
+    short = render(many_findings(1000))
+    assert "id=999<" in short
+    assert "the first 1,000 are listed, 7 more are counted" in short
+
+
+def test_the_findings_file_holds_every_listed_row():
+    lines = [json.loads(line) for line in findings_bytes(samples.different()).splitlines()]
+    assert [(line["target"], line["outcome"], line["key"]) for line in lines] == [
+        ("main.patient", "mismatch", "id=4711"),
+        ("main.patient", "missing_in_target", "id=9120"),
+        ("main.patient", "extra_in_target", "id=90001"),
+    ]
+    assert lines[0]["columns"][0] == {
+        "column": "surname", "source_kind": "text", "source_value": "Otieno ", "target_kind": "text",
+        "target_value": "Otieno", "rule": "text: exact UTF-8 bytes",
+    }  # fmt: skip
+    assert findings_bytes(samples.equivalent()) == b""
+
+
 def test_names_and_values_can_neither_inject_markup_nor_hide():
     text = render(hostile_result())
     assert "script" not in Page(text).tags
@@ -132,8 +166,8 @@ def test_the_terminal_aggregates_many_matching_tables(capsys):
 def test_the_json_object_has_the_documented_fields():
     made = report_json.result_json(samples.different(), None)
     assert set(made) == {
-        "verdict", "certificate", "report", "log", "tables", "losses", "orphans", "behavior", "not_checked", "seconds",
-        "strategy", "lines",
+        "verdict", "certificate", "report", "findings", "log", "tables", "losses", "orphans", "behavior", "not_checked",
+        "seconds", "strategy", "lines",
     }  # fmt: skip
     assert set(made["tables"][0]) == {
         "source", "target", "outcome", "source_rows", "target_rows", "mismatch", "missing_in_target",

@@ -7,18 +7,30 @@
 
 use std::fmt::Write;
 
+use super::structured;
 use crate::canon::write_text;
 use crate::cell::{Cell, Temporal};
+use crate::error::Result;
 
-/// Appends the form of a value; `scratch` is room for its text.
-pub fn put_form(cell: &Cell<'_>, scratch: &mut String, out: &mut Vec<u8>) {
+/// Appends the form of a value; `depth` says in how many structures it stands, `scratch` is room for its text.
+///
+/// # Errors
+/// As [`structured::put_text`], of which other values know nothing.
+pub fn put_form(cell: &Cell<'_>, depth: usize, scratch: &mut String, out: &mut Vec<u8>) -> Result<()> {
     let Some(letter) = letter(cell) else {
         out.push(b'N');
-        return;
+        return Ok(());
     };
     scratch.clear();
+    let inside: Vec<u8>;
     let text: &[u8] = match *cell {
         Cell::Text(text) | Cell::Json(text) | Cell::Enum(text) => text.as_bytes(),
+        Cell::Structured { structure, body } => {
+            let mut parts = Vec::with_capacity(body.len());
+            structured::put_text(structure, body, depth, &mut parts)?;
+            inside = parts;
+            &inside
+        }
         _ => {
             write_form(cell, scratch);
             scratch.as_bytes()
@@ -28,6 +40,7 @@ pub fn put_form(cell: &Cell<'_>, scratch: &mut String, out: &mut Vec<u8>) {
     put_length(text.len(), out);
     out.push(b':');
     out.extend_from_slice(text);
+    Ok(())
 }
 
 /// The kind's letter; `None` for NULL.
@@ -61,7 +74,11 @@ const fn letter(cell: &Cell<'_>) -> Option<u8> {
             ..
         } => b'i',
         Cell::ImpossibleDate { .. } | Cell::ImpossibleTimestamp { .. } => b'z',
-        Cell::Interval { .. } => b'v',
+        Cell::Interval { .. }
+        | Cell::TemporalInfinity {
+            kind: Temporal::Interval,
+            ..
+        } => b'v',
         Cell::Json(_) => b'j',
         Cell::Enum(_) => b'e',
         Cell::Structured { .. } => b'S',
@@ -87,20 +104,26 @@ fn write_form(cell: &Cell<'_>, out: &mut String) {
         Cell::Interval { months, days, micros } => {
             let _ = write!(out, "{micros:016x}{days:08x}{months:08x}");
         }
-        // No server renders these; the kind keeps them apart from all that is rendered, and from each other.
-        Cell::Structured { structure, .. } => {
-            out.push_str(structure.name());
-            out.push(':');
-            write_text(cell, out);
+        Cell::Network { prefix, address, .. } => {
+            let _ = write!(out, "{}:{prefix}:", cell.kind());
+            put_hex(address, out);
         }
-        Cell::Network { .. } => {
-            out.push_str(cell.kind());
-            out.push(':');
-            write_text(cell, out);
+        Cell::Geometry { srid, wkb } => {
+            put_hex(&srid.to_le_bytes(), out);
+            put_hex(wkb, out);
+        }
+        Cell::Money(units) => {
+            let _ = write!(out, "{units:016x}");
         }
         _ => {
             write_text(cell, out);
         }
+    }
+}
+
+fn put_hex(bytes: &[u8], out: &mut String) {
+    for byte in bytes {
+        let _ = write!(out, "{byte:02x}");
     }
 }
 
@@ -115,11 +138,11 @@ fn put_length(length: usize, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cell::Ticks;
+    use crate::cell::{Network, Ticks};
 
     fn form(cell: Cell<'_>) -> String {
         let mut out = Vec::new();
-        put_form(&cell, &mut String::new(), &mut out);
+        put_form(&cell, 0, &mut String::new(), &mut out).expect("no structure");
         String::from_utf8(out).expect("ASCII and texts")
     }
 
@@ -164,6 +187,22 @@ mod tests {
     fn floats_are_their_bits_and_nan_is_one() {
         assert_eq!(form(Cell::Float(-0.0)), "f16:8000000000000000");
         assert_eq!(form(Cell::Float(f64::from_bits(0x7ff8_0000_0000_0001))), "f3:NaN");
+    }
+
+    #[test]
+    fn addresses_geometries_and_money_are_their_bytes() {
+        let address = Cell::Network {
+            kind: Network::Cidr,
+            prefix: 8,
+            address: &[10, 0, 0, 0],
+        };
+        assert_eq!(form(address), "A15:cidr:8:0a000000");
+        let geometry = Cell::Geometry {
+            srid: 4326,
+            wkb: &[1, 2],
+        };
+        assert_eq!(form(geometry), "G12:e61000000102");
+        assert_eq!(form(Cell::Money(-1)), "M16:ffffffffffffffff");
     }
 
     #[test]

@@ -3,14 +3,18 @@
 //! A row's digest is SHA-256 over a letter, the comparison's salt in hex, and the forms of its columns; a key's is the
 //! same over its own columns under another letter. Digests are four signed 64-bit words, and a set of rows is the sum
 //! of each word over whole numbers: nothing wraps and nothing cancels. Rows fall into buckets by the first hex digits of
-//! their key's digest. `docs/formats/pushdown.md` is the specification.
+//! their key's digest. Columns that a server cannot render travel beside its digest of the others ([`beside`]).
+//! `docs/formats/pushdown.md` is the specification.
 
+pub mod beside;
 mod form;
+mod structured;
 
 pub use form::put_form;
 
 use std::collections::{BTreeMap, HashSet};
 
+use beside::mixed;
 use ring::digest::{Context, SHA256};
 
 use crate::cell::Cell;
@@ -57,31 +61,35 @@ impl Within {
 pub struct RowDigester {
     program: RowProgram,
     keyed: bool,
-    salted: [Context; 2],
+    salted: [Context; 3],
+    /// Positions of the columns that travel beside a server's digest, ascending, and of all others.
+    beside: Vec<usize>,
+    rendered: Vec<usize>,
     forms: Vec<u8>,
     bounds: Vec<usize>,
     scratch: String,
 }
 
 impl RowDigester {
-    /// Under a salt of 64 hex digits.
+    /// Under a salt of 64 hex digits. `beside`: positions of the columns that some server cannot render, none in most
+    /// comparisons.
     ///
     /// # Errors
-    /// `Usage` for any other salt, and as [`RowProgram::new`].
-    pub fn new(profile: &Profile, side: Side, salt: &str) -> Result<Self> {
-        if salt.len() != SALT_DIGITS || !salt.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-            return Err(Error::Usage(format!("a salt of push-down is {SALT_DIGITS} hex digits")));
+    /// `Usage` for any other salt, for columns beside that are not in the profile or leave none to render, and as
+    /// [`RowProgram::new`].
+    pub fn new(profile: &Profile, side: Side, salt: &str, beside: &[usize]) -> Result<Self> {
+        let columns = profile.columns.len();
+        let rendered: Vec<_> = (0..columns).filter(|place| !beside.contains(place)).collect();
+        let ascending = beside.windows(2).all(|pair| pair[0] < pair[1]);
+        if !ascending || rendered.is_empty() || rendered.len() + beside.len() != columns {
+            return Err(Error::Usage("columns beside a digest that are none of the profile's".into()));
         }
-        let salted = ["k", "r"].map(|letter| {
-            let mut context = Context::new(&SHA256);
-            context.update(letter.as_bytes());
-            context.update(salt.as_bytes());
-            context
-        });
         Ok(Self {
             program: RowProgram::new(profile, side)?,
             keyed: !profile.key.is_empty(),
-            salted,
+            salted: [salted("k", salt)?, salted("r", salt)?, salted("m", salt)?],
+            beside: beside.to_vec(),
+            rendered,
             forms: Vec::new(),
             bounds: Vec::new(),
             scratch: String::new(),
@@ -98,21 +106,30 @@ impl RowDigester {
         bounds.clear();
         let key = self.program.each_common(cells, |cell| {
             bounds.push(forms.len());
-            put_form(cell, scratch, forms);
-            Ok(())
+            put_form(cell, 0, scratch, forms)
         })?;
         bounds.push(forms.len());
-        let [mut of_key, mut of_row] = self.salted.clone();
-        if self.keyed {
-            key.iter()
-                .for_each(|place| of_key.update(&forms[bounds[*place]..bounds[place + 1]]));
-        } else {
-            of_key.update(forms);
+        let of_columns = |mut context: Context, places: &[usize]| {
+            places
+                .iter()
+                .for_each(|place| context.update(&forms[bounds[*place]..bounds[place + 1]]));
+            finished(context)
+        };
+        let [of_key, mut of_row, mix] = self.salted.clone();
+        let of_key = of_columns(of_key, if self.keyed { key } else { &self.rendered });
+        if self.beside.is_empty() {
+            of_row.update(forms);
+            return Ok(Digests {
+                key: of_key,
+                row: finished(of_row),
+            });
         }
-        of_row.update(forms);
+        let mut part = [0; LISTED_BYTES];
+        part.copy_from_slice(&of_columns(of_row, &self.rendered)[..LISTED_BYTES]);
+        let beside = self.beside.iter().map(|place| &forms[bounds[*place]..bounds[place + 1]]);
         Ok(Digests {
-            key: finished(of_key),
-            row: finished(of_row),
+            key: of_key,
+            row: mixed(mix, &part, beside),
         })
     }
 
@@ -192,6 +209,17 @@ fn check_digits(digits: u32) -> Result<()> {
     Ok(())
 }
 
+/// A digest that begins with a letter and the salt.
+fn salted(letter: &str, salt: &str) -> Result<Context> {
+    if salt.len() != SALT_DIGITS || !salt.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return Err(Error::Usage(format!("a salt of push-down is {SALT_DIGITS} hex digits")));
+    }
+    let mut context = Context::new(&SHA256);
+    context.update(letter.as_bytes());
+    context.update(salt.as_bytes());
+    Ok(context)
+}
+
 fn finished(context: Context) -> [u8; 32] {
     let mut digest = [0; 32];
     digest.copy_from_slice(context.finish().as_ref());
@@ -208,7 +236,7 @@ mod tests {
 
     fn digester(profile: &str) -> RowDigester {
         let profile = Profile::from_json(profile).expect("a profile");
-        RowDigester::new(&profile, Side::Source, SALT).expect("a program")
+        RowDigester::new(&profile, Side::Source, SALT, &[]).expect("a program")
     }
 
     #[test]
@@ -253,8 +281,11 @@ mod tests {
         assert!(BucketSums::new(7).is_err());
         assert!(Within::new(7, HashSet::new()).is_err());
         let profile = Profile::from_json(KEYED).expect("a profile");
+        for beside in [&[2][..], &[0, 1], &[1, 0]] {
+            assert!(RowDigester::new(&profile, Side::Source, SALT, beside).is_err());
+        }
         for salt in ["", "zz", &SALT.replace('0', "g")] {
-            assert!(RowDigester::new(&profile, Side::Source, salt).is_err());
+            assert!(RowDigester::new(&profile, Side::Source, salt, &[]).is_err());
         }
     }
 }

@@ -117,7 +117,7 @@ def arrow_windows(
     streams: Iterable[_GivesArrow], types: Sequence[str], taken: Callable[[], object] | None = None
 ) -> RowStream:
     """Several streams as one; each is asked for only when the one before it was read to its end, in that thread.
-    `taken`, for streams that need much memory: one at a time in the process is read into memory and closed before it."""
+    `taken`, for streams that need much memory: one at a time in the process is read into memory and closed first."""
 
 def parquet_rows(
     files: Sequence[tuple[str, Sequence[tuple[int, int]] | None]], columns: Sequence[tuple[str, str]]

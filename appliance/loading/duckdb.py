@@ -61,6 +61,10 @@ class DuckDBWriter:
         self._connection.execute("SET preserve_insertion_order = false")
         # Merging row groups reads whole vectors of 2,048 rows: a few large rows that were committed apart stay apart.
         self._connection.execute("SET max_vacuum_tasks = 0")
+        # What is checkpointed as it is committed need not pass through the log first; DuckDB counts rows, not strings.
+        # An older DuckDB, which has no such setting, writes both.
+        with suppress(duckdb.CatalogException):
+            self._connection.execute("SET auto_checkpoint_skip_wal_threshold = 0")
         self._memory_limit_bytes = self._usual_limit_bytes = memory_limit_bytes
         self._part_size_bytes = self._large_rows_bytes = 0
         self._connection.execute("SET TimeZone = 'UTC'")

@@ -1,4 +1,4 @@
-"""`kill -9` around the parts in which a unit of large rows is committed to DuckDB: each row arrives once all the same."""
+"""`kill -9` around the parts in which DuckDB commits a unit of large rows: each row arrives once all the same."""
 
 from contextlib import closing
 

@@ -1,4 +1,4 @@
-"""Tables of large rows whose row ids are not what their storage's statistics suggest: every row is read all the same."""
+"""Tables of large rows whose row ids are not what their statistics suggest: every row is read all the same."""
 
 from contextlib import closing
 from pathlib import Path

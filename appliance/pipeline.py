@@ -36,7 +36,7 @@ from kora.databases.base import Database, Selection
 from kora.databases.registry import open_database
 from kora.databases.secrets import Prompt, Role, resolve
 from kora.errors import ConnectionLost, EngineError, InvalidRequest, SenseiError, Stopped
-from kora.evidence.artifacts import Artifacts, certify
+from kora.evidence.artifacts import Artifacts, certify, standing_artifacts
 from kora.evidence.files import write_atomically
 from kora.evidence.signing import KeyStore
 from kora.logs import configure_logs, current_run_id
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 PLAN_ONLY = "plan"
 """The id of what is no run: it leaves nothing behind."""
 
-_PROFILES_NAME = "verified-profiles.json"
+_PROFILES_NAME, _RESULT_NAME = "verified-profiles.json", "result.json"
 _RESUME = re.compile(r"`sensei resume(?: RUN)?`")
 _AGAIN = ", then try again"
 """What a reader's hint ends with; a run goes on instead."""
@@ -166,7 +166,7 @@ def _carry_out(run: Run, target: Target, environment: Environment, *, resumed: b
     token = current_run_id.set(run.id)
     try:
         with _naming(run), _opened(run, target, environment, resumed=resumed) as migration:
-            if _journal_says_cleaned(migration.journal):
+            if _journal_says_cleaned(migration.journal) or _is_certified(migration):
                 return _finish(migration, *_stored_result(run))
             _run_stages(migration, environment)
             with stage(migration.journal, "verify") as counts:
@@ -290,14 +290,22 @@ def _journal_says_cleaned(journal: Journal) -> bool:
     return "cleanup" in journal.stages()
 
 
+def _is_certified(migration: Migration) -> bool:
+    """Whether a certificate of the stored result stands already: then nothing is read or loaded after it."""
+    run, keys = migration.run, KeyStore(migration.settings.home_directory)
+    if not (run.folder / _RESULT_NAME).exists():
+        return False
+    return standing_artifacts(_stored_result(run)[0], run.out, keys) is not None
+
+
 def _store_result(run: Run, verified: Verified) -> None:
     """Keeps what was verified until the certificate stands; the result last, since its presence means all of it."""
     write_atomically(run.folder / _PROFILES_NAME, json.dumps(verified.profiles, indent=1).encode())
-    write_atomically(run.folder / "result.json", verified.result.model_dump_json(indent=1).encode())
+    write_atomically(run.folder / _RESULT_NAME, verified.result.model_dump_json(indent=1).encode())
 
 
 def _stored_result(run: Run) -> tuple[VerificationResult, dict[str, str]]:
-    result = VerificationResult.model_validate_json((run.folder / "result.json").read_text(encoding="utf-8"))
+    result = VerificationResult.model_validate_json((run.folder / _RESULT_NAME).read_text(encoding="utf-8"))
     return result, json.loads((run.folder / _PROFILES_NAME).read_text(encoding="utf-8"))
 
 

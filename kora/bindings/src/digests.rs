@@ -313,7 +313,12 @@ impl Row {
     }
     #[getter]
     fn cells<'py>(&self, py: Python<'py>) -> Vec<Bytes<'py>> {
-        self.inner.cells.iter().map(|cell| PyBytes::new(py, cell)).collect()
+        let cells = self.inner.cells.iter();
+        cells.map(|cell| PyBytes::new(py, &cell.bytes)).collect()
+    }
+    #[getter]
+    fn long(&self) -> Vec<Option<&'static str>> {
+        self.inner.cells.iter().map(|cell| cell.long).collect()
     }
     #[getter]
     fn copies(&self) -> u64 {
@@ -321,7 +326,15 @@ impl Row {
     }
     #[getter]
     fn stored(&self) -> Vec<(&'static str, Option<String>)> {
-        self.inner.stored.clone()
+        let stored = self.inner.stored.iter();
+        stored.map(|value| (value.kind, value.text.clone())).collect()
+    }
+    #[getter]
+    fn cut<'py>(&self, py: Python<'py>) -> Vec<Option<(u64, Bytes<'py>)>> {
+        let wholes = self.inner.stored.iter().map(|value| value.whole);
+        wholes
+            .map(|whole| whole.map(|whole| (whole.byte_count, PyBytes::new(py, &whole.sha256))))
+            .collect()
     }
 }
 

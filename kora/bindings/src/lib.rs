@@ -7,6 +7,7 @@ pub mod digests;
 pub mod errors;
 pub mod loader;
 pub mod mysql;
+pub mod parquet;
 pub mod pieces;
 pub mod postgres;
 pub mod proofs;
@@ -34,6 +35,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     postgres::register(module)?;
     mysql::register(module)?;
     csv::register(module)?;
+    parquet::register(module)?;
     arrow::register(module)?;
     digests::register(module)?;
     pushdown::register(module)?;

@@ -256,7 +256,7 @@ class DuckDbDatabase:
         key = (name, None if columns is None else tuple(columns))
         if key not in self._known_spans:
             with translated(f"{self._path}: {name}"):
-                self._known_spans[key] = read_spans(self._query, literal(self.dialect.qualify(name)), columns)
+                self._known_spans[key] = read_spans(self._query, self.dialect.qualify(name), columns)
         return self._known_spans[key]
 
     def _index_keys(self, table: Table) -> tuple[tuple[str, str], ...]:

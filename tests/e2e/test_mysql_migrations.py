@@ -153,7 +153,9 @@ def test_addresses_and_vectors_arrive_as_themselves_where_the_other_server_has_t
     assert (said.code, said.verdict, said.losses) == (0, "equivalent", []), said.err
     assert middle.query("SELECT * FROM host ORDER BY id") == first.query("SELECT * FROM host ORDER BY id")
     middle.execute(
-        "CREATE TABLE near (id int PRIMARY KEY, v vector(2))", "INSERT INTO near VALUES (1, TO_VECTOR('[1.5,-2]'))"
+        "DROP TABLE host",
+        "CREATE TABLE near (id int PRIMARY KEY, v vector(2))",
+        "INSERT INTO near VALUES (1, TO_VECTOR('[1.5,-2]'))",
     )
     said = migrate(middle.url, last.url)
     assert (said.code, said.verdict, said.losses) == (0, "equivalent", []), said.err

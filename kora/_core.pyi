@@ -1,7 +1,6 @@
 """The Rust core, as Python sees it. Long calls release the GIL; errors are `kora.errors` exceptions."""
 
 from collections.abc import Callable, Iterable, Sequence
-from os import PathLike
 from typing import Any, Literal, Protocol, Self, TypeAlias, final
 
 _Scalar: TypeAlias = None | bool | int | float | str | bytes
@@ -55,7 +54,7 @@ class PostgresConnection:
 @final
 class MysqlConnection:
     """A reading session with MariaDB or MySQL. `settings`: host, port, socket (a path, instead of both), user,
-    password, database, ssl-mode, ssl-ca, ssl-cert, ssl-key, server-public-key-path: as MySQL's clients understand them;
+    password, database, ssl-mode, ssl-ca, ssl-cert, ssl-key, server-public-key-path: as in MySQL's clients;
     connect_timeout in seconds."""
     def __new__(cls, settings: dict[str, str], line: LineBytes | None = None) -> Self: ...
     def execute(self, sql: str) -> None: ...
@@ -110,9 +109,8 @@ def mysql_rows(connection: MysqlConnection, query: str, types: Sequence[str]) ->
     `bit(N)`, `date`, `time`, `datetime`, `timestamp`, `bytes`, `uuid`, `text:CHARSET`, `json:CHARSET`, `enum:CHARSET`,
     `marked enum:CHARSET`; empty for what the result set says. No types at all: every column as it says."""
 
-def mysql_sealed_password(password: str, challenge: bytes, key_path: str | PathLike[str]) -> bytes:
-    """The password mixed with the server's challenge, under the server's public key (a PEM file): what
-    `caching_sha2_password` and `sha256_password` take over a line that is not encrypted."""
+def mysql_sealed_password(password: str, challenge: bytes, key_path: str) -> bytes:
+    """For a line that is not encrypted: only the server whose public key (PEM) this is opens it."""
 
 def arrow_rows(stream: _GivesArrow, types: Sequence[str]) -> RowStream:
     """`types`: DuckDB type names per column, for what Arrow does not say (JSON, UUID, TIMETZ, ENUM, BIT)."""
@@ -213,16 +211,9 @@ class TableDigest:
         """Leaves, root and the proof key's commitment of the row tree, where asked for."""
 
 def digest_rows(
-    stream: RowStream,
-    profile: str,
-    side: _Side,
-    key: DigestKey,
-    *,
-    root_key: DigestKey | None = None,
-    tree_unique: bool | None = None,
-    spill_directory: str | None = None,
-    progress: Progress | None = None,
-) -> TableDigest:
+    stream: RowStream, profile: str, side: _Side, key: DigestKey, *, root_key: DigestKey | None = None,
+    tree_unique: bool | None = None, spill_directory: str | None = None, progress: Progress | None = None,
+) -> TableDigest:  # fmt: skip
     """One pass. `root_key`: also the root under that key; row digests beyond 64 MiB then go to
     `spill_directory` (the system's temporary folder if None). `tree_unique`: also a row tree under that key, of a table
     whose key is unique (True) or is not; its leaves go there too, beyond 64 MiB of them."""
@@ -299,16 +290,9 @@ class Row:
         """How many equal rows came; they are held once."""
 
 def collect_rows(
-    stream: RowStream,
-    profile: str,
-    side: _Side,
-    key: DigestKey,
-    *,
-    key_tags: Sequence[bytes] | None = None,
-    carried_tags: set[bytes] | None = None,
-    limit: int | None = None,
-    progress: Progress | None = None,
-) -> list[Row]:
+    stream: RowStream, profile: str, side: _Side, key: DigestKey, *, key_tags: Sequence[bytes] | None = None,
+    carried_tags: set[bytes] | None = None, limit: int | None = None, progress: Progress | None = None,
+) -> list[Row]:  # fmt: skip
     """Different rows whose key tag is asked for (all without `key_tags`); at most `limit`.
 
     `carried_tags`: the first 8 bytes of key tags, as fingerprint files hold them.
@@ -587,16 +571,10 @@ class RowTree:
         """The proof file about the wanted key: its row, or that there is none."""
 
 def build_row_tree(
-    stream: RowStream,
-    profile: str,
-    side: _Side,
-    key: DigestKey,
-    *,
-    unique: bool = False,
-    wanted: Sequence[tuple[str, str]] | None = None,
-    spill_directory: str | None = None,
+    stream: RowStream, profile: str, side: _Side, key: DigestKey, *, unique: bool = False,
+    wanted: Sequence[tuple[str, str]] | None = None, spill_directory: str | None = None,
     progress: Progress | None = None,
-) -> RowTree:
+) -> RowTree:  # fmt: skip
     """`wanted`: kind and text of each key column (of every column, in a table without a unique key)."""
 
 def check_row_proof(

@@ -140,11 +140,9 @@ def verify(
         show_values: Whether findings hold values.
         live: Both are written meanwhile: what differs is read again before it is called so. A plan may ask for it too.
         settle_seconds: With `live`: how long to wait before that, 0 to 3,600.
-        float_tolerance: `schema.table.column` of the source (`table.column` in SQLite and CSV) → `ulps,N` or
-            `relative,R`, before what map or plan says: what is that near is forgiven, counted, a loss to be approved.
+        float_tolerance: `schema.table.column` of the source → `ulps,N` or `relative,R`: forgiven, a counted loss.
         provable: Certify row trees, so that single rows can be proven later.
-        workers: Threads that read each side of a large table, 1 to 64; half of this machine's processors, at most 8,
-            if None.
+        workers: Threads that read each side of a large table; half of this machine's processors, at most 8, if None.
         strategy: `stream` reads rows, `pushdown` has servers digest them, `auto` decides by the line's speed.
         settings: Where keys live, how many findings are listed; from the environment if None.
 

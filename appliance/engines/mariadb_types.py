@@ -78,8 +78,6 @@ def _other(logical: Type) -> Placement:
     """What MariaDB has no type for, as text that reads back; a geometry as itself where it comes from its like."""
     if logical.kind == "geometry" and logical.declared.lower() in _GEOMETRIES:
         return Placement(logical.declared.lower(), "geometry", row_bytes=12)
-    if logical.kind == "list" and logical.wire == "vector" and logical.length:
-        return _same(f"vector({logical.length})", 4 * logical.length)
     rule = text_rule(logical)
     if rule is None:
         return refused(f"MariaDB has no type for {logical.declared or logical.kind}")

@@ -4,6 +4,7 @@ An engine's ordinary placement asks what its type must hold; between equals the 
 is one that nobody else has. Types that CREATE TYPE made are `appliance.planning.named_types`'.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from appliance.conversion.survey import ColumnSurvey
@@ -17,19 +18,36 @@ _VECTORS = frozenset({"int2vector", "oidvector"})
 _CLOCKS = frozenset({"time", "timetz", "timestamp", "instant"})
 _TEXT_BYTES = {"tinytext": 255, "text": 65_535, "mediumtext": (1 << 24) - 1}
 _BLOBS = frozenset({"tinyblob", "blob", "mediumblob"})
+_VECTOR_ROW_BYTES = 12
+"""What a vector takes of the row: it stands beside it, as BLOBs do."""
 _ADDRESSES = frozenset({"inet4", "inet6"})
 """MariaDB's; text on MySQL, which the representation reads as well."""
 
 
-def place_own(engine: str, logical: Type, survey: ColumnSurvey, placement: Placement) -> Placement:
-    """The placement of a type that comes from the same engine; the ordinary one where that says the same already."""
+NEWER = ("inet4", "vector")
+"""Types that only newer versions of an engine have: a rehearsal tries them before any table that needs them."""
+
+
+def place_own(
+    engine: str, logical: Type, survey: ColumnSurvey, placement: Placement, refused: Mapping[str, str]
+) -> Placement:
+    """The placement of a type that comes from the same engine; the ordinary one where that says the same already.
+
+    `refused`: what the target refused, by the object's words (`type vector`), with its reasons.
+    """
     match engine:
         case "postgresql":
             return _postgresql(logical) or placement
         case "mariadb":
-            return _mariadb(logical, survey, placement)
+            found = _mariadb(logical, survey, placement)
+            return placement if f"type {type_name(found.target_type)}" in refused else found
         case _:
             return placement
+
+
+def type_name(target_type: str) -> str:
+    """A type without its modifier."""
+    return target_type.partition("(")[0]
 
 
 def _postgresql(logical: Type) -> Placement | None:
@@ -66,6 +84,8 @@ def _is_own_number(kind: str, declared: str) -> bool:
 def _mariadb(logical: Type, survey: ColumnSurvey, placement: Placement) -> Placement:
     """Sizes of TEXT and BLOB, UNSIGNED and ZEROFILL, digits of FLOAT, addresses."""
     declared = logical.declared.lower()
+    if logical.wire == "vector" and logical.length:
+        return Placement(declared, declared, row_bytes=_VECTOR_ROW_BYTES)
     if declared in _ADDRESSES:
         return replace(placement, target_type=declared, wire_type=declared, note="")
     if logical.kind in ("integer", "decimal", "float") and placement.representation is None:

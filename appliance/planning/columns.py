@@ -130,7 +130,7 @@ def _through_domain(context: Context, column: Column) -> Column:
 def _place(context: Context, table: Table, column: Column, reading: Reading, survey: ColumnSurvey) -> Placement:
     placement = context.engine.place(reading.type, survey)
     if context.at_home:
-        placement = place_own(context.engine.name, reading.type, survey, placement)
+        placement = place_own(context.engine.name, reading.type, survey, placement, context.types.refused)
     placement = context.enumerations.place(table, column, reading.type, placement)
     return context.types.place(reading.type, placement)
 

@@ -125,6 +125,8 @@ def _refuse_duplicates(root: Node, origin: str) -> None:
             continue
         keys: set[str] = set()
         for key, value in node.value:
+            if not isinstance(key, ScalarNode):
+                raise InvalidRequest(f"{origin}: {_position(key)}: a plan's entries have names of text", hint=_HINT)
             if key.value in keys:
                 raise InvalidRequest(f"{origin}: {_position(key)}: {key.value!r} stands twice", hint=_HINT)
             keys.add(str(key.value))

@@ -95,7 +95,10 @@ def _judged(trial: Trial, bench: Bench, vector: _Vector) -> tuple[str, str]:
     values, row = vector.make(bench)
     unready = trial.unready(bench, list(values), row) if values else "no value is known that it would refuse"
     if not unready:
-        return _told(vector, trial.refusal(bench, values, row))
+        refusal = trial.refusal(bench, values, row)
+        if refusal in (None, vector.breach) or not vector.declared:
+            return _told(vector, refusal)
+        unready = f"something else refuses the row that is there first ({refusal})"
     made = trial.made(references=vector.breach == "foreign key", extra=vector.extra)
     if isinstance(made, str):
         return "not_decidable", f"{unready}; {made}"

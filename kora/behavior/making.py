@@ -8,6 +8,7 @@ number below. What the engine's own checks refuse is not proposed: they are aske
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from itertools import islice, product
 
 from kora.behavior.samples import samples
@@ -49,6 +50,7 @@ class Maker:
     database: Database
     catalog: Catalog
     guarded: Mapping[str, str] = field(default_factory=dict)
+    _largest: dict[tuple[str, str], int | None] = field(default_factory=dict)
 
     def row(self, table: Table, turn: int, *, fresh: bool = False, copied: bool = False,
             extra: Sequence[str] = ()) -> MadeRow:  # fmt: skip
@@ -120,15 +122,21 @@ class Maker:
 
     def _beyond(self, table: Table, column: Column, turn: int) -> list[str]:
         """A number above all that are there."""
+        place = str(table.name), column.name
+        if place not in self._largest:
+            self._largest[place] = self._ask_largest(table, column)
+        largest, limit = self._largest[place], column.type.maximum
+        number = None if largest is None else largest + 1 + turn
+        return [] if number is None or (limit is not None and number > limit) else [str(number)]
+
+    def _ask_largest(self, table: Table, column: Column) -> int | None:
         dialect = self.database.dialect
         try:
             sql = f"SELECT max({dialect.quote(column.name)}) FROM {dialect.qualify(table.name)}"
             largest = self.database.scalar_query(sql)[0][0]
-            number = int(float(str(largest))) + 1 + turn if largest is not None else None
-        except (SenseiError, ValueError, OverflowError):
-            return []
-        limit = column.type.maximum
-        return [] if number is None or (limit is not None and number > limit) else [str(number)]
+            return None if largest is None else int(Decimal(str(largest)))
+        except (SenseiError, ValueError, ArithmeticError):
+            return None
 
     def _parent(
         self, table: Table, foreign: ForeignKey, turn: int, fresh: bool, path: tuple[str, ...],

@@ -90,8 +90,8 @@ def _words(text: str) -> set[str]:
 class MariadbCopy(MariadbTrials):
     """A session in the copy. After each call counters stand again where they stood."""
 
-    def __init__(self, session: MysqlConnection, place: str) -> None:
-        super().__init__(session, place)
+    def __init__(self, session: MysqlConnection, place: str, settings: dict[str, str] | None) -> None:
+        super().__init__(session, place, settings=settings)
         self._standing: dict[str, str] = {}
         self._called = False
 
@@ -192,9 +192,10 @@ def _made(session: MysqlConnection, original: MariadbTrials, name: str, needed: 
             session.execute("SET SESSION check_constraint_checks = 0")
         texts.make(session, str(source))
         session.execute("SET SESSION foreign_key_checks = 1")
+        session.execute("SET SESSION sql_mode = @@GLOBAL.sql_mode")
         with suppress(SenseiError):
             session.execute("SET SESSION check_constraint_checks = 1")
-        copy = MariadbCopy(session, f"the copy {name} on {original.place}")
+        copy = MariadbCopy(session, f"the copy {name} on {original.place}", original.settings)
     copy.stand()
     return copy
 

@@ -27,6 +27,7 @@ from kora.errors import AccessDenied, Busy, EngineError, LimitExceeded, Stopped,
 WATCHED_ROWS_LIMIT = 100_000
 """Rows of all tables together, beyond which nobody looks what a routine changed."""
 _READ_ONLY = ("25006", "1792", "1207", "1290")
+_RESULT_SET = "1312"
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _WRITES = "it writes: --probe-target names a place where it may, in a transaction that is rolled back"
 Plans = Mapping[str, Sequence[Input]]
@@ -124,6 +125,8 @@ def _once(side: Side, routine: Callable, name: str, given: Input, key: _core.Dig
         state = getattr(problem, "sqlstate", "")
         if state in _READ_ONLY:
             return [_silent(name, given, "not_decidable", _WRITES)]
+        if state == _RESULT_SET:
+            return [_silent(name, given, "not_decidable", "it gives back rows, which no session here reads")]
         told = error_class(EngineError(problem.message, state))
         return [_silent(name, given, "error", told)]
     return [answer, *_changes(name, given, before, after, key)]
@@ -144,7 +147,7 @@ def _result(
 
 
 def _procedure(engine: str, routine: Callable, transaction: Transaction, given: Input) -> list[tuple[str | None, ...]]:
-    """What CALL gives: its OUT and INOUT parameters; in MariaDB the last result set where it has none of these."""
+    """What CALL gives: its OUT and INOUT parameters, in PostgreSQL the row that it shows."""
     waiting, places, values = list(given), [], []
     for place, argument in enumerate(routine.arguments):
         value = waiting.pop(0) if argument.mode != "out" else None

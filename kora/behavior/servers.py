@@ -10,6 +10,7 @@ and after.
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from threading import Timer
 from typing import Protocol, TypeAlias
 
 from kora import _core
@@ -27,7 +28,7 @@ from kora.databases.postgresql.session import pins
 from kora.databases.postgresql.tables import read_types
 from kora.databases.postgresql.types import TypeTable
 from kora.databases.secrets import Prompt, Role, Secret, resolve
-from kora.errors import AccessDenied, EngineError, InvalidRequest, UnsupportedType
+from kora.errors import AccessDenied, EngineError, InvalidRequest, SenseiError, UnsupportedType
 
 ROWS_OF_A_COPY = 5
 PATIENCE_SECONDS = 5
@@ -226,6 +227,8 @@ class MariadbTrials(_Trials):
                             "information_schema_stats_expiry = 0"):  # fmt: skip
                 with suppress(EngineError):  # a version that has no such setting
                     session.execute(f"SET SESSION {setting}")
+            self._ends_itself = bool(session.query("SHOW VARIABLES LIKE 'max_statement_time'"))
+            self._number = str(session.query("SELECT CONNECTION_ID()")[0][0])
             rows = session.query(
                 "SELECT t.TABLE_NAME, COALESCE(e.TRANSACTIONS, 'NO') FROM information_schema.TABLES t LEFT JOIN"
                 " information_schema.ENGINES e ON e.ENGINE = t.ENGINE WHERE t.TABLE_SCHEMA = DATABASE()"
@@ -248,12 +251,33 @@ class MariadbTrials(_Trials):
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """Between START TRANSACTION and ROLLBACK."""
-        with told_by_mariadb(self.place):
+        with told_by_mariadb(self.place), self._watched():
             self._session.execute(f"START TRANSACTION READ {'ONLY' if self.read_only else 'WRITE'}")
             try:
                 yield self
             finally:
                 self._session.execute("ROLLBACK")
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """MySQL's own limit ends no CALL: there another session of this login does."""
+        if self._ends_itself or self.settings is None:
+            yield
+            return
+        timer = Timer(STATEMENT_SECONDS, self._kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+
+    def _kill(self) -> None:
+        with suppress(SenseiError):  # what runs too long has ended by itself, or runs on: the server is gone
+            killer = MysqlConnection(self.settings or {})
+            killer.execute(f"KILL QUERY {self._number}")
+            killer.close()
 
     def execute(self, sql: str) -> None:
         """Within a transaction."""
@@ -276,7 +300,7 @@ class MariadbTrials(_Trials):
         with told_by_mariadb(self.place):
             rows = self._session.query(
                 "SELECT TABLE_NAME, AUTO_INCREMENT FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()"
-                " AND AUTO_INCREMENT IS NOT NULL"
+                " AND AUTO_INCREMENT IS NOT NULL AND TABLE_TYPE <> 'TEMPORARY'"  # since MariaDB 11.2 the copy is shown
             )
             found = {str(name): str(following) for name, following in rows}
             for (name,) in self._session.query(

@@ -13,6 +13,7 @@ from kora.behavior.constraints import probe
 from kora.behavior.decidable import changes_each_time
 from kora.behavior.making import typed
 from kora.behavior.origins import Origin
+from kora.behavior.samples import samples
 from kora.behavior.trials import REFUSALS, Bench, Made, Texts, Trial, breach
 from kora.behavior.workload import parse
 from kora.catalog import Column, Table
@@ -62,7 +63,9 @@ def _length(trial: Trial, origin: Origin | None, column: Column, before: Column 
     if isinstance(place, str):
         yield probe(trial, name, "not_decidable", place)
         return
-    at, above = (_stored_length(trial, place, column, length) for length in (limit, limit + 1))
+    stored = {text: _stored_length(trial, place, column, text) for text in _at_limit(trial, column, limit)}
+    at = limit if limit in stored.values() else stored["k" * limit]
+    above = _stored_length(trial, place, column, "k" * (limit + 1))
     if isinstance(at, str) or at != limit:
         other = at in ("unique", "check", "foreign key", "exclusion")
         told = f"a text of {limit} characters is " + (f"refused ({at})" if isinstance(at, str) else f"cut to {at}")
@@ -74,6 +77,13 @@ def _length(trial: Trial, origin: Origin | None, column: Column, before: Column 
     else:
         outcome, whose = ("lost", "the source's") if theirs is not None else ("broken", "its own")
         yield probe(trial, name, outcome, f"accepts {above} characters, above {whose} limit")
+
+
+def _at_limit(trial: Trial, column: Column, limit: int) -> list[str]:
+    """Texts of exactly so many characters; words that the checks name are among them."""
+    checks = [check.expression for check in trial.table.checks]
+    words = (value[1:-1] for value in samples(trial.dialect.engine, column, 0, checks) if "''" not in value)
+    return ["k" * limit, *(word for word in words if len(word) == limit)]
 
 
 def _place(trial: Trial, columns: list[str]) -> Bench | Made | str:
@@ -103,12 +113,12 @@ def _limit(database: Database, column: Column) -> int | None:
     return column.type.length if enforced and column.type.kind == "text" else None
 
 
-def _stored_length(trial: Trial, place: Bench | Made, column: Column, length: int) -> int | str:
-    """The characters that stand there after so many were written, or what they are refused with."""
+def _stored_length(trial: Trial, place: Bench | Made, column: Column, text: str) -> int | str:
+    """The characters that stand there after a text was written, or what it is refused with."""
     counted = "CHAR_LENGTH" if trial.dialect.engine == "mariadb" else "LENGTH"
     shown = f"{counted}({trial.dialect.quote(column.name)})"
     try:
-        found = _written(trial, place, shown, {column.name: "'" + "k" * length + "'"})
+        found = _written(trial, place, shown, {column.name: f"'{text}'"})
     except REFUSALS as problem:
         return breach(problem)
     return int(found[0][0] or 0) if found else "a row that is not found again"

@@ -120,6 +120,7 @@ def _column_differences(
     pair: "Pair", source: _core.Row, target: _core.Row, show_values: bool
 ) -> tuple[ColumnDifference, ...]:
     differences = []
+    source_stored, target_stored = source.stored, target.stored
     cells = zip(source.cells, target.cells, strict=True)
     for index, (column, (here, there)) in enumerate(zip(pair.mapping.columns, cells, strict=True)):
         if here == there:
@@ -127,9 +128,9 @@ def _column_differences(
         differences.append(
             ColumnDifference(
                 column=column.source,
-                source_kind=source.stored[index][0],
+                source_kind=source_stored[index][0],
                 source_value=_shown(source, index) if show_values else None,
-                target_kind=target.stored[index][0],
+                target_kind=target_stored[index][0],
                 target_value=_shown(target, index) if show_values else None,
                 rule=_rule(_common(source, index), _common(target, index)),
             )

@@ -122,6 +122,8 @@ def _locate(cutting: Cutting, digits: int, source: PushedSums, target: PushedSum
     """Which rows differ, counted exactly where they are few enough to list, the first of them with their values."""
     parties, pair, options = cutting.parties, cutting.pair, cutting.options
     listing = listing_of(cutting, digits, source, target)
+    if not listing.within.buckets:
+        raise CannotPush("groups of rows that differ are the same once they are cut")
     listed = both_sides(
         lambda side, progress: parties[side].digests(listing.within, listing.rows_limit, progress), pair, options
     )

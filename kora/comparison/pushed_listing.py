@@ -42,7 +42,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class _Differing:
-    """Buckets that are not the same on both sides: about how many rows a side has in each; and how many there are."""
+    """Buckets that are not the same on both sides: about how many rows a side lists of each; and how many there are."""
 
     digits: int
     sizes: dict[int, int]
@@ -94,18 +94,18 @@ class Cutting:
         def cut(side: Side, progress: _core.Progress) -> PushedSums:
             return self.parties[side].sums(coarse.digits + 1, coarse, progress)
 
-        return _differing(*both_sides(cut, self.pair, self.options), coarse.digits + 1)
+        return _compared(*both_sides(cut, self.pair, self.options), coarse.digits + 1, len(coarse.buckets) * _CUT)
 
 
 def listing_of(cutting: Cutting, digits: int, source: PushedSums, target: PushedSums) -> Listing:
     """What is to be listed of two sides whose sums differ."""
-    differing = _differing(source, target, digits)
-    while cutting.may_cut and differing.is_worth_a_cut:
+    differing = _compared(source, target, digits, 1 << 4 * digits)
+    while cutting.may_cut and differing.sizes and differing.is_worth_a_cut:
         differing = cutting.finer(Within(differing.digits, frozenset(differing.sizes)))
     rows = differing.rows
     if rows <= LISTED_ROWS_LIMIT:
-        return Listing(Within(differing.digits, frozenset(differing.sizes)), LISTED_ROWS_LIMIT)
-    while min(differing.sizes.values()) > PART_ROWS and differing.digits < _FINEST_DIGITS:
+        return Listing(Within(differing.digits, frozenset(differing.sizes)), 2 * LISTED_ROWS_LIMIT)
+    while differing.sizes and min(differing.sizes.values()) > PART_ROWS and differing.digits < _FINEST_DIGITS:
         differing = cutting.finer(Within(differing.digits, frozenset({differing.smallest})))
     return _part(differing, rows)
 
@@ -117,17 +117,33 @@ def _part(differing: _Differing, rows: int) -> Listing:
         if listed + differing.sizes[number] <= PART_ROWS:
             chosen.add(number)
             listed += differing.sizes[number]
-    if not chosen:
+    if not chosen and differing.sizes:
         chosen, listed = {differing.smallest}, differing.sizes[differing.smallest]
-    return Listing(Within(differing.digits, frozenset(chosen)), LISTED_ROWS_LIMIT, rows - listed, rows / listed)
+    return Listing(Within(differing.digits, frozenset(chosen)), LISTED_ROWS_LIMIT, rows - listed, rows / max(listed, 1))
 
 
-def _differing(source: PushedSums, target: PushedSums, digits: int) -> _Differing:
+def _compared(source: PushedSums, target: PushedSums, digits: int, urns: int) -> _Differing:
+    return _Differing(digits, _differing(source, target, urns), len(source.buckets.keys() | target.buckets.keys()))
+
+
+def _differing(source: PushedSums, target: PushedSums, urns: int) -> dict[int, int]:
+    """Buckets that are not the same, and about how many different rows a side has in each; at most `urns` buckets."""
     nothing = (0, 0)
+    once = _once(source, urns), _once(target, urns)
     sizes = {}
-    everything = source.buckets.keys() | target.buckets.keys()
-    for number in everything:
+    for number in source.buckets.keys() | target.buckets.keys():
         left, right = source.buckets.get(number, nothing), target.buckets.get(number, nothing)
         if left != right:
-            sizes[number] = max(left[0], right[0])
-    return _Differing(digits, sizes, len(everything))
+            sizes[number] = max(1, round(left[0] * once[0]), round(right[0] * once[1]))
+    return sizes
+
+
+def _once(side: PushedSums, urns: int) -> float:
+    """What part of the rows would be left if each stood there once: equal ones share a bucket, and are listed once.
+
+    Reckoned only where so many buckets are empty that it is plain how many rows met them.
+    """
+    rows, met = sum(rows for rows, _ in side.buckets.values()), len(side.buckets)
+    if not rows or met * 2 > urns:
+        return 1.0
+    return min(1.0, -urns * math.log1p(-met / urns) / rows)

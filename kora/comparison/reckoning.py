@@ -52,7 +52,7 @@ def reckoned(database: PushesDown, table: Table, request: PushRequest, speed: Li
         speed: Of its line, measured.
         rows: How many rows it is believed to have.
     """
-    size = table.size_bytes or rows * UNKNOWN_ROW_BYTES
+    size = max(table.size_bytes or 0, rows * UNKNOWN_ROW_BYTES)
     line = f"{speed.bytes_per_second / 1000:,.0f} kB/s and {speed.round_trip_seconds * 1000:,.0f} ms"
     streaming = size / speed.bytes_per_second + speed.round_trip_seconds
     if streaming <= PUSHED_TRIPS * speed.round_trip_seconds or not rows:

@@ -75,9 +75,6 @@ def test_servers_that_digest_their_rows_are_right_about(
     case: Case, pushed: VerificationResult, together: VerificationResult
 ) -> None:
     table, streamed = table_of(pushed, schema_of(case)), table_of(together, schema_of(case))
-    if table.outcome == "not_run":
-        assert f"{schema_of(case)}.t." in table.strategy_reason, "a refusal names its column"
-        return
     assert decide([table]).verdict == case.verdict, table
     assert (table.mismatch, table.missing_in_target, table.extra_in_target) == (
         streamed.mismatch, streamed.missing_in_target, streamed.extra_in_target
@@ -85,9 +82,10 @@ def test_servers_that_digest_their_rows_are_right_about(
     assert found(table) == found(streamed)
 
 
-def test_push_down_settles_nearly_the_whole_corpus(pushed: VerificationResult) -> None:
-    settled = [table for table in pushed.tables if table.outcome != "not_run"]
-    assert len(settled) >= len(TOGETHER) * 0.7
+def test_push_down_settles_the_whole_corpus(pushed: VerificationResult) -> None:
+    assert [table.name for table in pushed.tables if table.outcome == "not_run"] == []
+    digested = [table for table in pushed.tables if table.strategy == "pushdown"]
+    assert len(digested) >= len(TOGETHER) * 0.7
 
 
 @pytest.mark.parametrize("case", ALONE, ids=lambda case: case.name)

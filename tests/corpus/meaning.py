@@ -259,6 +259,14 @@ def _points(shown: Any) -> Hashable:
     return (text.startswith("[(") or '"closed":false' in text, tuple(map(_float, numbers)))
 
 
+def _floats(shown: Any) -> Hashable:
+    """Singles in a row: as JSON, or as the hexadecimal digits of their bytes."""
+    text = str(shown)
+    if not text.startswith("["):
+        return bytes.fromhex(text)
+    return b"".join(struct.pack("<f", float(number)) for number in json.loads(text))
+
+
 def _set(shown: Any) -> Hashable:
     text = str(shown)
     return tuple(json.loads(text)) if text.startswith("[") else tuple(label for label in text.split(",") if label)
@@ -282,7 +290,7 @@ _FAMILIES: dict[str, Callable[[Any], Hashable]] = {
     "number": _number, "float": _float, "boolean": _boolean, "date": _date,
     "time": _time, "timetz": _timetz, "timestamp": _timestamp, "instant": _instant, "interval": _interval,
     "network": _network, "nested": _nested, "map": _nested, "bounded": _bounded, "vector": _vector, "range": _range,
-    "multirange": _multirange, "point": _point, "points": _points,
+    "multirange": _multirange, "point": _point, "points": _points, "floats": _floats,
 }  # fmt: skip
 
 

@@ -21,7 +21,7 @@ _NUMBERS = (
     Kind("bigint", "bigint", integers(-(2**63), 2**63 - 1), "number"),
     Kind("oid", "oid", integers(0, 2**32 - 1), "number"),
     Kind("xid8", "xid8", _texts("0", "18446744073709551615"), "number"),
-    Kind("pg_lsn", "pg_lsn", _texts("0/0", "FFFFFFFF/FFFFFFFF"), "number", show="(v - '0/0'::pg_lsn)"),
+    Kind("pg_lsn", "pg_lsn", _texts("0/0", "FFFFFFFF/FFFFFFFF"), "number", show="(v - '0/0'::pg_lsn)::text"),
     Kind("snapshot", "pg_snapshot", _texts("10:20:10,14,15", "1:1:"), "raw"),
     Kind("int2vector", "int2vector", _texts("1 -2 3", "0"), "vector"),
     Kind("boolean", "boolean", ("true", "false"), "boolean"),
@@ -67,7 +67,7 @@ _STRINGS = (
     Kind("hstore", "hstore", _texts("a=>1, b=>NULL", "", '"k ""q"=>"v, w"'.replace('""', '\\"')), "nested",
          show="hstore_to_json(v)::text", setup=("CREATE EXTENSION IF NOT EXISTS hstore",)),
     Kind("tsvector", "tsvector", _texts("a:1A,2B b:2 'it''s'", ""), "raw"),
-    Kind("tsquery", "tsquery", _texts("!(a & b:*A) <2> c", ""), "raw"),
+    Kind("tsquery", "tsquery", _texts("!(a & b:*A) <2> c", "x"), "raw"),
     Kind("jsonpath", "jsonpath", _texts("$.a[*] ? (@.b > 1)"), "text"),
     Kind("regclass", "regclass", _texts("pg_class"), "raw"),
 )  # fmt: skip

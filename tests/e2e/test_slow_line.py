@@ -179,9 +179,42 @@ def test_auto_streams_over_a_fast_line_and_pushes_down_over_a_slow_one(
     assert fast["tables"][0]["strategy"] == "stream", fast
     slow = json.loads(verified(Line("1mbit", 0.01), postgres_server, tmp_path, urls, "auto").out)
     assert slow["tables"][0]["strategy"] == "pushdown", slow
-    assert "kB/s" in slow["tables"][0]["strategy_reason"]
+    reason = slow["tables"][0]["strategy_reason"]
+    assert all(word in reason for word in ("kB/s and", "rows/s digested", "streaming 20,000 rows")), reason
     (line,) = slow["lines"]
     assert 50_000 < line["bytes_per_second"] < 200_000
+
+
+def test_where_very_many_rows_differ_a_part_is_told_and_little_moves(
+    postgres_server: PostgresServer, postgres_database: Database, tmp_path: Path
+) -> None:
+    urls = built(tmp_path, postgres_database, 150_000)
+    postgres_database.execute("UPDATE ledger SET amount = amount + 0.01 WHERE id % 3 <> 0")
+    told = verified(QUICK, postgres_server, tmp_path, urls, "pushdown")
+    assert told.code == 1, told.err
+    assert told.moved < 1_000_000
+    (table,) = json.loads(told.out)["tables"]
+    assert 1_000 < table["mismatch"] <= 10_000
+    about = re.search(r"about ([0-9,]+) rows differ", table["strategy_reason"])
+    assert about, table
+    assert 90_000 < int(about[1].replace(",", "")) < 110_000
+
+
+def test_a_column_without_a_form_travels_over_the_line_and_the_others_do_not(
+    postgres_server: PostgresServer, postgres_database: Database, tmp_path: Path
+) -> None:
+    rows = 20_000
+    urls = built(tmp_path, postgres_database, rows)
+    postgres_database.execute("ALTER TABLE ledger ALTER COLUMN flag TYPE xml USING (flag::int)::text::xml")
+    columns = MAP["tables"][0]["columns"]
+    plain = [{"source": "flag", "target": "flag", "target_representation": {"rule": "text_number"}}]
+    changed = [column for column in columns if column["source"] != "flag"] + plain
+    (tmp_path / "map.json").write_text(json.dumps({"tables": [{**MAP["tables"][0], "columns": changed}]}))
+    told = {way: verified(QUICK, postgres_server, tmp_path, urls, way) for way in ("pushdown", "stream")}
+    assert {each.code for each in told.values()} <= {0, 5}, told
+    assert counts(told["pushdown"]) == [rows, rows, 0, 0, 0]
+    assert "ledger.flag: no server applies text_number" in told["pushdown"].out
+    assert received(told["pushdown"]) < received(told["stream"]) * 2 / 3
 
 
 def test_a_line_that_is_cut_ends_in_its_own_exit_code_and_says_so(

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,7 +125,10 @@ def test_after_a_kill_in_the_middle_the_target_is_as_it_was_and_the_next_run_rem
     command = [sys.executable, "-m", "kora.cli", "behave", "record", url, "--routines", "--probe-target", url,
                "-o", str(home / "a.kbh"), "--new-key-file", str(home / "K")]  # fmt: skip
     process = subprocess.Popen(command, stderr=subprocess.PIPE, env=dict(os.environ))
-    calling = "SELECT ID FROM information_schema.PROCESSLIST WHERE DB LIKE '%sensei_copy%' AND COMMAND = 'Query'"
+    calling = (
+        "SELECT ID FROM information_schema.PROCESSLIST WHERE DB LIKE '%sensei_copy%' AND COMMAND = 'Query'"
+        " AND (INFO LIKE '%slowly%' OR INFO LIKE 'INSERT INTO town (name)%')"
+    )
     while not mariadb_database.query(calling):
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.05)
@@ -134,6 +138,9 @@ def test_after_a_kill_in_the_middle_the_target_is_as_it_was_and_the_next_run_rem
     assert f"DROP DATABASE `{left}`" in said
     assert state(url) == before
     while mariadb_database.query(f"SELECT IS_FREE_LOCK('{left}')") != [("1",)]:
+        for (session,) in mariadb_database.query(calling):
+            with suppress(RuntimeError):  # it has ended meanwhile
+                mariadb_database.execute(f"KILL {session}")
         time.sleep(0.05)
     mariadb_database.execute("CREATE DATABASE _sensei_copy_0123456789ab", "DROP PROCEDURE slowly",
                              "CREATE TABLE _sensei_copy_0123456789ab.mine (a INTEGER)", *ROUTINES[:1])  # fmt: skip
@@ -148,8 +155,6 @@ def test_after_a_kill_in_the_middle_the_target_is_as_it_was_and_the_next_run_rem
     assert copies(mariadb_database) == ["_sensei_copy_0123456789ab"]
     assert state(url) == before
     mariadb_database.execute("DROP DATABASE _sensei_copy_0123456789ab")
-
-
 
 
 def test_on_postgresql_sequences_stand_where_they_stood_after_a_kill_in_the_middle(
@@ -195,3 +200,19 @@ def test_a_sequence_that_is_not_the_logins_is_not_drawn_from(
     assert answer["state"] == "not_decidable"
     assert "the sequence public.s is not this login's" in str(answer["reason"])
     assert state(postgres_database.url) == before
+
+
+def test_a_routine_that_runs_forever_is_ended_and_the_next_one_is_called(
+    home: Path, capsys: pytest.CaptureFixture[str], mariadb_database: MariadbDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kora.behavior.servers.STATEMENT_SECONDS", 1)
+    forever = "DECLARE n INTEGER DEFAULT 0; WHILE n >= 0 DO SET n = 1; END WHILE"
+    mariadb_database.execute(f"DELIMITER //\nCREATE PROCEDURE forever() BEGIN {forever}; END//\nDELIMITER ;",
+                             "CREATE PROCEDURE next_one(OUT n INTEGER) SET n = 1",
+                             "CREATE PROCEDURE shows() SELECT 1")  # fmt: skip
+    made = record(capsys, home, mariadb_database.url, "a.kbh", "--routines")
+    (answer,), (following,) = answers(made, "forever"), answers(made, "next_one")
+    assert (answer["state"], answer["reason"]) == ("not_decidable", "it waits for a lock, or takes too long")
+    assert (following["state"], following["reason"]) == ("answered", "")
+    (shown,) = answers(made, "shows")
+    assert (shown["state"], shown["reason"]) == ("not_decidable", "it gives back rows, which no session here reads")

@@ -232,6 +232,30 @@ def test_lanes_of_a_postgresql_table_are_the_whole_of_it(postgres_database: Serv
         assert_whole(database, table, lanes=lanes)
 
 
+def test_a_piece_of_a_postgresql_table_is_found_by_its_blocks_also_where_it_was_never_analysed(
+    postgres_database: Server,
+) -> None:
+    postgres_database.execute(
+        *POSTGRESQL_TABLES["a heap"][0],
+        *(statement.replace("t1", "u1").replace(" t ", " u ") for statement in _PARTITIONED),
+    )
+    for name in ("t", "u"):
+        with opened(postgres_database.url, name, "public") as (database, _):
+            asked = (
+                f"EXPLAIN (COSTS OFF) SELECT * FROM public.{name} WHERE ctid >= '(3,0)'::tid AND ctid < '(9,0)'::tid"
+            )
+            plan = " ".join(str(line) for (line,) in database.scalar_query(asked))
+            assert "Tid Range Scan" in plan
+            assert "Seq Scan" not in plan
+
+
+_PARTITIONED = (
+    "CREATE TABLE t (n int) PARTITION BY RANGE (n)",
+    "CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (9000)",
+    "INSERT INTO t SELECT generate_series(1, 8000)",
+)
+
+
 def test_a_row_that_is_written_to_postgresql_between_two_lanes_is_in_none(postgres_database: Server) -> None:
     postgres_database.execute(*POSTGRESQL_TABLES["a heap"][0])
     with opened(postgres_database.url, "t", "public") as (database, table):

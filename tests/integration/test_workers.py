@@ -1,10 +1,15 @@
 """A verification whose sides are read by several threads each finds exactly what one thread finds."""
 
+import json
+import os
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -24,6 +29,7 @@ from kora.errors import EngineError, InvalidRequest, Stopped
 from kora.verify import VerifyOptions, verify_sides
 from tests.servers import Database as Server
 
+ROOT = Path(__file__).parents[2]
 FOUR = Lanes(4, fewest_rows=1)
 ROWS = 20_000
 TABLE = "CREATE TABLE visit (id BIGINT NOT NULL PRIMARY KEY, v BIGINT, note VARCHAR(60))"
@@ -124,6 +130,40 @@ def pair_of(stack: ExitStack, source: str, target: str) -> Pair:
 
 def options(observe: Callable[[str, Side, _core.Progress], None] | None = None) -> Options:
     return Options(live=_core.DigestKey.random(), root=_core.DigestKey.random(), lanes=FOUR, observe=observe)
+
+
+def test_raw_rows_are_tallied_in_every_lane() -> None:
+    key = _core.DigestKey(bytes(range(32)))
+    rows: list[list[int | str]] = [[number, f"text {number}"] for number in range(3000)]
+    lanes = [iter([_core.memory_rows(rows[start : start + 1000]), None]) for start in (0, 1000, 2000)]
+    tally = _core.RawTally(key)
+    watched = tally.watch(_core.row_lanes(2, [partial(next, lane) for lane in lanes]))
+    assert sum(lane.count() for lane in watched.lanes()) == 3000
+    assert tally.total() == _core.raw_digest(_core.memory_rows(rows), key)
+
+
+def test_the_command_takes_a_number_of_workers(tmp_path: Path) -> None:
+    """Rows enough for two lanes a side."""
+    source, target = tmp_path / "a.db", tmp_path / "b.db"
+    for path in (source, target):
+        with closing(sqlite3.connect(path)) as connection:
+            connection.executescript(
+                "CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER); WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL"
+                " SELECT n + 1 FROM c WHERE n < 110000) INSERT INTO t SELECT n, n % 7 FROM c"
+            )
+    with closing(sqlite3.connect(target)) as connection:
+        connection.execute("UPDATE t SET v = 9 WHERE id = 109999")
+        connection.commit()
+
+    def run(*options: str) -> subprocess.CompletedProcess[str]:
+        urls = f"sqlite:///{source}", f"sqlite:///{target}"
+        command = [sys.executable, "-m", "kora.cli", "verify", *urls, "--out", str(tmp_path / "out"), *options]
+        environment = {**os.environ, "SENSEI_HOME": str(tmp_path / "home")}
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+
+    done = run("--workers", "2", "--json")
+    assert (done.returncode, json.loads(done.stdout)["tables"][0]["mismatch"]) == (1, 1), done.stderr
+    assert run("--workers", "0").returncode == 2
 
 
 def test_the_counters_of_a_side_are_those_of_all_its_lanes(tmp_path: Path) -> None:

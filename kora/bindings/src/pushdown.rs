@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use kora_core::cell::Cell;
 use kora_core::error::{Error, Result};
+use kora_core::program::{ColumnTally, Profile, Side};
 use kora_core::pushdown::beside::BesideDigester;
 use kora_core::pushdown::{BucketSums, Digests, RowDigester, Sums, Within, LISTED_BYTES};
 use kora_core::readers::line;
-use kora_core::program::{ColumnTally, Profile, Side};
 use kora_core::rows::Flow;
 use kora_core::second_pass::RowCollector;
 use pyo3::prelude::*;
@@ -86,9 +86,9 @@ fn asked(within: Option<Asked>) -> Result<Option<Within>> {
 /// How the rows of a stream are digested.
 enum Digester {
     /// All columns are read here.
-    Here(RowDigester),
+    Here(Box<RowDigester>),
     /// The server digested some of them.
-    Beside(BesideDigester),
+    Beside(Box<BesideDigester>),
 }
 
 impl Digester {
@@ -96,8 +96,8 @@ impl Digester {
     /// digest and the profile holds the columns beside alone.
     fn new(profile: &Profile, side: Side, salt: &str, beside: Option<Vec<usize>>) -> Result<Self> {
         Ok(match beside {
-            Some(beside) => Self::Here(RowDigester::new(profile, side, salt, &beside)?),
-            None => Self::Beside(BesideDigester::new(profile, side, salt)?),
+            Some(beside) => Self::Here(Box::new(RowDigester::new(profile, side, salt, &beside)?)),
+            None => Self::Beside(Box::new(BesideDigester::new(profile, side, salt)?)),
         })
     }
 
@@ -199,7 +199,9 @@ fn pushdown_digests<'py>(
     })
     .into_python()?;
     let length = if parts { 3 } else { 2 } * LISTED_BYTES;
-    let told = found.iter().map(|(listed, copies)| (PyBytes::new(py, &listed[..length]), *copies));
+    let told = found
+        .iter()
+        .map(|(listed, copies)| (PyBytes::new(py, &listed[..length]), *copies));
     Ok(told.collect())
 }
 

@@ -33,7 +33,7 @@ pub fn brief(cell: &Cell<'_>) -> Brief {
     let (text, whole) = match *cell {
         Cell::Text(text) | Cell::Json(text) | Cell::Enum(text) => {
             let (start, cut) = beginning(text);
-            (Some(start), cut.then(|| text.as_bytes()).map(whole))
+            (Some(start), cut.then_some(text.as_bytes()).map(whole))
         }
         Cell::Bytes(bytes) | Cell::BrokenText { bytes, .. } => {
             let (start, cut) = hex_beginning(bytes);
@@ -43,7 +43,7 @@ pub fn brief(cell: &Cell<'_>) -> Brief {
             None => (None, None),
             Some(text) => {
                 let (start, cut) = beginning(&text);
-                (Some(start), cut.then(|| text.as_bytes()).map(whole))
+                (Some(start), cut.then_some(text.as_bytes()).map(whole))
             }
         },
     };

@@ -106,11 +106,12 @@ class ParquetDatabase(DuckDbDatabase):
         """Rows of a table by its files and their row groups, each lane through cursors of its own."""
         require_readable(table, columns)
         self._require_unchanged(table.name)
-        groups = self._row_groups(table) if lanes.most > 1 else []
-        rows = sum(group.rows for group in groups)
+        rows = sum(group.rows for group in self._stored_groups(table)[0])
         count = lanes.worth(rows)
-        if count < 2 or not all(group.plain for group in groups) or ROW_NUMBER in _column_names(table):
+        # Where groups are large, one lane reads them: what their dictionaries stand for is then not worth a look.
+        if count < 2 or self._has_large_groups(table) or ROW_NUMBER in _column_names(table):
             return self.rows(table, columns)
+        groups = self._row_groups(table)
         select = "SELECT " + ", ".join(self._expression(table, name) for name in columns)
         piece_rows = max(rows // (count * PIECES_PER_LANE), 1)
         pieces = lane_queries(select, groups, _options(self._files[table.name]), piece_rows)

@@ -1,8 +1,8 @@
 """Where a PostgreSQL table is cut to be read by several sessions: between the blocks of its heap, by `ctid`.
 
-A range of row addresses is read block by block (a TID Range Scan, since PostgreSQL 14), so nothing is read twice, no
-key is needed and no order matters. A row that a snapshot sees has one address in it. A partitioned table is cut at the
-same block numbers in every partition. Sizes serve for even pieces alone: the last piece is open, whatever has grown since.
+A range of row addresses is read block by block (a TID Range Scan, since PostgreSQL 14): nothing is read twice, no key
+is needed, no order matters. A row that a snapshot sees has one address in it. A partitioned table is cut at the same
+block numbers in every partition. Sizes serve for even pieces alone: the last piece is open, whatever has grown since.
 """
 
 from collections.abc import Callable, Sequence

@@ -100,7 +100,7 @@ class PostgresDatabase:
         self._closed = False
         self._types: TypeTable | None = None
         self._asking: PostgresConnection | None = None
-        self._asking_seconds = 0
+        self._asking_seconds = self._asking_limit = 0
 
     def catalog(self, selection: Selection = Selection()) -> Catalog:  # noqa: B008  frozen
         """What the database holds."""
@@ -173,19 +173,11 @@ class PostgresDatabase:
     @contextmanager
     def asking(self, seconds: int) -> Iterator[None]:
         """By the server's own clock, in the session for others' queries."""
-        self._end_asking(seconds)
+        self._asking_seconds = seconds
         try:
             yield
         finally:
-            self._end_asking(0)
-
-    def _end_asking(self, seconds: int) -> None:
-        """The next query of others gets a new session, with another limit."""
-        with self._lock:
-            self._asking_seconds = seconds
-            if self._asking is not None:
-                self._asking.close()
-                self._asking = None
+            self._asking_seconds = 0
 
     def line_speed(self) -> LineSpeed:
         """Measured by texts that the server makes up."""
@@ -279,12 +271,20 @@ class PostgresDatabase:
         """The session for others' queries, opened anew after one failed. Called under the lock."""
         if self._asking is not None:
             if self._asking.idle and _alive(self._asking):
+                self._limit_asking(self._asking)
                 return self._asking
             self._asking.close()
         self._asking = reading_session(self._settings, self.line)
         join_snapshot(self._asking, self._snapshot, self._version)
-        self._asking.execute(f"RESET search_path; SET statement_timeout = '{self._asking_seconds}s'")
+        self._asking.execute("RESET search_path")
+        self._asking_limit = 0
+        self._limit_asking(self._asking)
         return self._asking
+
+    def _limit_asking(self, session: PostgresConnection) -> None:
+        if self._asking_limit != self._asking_seconds:
+            session.execute(f"SET statement_timeout = '{self._asking_seconds}s'")
+            self._asking_limit = self._asking_seconds
 
     @contextmanager
     def _idle_session(self) -> Iterator[PostgresConnection]:

@@ -151,8 +151,14 @@ mod tests {
         let mut front = sent("r", "n1:7t5:seven")[..LISTED_BYTES].to_vec();
         front.extend_from_slice(&sent("k", "n1:7"));
         let expected = here.row(&whole).expect("a row");
-        assert_eq!(there.row(&[Cell::Bytes(&front), Cell::Float(0.5)]).expect("a row"), expected);
-        assert_ne!(there.row(&[Cell::Bytes(&front), Cell::Float(0.6)]).expect("a row").row, expected.row);
+        assert_eq!(
+            there.row(&[Cell::Bytes(&front), Cell::Float(0.5)]).expect("a row"),
+            expected
+        );
+        assert_ne!(
+            there.row(&[Cell::Bytes(&front), Cell::Float(0.6)]).expect("a row").row,
+            expected.row
+        );
         front.truncate(LISTED_BYTES + 3);
         let short = there.row(&[Cell::Bytes(&front), Cell::Float(0.5)]).expect("a row");
         assert_eq!((&short.key[..3], short.row), (&expected.key[..3], expected.row));
@@ -165,7 +171,9 @@ mod tests {
         let mut there = BesideDigester::new(&profile(&["id"], "0"), Side::Target, SALT).expect("another");
         let front = sent("r", "t5:seven");
         let expected = here.row(&whole).expect("a row");
-        let found = there.row(&[Cell::Bytes(&front[..LISTED_BYTES]), Cell::Int(7)]).expect("a row");
+        let found = there
+            .row(&[Cell::Bytes(&front[..LISTED_BYTES]), Cell::Int(7)])
+            .expect("a row");
         assert_eq!(found, expected);
         assert_eq!(expected.key, sent("k", "n1:7"));
     }

@@ -82,7 +82,9 @@ impl RowDigester {
         let rendered: Vec<_> = (0..columns).filter(|place| !beside.contains(place)).collect();
         let ascending = beside.windows(2).all(|pair| pair[0] < pair[1]);
         if !ascending || rendered.is_empty() || rendered.len() + beside.len() != columns {
-            return Err(Error::Usage("columns beside a digest that are none of the profile's".into()));
+            return Err(Error::Usage(
+                "columns beside a digest that are none of the profile's".into(),
+            ));
         }
         Ok(Self {
             program: RowProgram::new(profile, side)?,
@@ -126,7 +128,10 @@ impl RowDigester {
         }
         let mut part = [0; LISTED_BYTES];
         part.copy_from_slice(&of_columns(of_row, &self.rendered)[..LISTED_BYTES]);
-        let beside = self.beside.iter().map(|place| &forms[bounds[*place]..bounds[place + 1]]);
+        let beside = self
+            .beside
+            .iter()
+            .map(|place| &forms[bounds[*place]..bounds[place + 1]]);
         Ok(Digests {
             key: of_key,
             row: mixed(mix, &part, beside),

@@ -13,7 +13,9 @@ use crate::error::{Error, Result};
 /// `Malformed` for a body that no builder wrote, `Limit` for structures within each other beyond the format's depth.
 pub fn put_text(structure: Structure, body: &[u8], depth: usize, out: &mut Vec<u8>) -> Result<()> {
     if depth > MAX_STRUCTURE_DEPTH {
-        return Err(Error::Limit(format!("more than {MAX_STRUCTURE_DEPTH} structures within each other")));
+        return Err(Error::Limit(format!(
+            "more than {MAX_STRUCTURE_DEPTH} structures within each other"
+        )));
     }
     let (shape, mut parts) = StructureReader::new(structure, body)?;
     out.extend_from_slice(structure.name().as_bytes());

@@ -29,7 +29,9 @@ impl ServerKey {
         std::fs::File::open(path)
             .and_then(|file| file.take(MAX_KEY_FILE_BYTES).read_to_string(&mut text))
             .map_err(|error| refuse(error.to_string()))?;
-        RsaPublicKey::from_public_key_pem(&text)
+        // The server ends its own file with a NUL.
+        let text = text.trim_matches(|letter: char| letter == '\0' || letter.is_whitespace());
+        RsaPublicKey::from_public_key_pem(text)
             .map(Self)
             .map_err(|error| refuse(format!("no public key of RSA in PEM ({error})")))
     }
@@ -71,7 +73,7 @@ mod tests {
     fn what_is_sealed_the_owner_of_the_key_opens_and_finds_mixed_with_its_challenge() {
         let owner = RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 1024).unwrap();
         let pem = owner.to_public_key().to_public_key_pem(LineEnding::LF).unwrap();
-        let key = ServerKey::read(key_file(&pem).path()).unwrap();
+        let key = ServerKey::read(key_file(&format!("{pem}\0")).path()).unwrap();
         let challenge = b"12345678901234567890";
         let sealed = key.seal("a password of more than twenty bytes", challenge).unwrap();
         let opened = owner.decrypt(Oaep::new::<Sha1>(), &sealed).unwrap();

@@ -87,6 +87,9 @@ pub fn encode(target: &TargetType, cell: &Cell<'_>, out: &mut Vec<u8>) -> Outcom
         ),
         TargetType::JsonPath => put(out, &[1]).and_then(|()| put(out, storable(cell, "jsonpath")?.as_bytes())),
         TargetType::Opaque(name) => match cell {
+            Cell::Bytes([0, 0, 0, 0]) if name == "tsquery" => {
+                Err("an empty tsquery, which no server takes back in the form that it sends".into())
+            }
             Cell::Bytes(bytes) => put(out, bytes),
             _ => misfit(cell, name),
         },

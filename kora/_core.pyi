@@ -17,7 +17,6 @@ class ArrowStream:
 def version() -> str: ...
 
 # --- connections ---------------------------------------------------------------------------------------------------
-
 @final
 class SqliteConnection:
     """The one SQLite library of this process. `mode`: `ro` (default), `rw` (must exist), `create`."""
@@ -69,7 +68,6 @@ class MysqlConnection:
     def close(self) -> None: ...
 
 # --- rows ----------------------------------------------------------------------------------------------------------
-
 @final
 class RowStream:
     """Rows being read, in one lane or in several. Consumed once, each lane by one thread at a time.
@@ -119,19 +117,14 @@ def arrow_windows(
     streams: Iterable[_GivesArrow], types: Sequence[str], taken: Callable[[], object] | None = None
 ) -> RowStream:
     """Several streams as one; each is asked for only when the one before it was read to its end, in that thread.
-
-    `taken` is for streams that need much memory: one at a time in the process is then read into memory and closed. It
-    is called after that, before the rows are looked at.
-    """
+    `taken`, for streams that need much memory: one at a time in the process is read into memory and closed first."""
 
 def parquet_rows(
     files: Sequence[tuple[str, Sequence[tuple[int, int]] | None]], columns: Sequence[tuple[str, str]]
 ) -> RowStream:
     """Parquet files one after the other, page by page. `files`: paths, each with the rows wanted of it (first and the
     one behind the last, ascending) or None for all. `columns`: names with DuckDB's types.
-
-    Raises `UnsupportedType` for what is not read: columns with parts, INT96, encryption, LZO.
-    """
+    Raises `UnsupportedType` for what is not read: columns with parts, INT96, encryption, LZO."""
 
 @final
 class CsvFile:
@@ -169,7 +162,6 @@ def memory_rows(rows: Sequence[Sequence[_Scalar]]) -> RowStream:
     """Python rows as SQLite would store them; for tests and small things."""
 
 # --- digests -------------------------------------------------------------------------------------------------------
-
 @final
 class Progress:
     """Counters that another thread may read while a scan runs; `stop()` ends the scan with `Stopped`."""
@@ -212,7 +204,7 @@ class TableDigest:
 
 def digest_rows(
     stream: RowStream, profile: str, side: _Side, key: DigestKey, *, root_key: DigestKey | None = None,
-    tree_unique: bool | None = None, spill_directory: str | None = None, progress: Progress | None = None,
+    tree_unique: bool | None = None, spill_directory: str | None = None, progress: Progress | None = None
 ) -> TableDigest:  # fmt: skip
     """One pass. `root_key`: also the root under that key; row digests beyond 64 MiB then go to
     `spill_directory` (the system's temporary folder if None). `tree_unique`: also a row tree under that key, of a table
@@ -291,7 +283,7 @@ class Row:
 
 def collect_rows(
     stream: RowStream, profile: str, side: _Side, key: DigestKey, *, key_tags: Sequence[bytes] | None = None,
-    carried_tags: set[bytes] | None = None, limit: int | None = None, progress: Progress | None = None,
+    carried_tags: set[bytes] | None = None, limit: int | None = None, progress: Progress | None = None
 ) -> list[Row]:  # fmt: skip
     """Different rows whose key tag is asked for (all without `key_tags`); at most `limit`.
 
@@ -327,7 +319,6 @@ def set_digest(digests: Sequence[bytes]) -> bytes:
     """Σ mod 2²⁵⁶ of 32-byte digests, little-endian."""
 
 # --- fingerprint files ---------------------------------------------------------------------------------------------
-
 CARRIED_BUCKETS: int
 """Parts into which key tags cut a table."""
 CARRIED_SYMBOLS: int
@@ -397,7 +388,6 @@ def symbols_for(elements: int) -> int:
     """Enough symbols for so many differing elements; an altered row is two."""
 
 # --- push-down -----------------------------------------------------------------------------------------------------
-
 @final
 class LineBytes:
     """Bytes that connections sent and received over TCP, TLS and logins included; Unix sockets are no line."""
@@ -424,7 +414,7 @@ class PushdownSums:
 
 def pushdown_sums(
     stream: RowStream, profile: str, side: _Side, salt: str, digits: int, beside: list[int] | None, *,
-    within: _Within | None = None, progress: _Watched = None,
+    within: _Within | None = None, progress: _Watched = None
 ) -> PushdownSums:  # fmt: skip
     """`salt`: 64 hex digits. `digits`: of a bucket's number, at most 6.
 
@@ -434,7 +424,7 @@ def pushdown_sums(
 
 def pushdown_digests(
     stream: RowStream, profile: str, side: _Side, salt: str, within: _Within, limit: int, beside: list[int] | None, *,
-    progress: _Watched = None,
+    progress: _Watched = None
 ) -> list[tuple[bytes, int]]:  # fmt: skip
     """The first 16 bytes of a key's digest and of a row's, and how many rows have them.
 
@@ -444,17 +434,15 @@ def pushdown_digests(
 
 def pushdown_rows(
     stream: RowStream, profile: str, side: _Side, key: DigestKey, salt: str, keys: set[bytes], beside: list[int], *,
-    progress: _Watched = None,
+    progress: _Watched = None
 ) -> list[Row]:  # fmt: skip
     """The different rows whose key's digest begins with one of these 16 bytes, as `collect_rows` gives them."""
 
 # --- survey --------------------------------------------------------------------------------------------------------
-
 def survey_rows(stream: RowStream, *, progress: Progress | None = None) -> str:
     """JSON: what each column's values are. See docs/formats/survey.md."""
 
 # --- loading -------------------------------------------------------------------------------------------------------
-
 @final
 class Loader:
     """Turns a stream of source rows into batches in the target's own encoding.
@@ -532,7 +520,6 @@ class RawTally:
         """Rows so far and Σ of their raw digests: what `raw_digest` gives of the same rows."""
 
 # --- seals ---------------------------------------------------------------------------------------------------------
-
 def generate_signing_key() -> bytes:
     """A new Ed25519 key as PKCS#8 v2 DER."""
 
@@ -553,7 +540,6 @@ def sha256(data: bytes) -> str: ...
 def sha256_file(path: str) -> str: ...
 
 # --- proofs --------------------------------------------------------------------------------------------------------
-
 @final
 class RowTree:
     """A table's rows under one RFC 6962 root: `docs/formats/row-proof.md`."""
@@ -573,7 +559,7 @@ class RowTree:
 def build_row_tree(
     stream: RowStream, profile: str, side: _Side, key: DigestKey, *, unique: bool = False,
     wanted: Sequence[tuple[str, str]] | None = None, spill_directory: str | None = None,
-    progress: Progress | None = None,
+    progress: Progress | None = None
 ) -> RowTree:  # fmt: skip
     """`wanted`: kind and text of each key column (of every column, in a table without a unique key)."""
 

@@ -1,7 +1,7 @@
 """YAML that people write: plans, maps, schema files. Plain values only, each of them once.
 
-Aliases are refused, since a few lines of them unfold into more than any memory holds; tags, since nothing here needs one
-and YAML's own constructors stumble over malformed ones; and what looks like a date stays text, since a name may.
+Aliases are refused, since a few lines of them unfold into more than any memory holds; tags, since nothing here needs
+one and YAML's own constructors stumble over malformed ones; and what looks like a date stays text, since a name may.
 """
 
 from pathlib import Path
@@ -24,13 +24,14 @@ class PlainLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         """One node; called by the loader for each. Raises `ComposerError`."""
-        event: Any = self.peek_event()
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        mark: Any = event.start_mark
         if isinstance(event, yaml.AliasEvent):
-            raise ComposerError(None, None, "an alias (*) is not read here: write it out", event.start_mark)
+            raise ComposerError(None, None, "an alias (*) is not read here: write it out", mark)
         if getattr(event, "tag", None) is not None:
-            raise ComposerError(None, None, "a tag (!) is not read here: leave it out", event.start_mark)
+            raise ComposerError(None, None, "a tag (!) is not read here: leave it out", mark)
         if self.levels > LEVELS_LIMIT:
-            raise ComposerError(None, None, f"nested in more than {LEVELS_LIMIT} levels", event.start_mark)
+            raise ComposerError(None, None, f"nested in more than {LEVELS_LIMIT} levels", mark)
         self.levels += 1
         node = super().compose_node(parent, index)
         self.levels -= 1
@@ -63,7 +64,9 @@ def read_yaml(path: Path, *, hint: str, missing: str = "") -> object:
     """
     try:
         if path.stat().st_size > YAML_LIMIT_BYTES:
-            raise LimitExceeded(f"{path}: larger than {YAML_LIMIT_BYTES >> 20} MiB", hint="leave out what is not needed")
+            raise LimitExceeded(
+                f"{path}: larger than {YAML_LIMIT_BYTES >> 20} MiB", hint="leave out what is not needed"
+            )
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise FileProblem(f"{path}: {error.strerror}", hint=missing) from error

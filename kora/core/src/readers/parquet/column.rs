@@ -305,7 +305,7 @@ impl Page {
     fn is_null(&mut self) -> io::Result<bool> {
         match &mut self.levels {
             None => Ok(false),
-            Some(levels) => match levels.next()? {
+            Some(levels) => match levels.following()? {
                 0 => Ok(true),
                 1 => Ok(false),
                 _ => Err(damaged("a definition level above 1")),
@@ -366,25 +366,25 @@ impl Values {
                 (*bits, *left) = (*bits >> 1, *left - 1);
                 Slot::Number(bit.into())
             }
-            Self::Runs(runs) => Slot::Number(runs.next()?.into()),
-            Self::Indices(runs) => indexed(runs.next()? as usize, dictionary, buffer)?,
+            Self::Runs(runs) => Slot::Number(runs.following()?.into()),
+            Self::Indices(runs) => indexed(runs.following()? as usize, dictionary, buffer)?,
             Self::Delta(delta) => Slot::Number(match physical {
                 // 32 bits wrap as such.
-                Physical::Int32 => (delta.next()? as i32).into(),
-                _ => delta.next()?,
+                Physical::Int32 => (delta.following()? as i32).into(),
+                _ => delta.following()?,
             }),
             Self::Lengths(lengths, body) => {
                 buffer.clear();
-                body.append(lengths.next()?, buffer)?;
+                body.append(lengths.following()?, buffer)?;
                 Slot::Bytes
             }
             Self::Prefixes(prefixes, suffixes, body) => {
-                let kept = usize::try_from(prefixes.next()?).unwrap_or(usize::MAX);
+                let kept = usize::try_from(prefixes.following()?).unwrap_or(usize::MAX);
                 if kept > buffer.len() {
                     return Err(damaged("a value that begins with more of the one before than there is"));
                 }
                 buffer.truncate(kept);
-                let more = suffixes.next()?;
+                let more = suffixes.following()?;
                 if kept as u64 + more > LARGEST_VALUE_BYTES {
                     return Err(damaged("a value of more than 1 GiB"));
                 }
@@ -401,12 +401,12 @@ impl Values {
     /// As [`Self::read`], for a value that nobody wants.
     fn pass(&mut self, physical: Physical, dictionary: Option<&Dictionary>, buffer: &mut Vec<u8>) -> io::Result<()> {
         match self {
-            Self::Indices(runs) => runs.next().map(drop),
+            Self::Indices(runs) => runs.following().map(drop),
             Self::Plain(body) if matches!(physical, Physical::Bytes | Physical::Fixed(_)) => {
                 let length = plain_length(physical, body)?;
                 body.pass(length)
             }
-            Self::Lengths(lengths, body) => body.pass(lengths.next()?),
+            Self::Lengths(lengths, body) => body.pass(lengths.following()?),
             _ => self.read(physical, dictionary, buffer).map(drop),
         }
     }

@@ -61,7 +61,7 @@ impl<R: Read> Delta<R> {
     }
 
     /// The next number; it wraps as the format has it.
-    pub fn next(&mut self) -> io::Result<i64> {
+    pub fn following(&mut self) -> io::Result<i64> {
         let left = self.left.checked_sub(1);
         self.left = left.ok_or_else(|| damaged("fewer differences than values"))?;
         if std::mem::take(&mut self.is_first) {
@@ -135,15 +135,15 @@ impl Lengths {
         let mut copy = Vec::new();
         let mut sequence = Delta::new(Copying { body, copy: &mut copy }, most)?;
         while sequence.left() > 0 {
-            sequence.next()?;
+            sequence.following()?;
         }
         sequence.finish()?;
         Ok(Self(Delta::new(Cursor::new(copy), most)?))
     }
 
     /// The next length.
-    pub fn next(&mut self) -> io::Result<u64> {
-        u64::try_from(self.0.next()?).map_err(|_| damaged("a negative length"))
+    pub fn following(&mut self) -> io::Result<u64> {
+        u64::try_from(self.0.following()?).map_err(|_| damaged("a negative length"))
     }
 }
 
@@ -170,7 +170,7 @@ mod tests {
 
     fn all(bytes: &[u8]) -> io::Result<Vec<i64>> {
         let mut delta = Delta::new(bytes, 1000)?;
-        (0..delta.left()).map(|_| delta.next()).collect()
+        (0..delta.left()).map(|_| delta.following()).collect()
     }
 
     #[test]

@@ -413,9 +413,12 @@ impl Found {
     }
 }
 
+/// A chunk with what is claimed of it: physical type, values, and whether it is somewhere else or encrypted.
+type FoundChunk = (Chunk, (i32, u64, bool));
+
 fn group(compact: &mut Compact<impl Read>, leaves: &[Leaf]) -> io::Result<Found> {
     let mut rows = None;
-    let mut chunks: Vec<Option<(Chunk, (i32, u64, bool))>> = vec![None; leaves.len()];
+    let mut chunks: Vec<Option<FoundChunk>> = vec![None; leaves.len()];
     compact.structure(|compact, field, kind| {
         match (field, kind) {
             (1, LIST) => {
@@ -445,7 +448,7 @@ fn group(compact: &mut Compact<impl Read>, leaves: &[Leaf]) -> io::Result<Found>
     })
 }
 
-fn chunk(compact: &mut Compact<impl Read>) -> io::Result<(Chunk, (i32, u64, bool))> {
+fn chunk(compact: &mut Compact<impl Read>) -> io::Result<FoundChunk> {
     let mut chunk = Chunk {
         start: 0,
         codec: -1,

@@ -35,7 +35,7 @@ impl<R: Read> Runs<R> {
 
     /// The next number.
     #[inline]
-    pub fn next(&mut self) -> io::Result<u32> {
+    pub fn following(&mut self) -> io::Result<u32> {
         while self.left == 0 {
             self.open()?;
         }
@@ -101,7 +101,7 @@ mod tests {
 
     fn first(bytes: &[u8], width: u8, count: usize) -> io::Result<Vec<u32>> {
         let mut runs = Runs::new(bytes, width)?;
-        (0..count).map(|_| runs.next()).collect()
+        (0..count).map(|_| runs.following()).collect()
     }
 
     #[test]

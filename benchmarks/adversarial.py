@@ -1,9 +1,9 @@
 """`python -m benchmarks.adversarial`: what reladiff, data-diff and rowproof say of each adversarial case.
 
 First between PostgreSQL databases, then between the engines that a peer connects to (`PEERS_OF_PAIRS`). Writes
-`benchmarks/results/adversarial.json`, from which `docs/adversarial.md` is made. Facts only: what the program printed, how
-it exited, and which version it was. Each peer gets two URLs, the table, its key and "all columns", and beyond that only
-what a case gives it under `options`.
+`benchmarks/results/adversarial.json`, from which `docs/adversarial.md` is made. Facts only: what the program printed,
+how it exited, and which version it was. Each peer gets two URLs, the table, its key and "all columns", and beyond that
+only what a case gives it under `options`.
 """
 
 import argparse

@@ -205,7 +205,8 @@ def test_a_table_that_the_login_may_not_read_is_not_proven(kora: Kora, postgres_
 def test_a_column_of_a_type_that_nobody_knows_is_not_comparable_whether_mapped_or_matched(
     kora: Kora, postgres_database: Database
 ) -> None:
-    postgres_database.execute("CREATE TABLE t (id int PRIMARY KEY, p tsvector)", "INSERT INTO t VALUES (1, 'a')")
+    insert = "INSERT INTO t VALUES (1, makeaclitem(10, 10, 'SELECT', false))"
+    postgres_database.execute("CREATE TABLE t (id int PRIMARY KEY, p aclitem)", insert)
     mapped = map_file(
         kora.home / "map.yaml",
         {**table_map("t", "t", {"id": "id", "p": "p"}, schema="public"), "source": {"schema": "public", "name": "t"}},

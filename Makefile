@@ -12,7 +12,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/cargo-target
 RUST_SOURCES := $(shell find kora/seal kora/core kora/bindings -name '*.rs' -o -name 'Cargo.toml') kora/Cargo.toml kora/Cargo.lock \
 	kora/evidence/certificate.schema.json
 CHECK_TARGET := $(shell uname -m)-unknown-linux-musl
-FUZZ_CASES ?= 100000
+FUZZ_CASES ?= 10000
 DEMO_OUT ?= demo-out
 
 .PHONY: help setup system demo test test-mysql test-mariadb types-mysql test-slow test-rust lint format bench docs types lock clean kora-check fuzz
@@ -46,9 +46,10 @@ test: $(VENV)/.ready system test-rust ## The whole suite against real servers
 test-rust:
 	cd kora && cargo test --quiet --workspace --exclude kora-bindings
 
-fuzz: ## Every decoder against FUZZ_CASES random and damaged inputs: minutes to hours
+fuzz: $(VENV)/.ready ## Every decoder against FUZZ_CASES=10000 random and damaged inputs: about ten minutes
 	cd kora && PROPTEST_CASES=$(FUZZ_CASES) cargo test --quiet --release -p kora-seal
 	cd kora && PROPTEST_CASES=$(FUZZ_CASES) cargo test --quiet --release -p kora-core --lib --test decoders --test wires --test kcf
+	FUZZ_EXAMPLES=$$(( $(FUZZ_CASES) / 50 + 1 )) $(BIN)/python -m pytest -q tests/unit/test_hostile_files.py
 
 kora-check: ## Build the static verifier for machines without Python into dist/kora-check
 	@rustc --print target-libdir --target $(CHECK_TARGET) | xargs -I{} test -d {} \

@@ -137,6 +137,15 @@ def plan(
 @click.option("--provable", is_flag=True, help="Certify row trees: `kora prove` can then show single rows.")
 @click.option("--behavior", is_flag=True, help="Also ask both sides; rows are tried on the target and rolled back.")
 @click.option("--workload", type=click.Path(), default="", help="With --behavior: SELECTs in the source's SQL.")
+@click.option("--routines", is_flag=True, help="With --behavior: also call the routines of both sides.")
+@click.option("--routine-inputs", type=click.Path(), default="", help="With --routines: recorded inputs, JSON lines.")
+@click.option(
+    "--query-seconds",
+    type=click.IntRange(1, 86_400),
+    default=60,
+    show_default=True,
+    help="With --behavior: a query that takes longer is ended, and not decidable.",
+)
 @click.option("--show-values", is_flag=True, help="Findings hold values, not only keys and columns.")
 @click.option("--yes", is_flag=True, help="Do not ask before the first write. Never approves a loss.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
@@ -148,10 +157,15 @@ def migrate(
     from appliance.run import Request
 
     left, right = _absolute(source), _absolute(target)
-    if options["workload"]:
-        if not options["behavior"]:
-            raise click.UsageError("--workload belongs to --behavior")
-        options["workload"] = str(Path(options["workload"]).absolute())
+    if (options["workload"] or options["routines"]) and not options["behavior"]:
+        raise click.UsageError("--workload and --routines belong to --behavior")
+    if options["routine_inputs"] and not options["routines"]:
+        raise click.UsageError("--routine-inputs belongs to --routines")
+    files = [side for side in (left, right) if side.engine not in ("postgresql", "mariadb")]
+    if options["routines"] and files:
+        raise click.UsageError(f"--routines calls what servers keep, and {files[0]} is none: leave it away")
+    for name in ("workload", "routine_inputs"):
+        options[name] = str(Path(options[name]).absolute()) if options[name] else ""
     request = Request.model_validate(
         {"source": str(left), "target": str(right), "out": str(out.absolute()) if out else "", **options}
     )

@@ -1,6 +1,9 @@
 """One migration on its way: what the stages hand to each other. It owns nothing but the references."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
 
 from appliance.journal import Journal
 from appliance.loading.base import Checkpoint
@@ -15,6 +18,11 @@ from kora.databases.base import Database
 from kora.errors import InvalidRequest
 from kora.settings import Settings
 
+if TYPE_CHECKING:
+    from kora.behavior.servers import ServerTrials
+
+SourceCaller: TypeAlias = Callable[[], "AbstractContextManager[ServerTrials]"]
+
 
 @dataclass
 class Migration:
@@ -26,6 +34,8 @@ class Migration:
     source: Database
     target: Target
     migration_key: DigestKey
+    source_caller: SourceCaller | None = None
+    """Opens a session on the source that may not write and calls routines; None where it keeps none."""
     listener: Listener = silent
     resumed: bool = False
     catalog: Catalog | None = None

@@ -8,11 +8,11 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from appliance.changes import Changed, changes
 from appliance.conversion.survey import read_surveys
@@ -22,7 +22,7 @@ from appliance.journal import Journal, stage
 from appliance.loading.base import TargetWriter
 from appliance.loading.checkpoints import forget
 from appliance.loading.targets import Target, open_target
-from appliance.migration import Migration
+from appliance.migration import Migration, SourceCaller
 from appliance.planning.assess import Assessment, assess
 from appliance.planning.files import load_plan, save_plan
 from appliance.planning.model import Plan
@@ -36,17 +36,20 @@ from kora.databases.base import Database, Selection
 from kora.databases.registry import open_database
 from kora.databases.secrets import Prompt, Role, resolve
 from kora.errors import ConnectionLost, EngineError, InvalidRequest, SenseiError, Stopped
-from kora.evidence.artifacts import Artifacts, certify
+from kora.evidence.artifacts import Artifacts, certify, standing_artifacts
 from kora.evidence.files import write_atomically
 from kora.evidence.signing import KeyStore
 from kora.logs import configure_logs, current_run_id
 from kora.settings import Settings
 from kora.verify import Verified
 
+if TYPE_CHECKING:
+    from kora.behavior.servers import ServerTrials
+
 PLAN_ONLY = "plan"
 """The id of what is no run: it leaves nothing behind."""
 
-_PROFILES_NAME = "verified-profiles.json"
+_PROFILES_NAME, _RESULT_NAME = "verified-profiles.json", "result.json"
 _RESUME = re.compile(r"`sensei resume(?: RUN)?`")
 _AGAIN = ", then try again"
 """What a reader's hint ends with; a run goes on instead."""
@@ -137,7 +140,7 @@ def assess_source(request: Request, environment: Environment) -> Assessment:
 
     `request.target` is not looked at.
     """
-    with closing(_source(request, environment)) as source:
+    with closing(_source(request, environment)[0]) as source:
         selection = Selection(tables=request.tables, exclude=request.exclude, schemas=request.schemas)
         catalog = source.catalog(selection)
         surveys = {}
@@ -163,7 +166,7 @@ def _carry_out(run: Run, target: Target, environment: Environment, *, resumed: b
     token = current_run_id.set(run.id)
     try:
         with _naming(run), _opened(run, target, environment, resumed=resumed) as migration:
-            if _journal_says_cleaned(migration.journal):
+            if _journal_says_cleaned(migration.journal) or _is_certified(migration):
                 return _finish(migration, *_stored_result(run))
             _run_stages(migration, environment)
             with stage(migration.journal, "verify") as counts:
@@ -201,7 +204,8 @@ def _opened(run: Run, target: Target, environment: Environment, *, resumed: bool
         journal = stack.enter_context(closing(Journal(run.journal_path)))
         if journal.fact("discarded"):
             raise InvalidRequest(f"run {run.id} was discarded", hint="start a new one with `sensei migrate`")
-        source = stack.enter_context(closing(_source(run.request, environment)))
+        opened, caller = _source(run.request, environment)
+        source = stack.enter_context(closing(opened))
         store = KeyStore(environment.settings.home_directory)
         key = DigestKey.random() if run.id == PLAN_ONLY else DigestKey(store.migration_key(run.id))
         yield Migration(
@@ -211,14 +215,24 @@ def _opened(run: Run, target: Target, environment: Environment, *, resumed: bool
             source=source,
             target=target,
             migration_key=key,
+            source_caller=caller,
             listener=environment.listener,
             resumed=resumed,
         )
 
 
-def _source(request: Request, environment: Environment) -> Database:
+def _source(request: Request, environment: Environment) -> tuple[Database, SourceCaller | None]:
+    """The source's snapshot, and how its routines are called, with the same password."""
     address = (environment.addresses or {}).get("source") or parse_address(request.source)
-    return open_database(address, role="source", secret=resolve(address, "source", environment.prompt))
+    secret = resolve(address, "source", environment.prompt)
+
+    def caller() -> "AbstractContextManager[ServerTrials]":
+        from kora.behavior.servers import trials_on  # here: few ask
+
+        return trials_on(address, secret, read_only=True)
+
+    known = address.engine in ("postgresql", "mariadb")
+    return open_database(address, role="source", secret=secret), caller if known else None
 
 
 def _target(request: Request, environment: Environment) -> Target:
@@ -276,14 +290,22 @@ def _journal_says_cleaned(journal: Journal) -> bool:
     return "cleanup" in journal.stages()
 
 
+def _is_certified(migration: Migration) -> bool:
+    """Whether a certificate of the stored result stands already: then nothing is read or loaded after it."""
+    run, keys = migration.run, KeyStore(migration.settings.home_directory)
+    if not (run.folder / _RESULT_NAME).exists():
+        return False
+    return standing_artifacts(_stored_result(run)[0], run.out, keys) is not None
+
+
 def _store_result(run: Run, verified: Verified) -> None:
     """Keeps what was verified until the certificate stands; the result last, since its presence means all of it."""
     write_atomically(run.folder / _PROFILES_NAME, json.dumps(verified.profiles, indent=1).encode())
-    write_atomically(run.folder / "result.json", verified.result.model_dump_json(indent=1).encode())
+    write_atomically(run.folder / _RESULT_NAME, verified.result.model_dump_json(indent=1).encode())
 
 
 def _stored_result(run: Run) -> tuple[VerificationResult, dict[str, str]]:
-    result = VerificationResult.model_validate_json((run.folder / "result.json").read_text(encoding="utf-8"))
+    result = VerificationResult.model_validate_json((run.folder / _RESULT_NAME).read_text(encoding="utf-8"))
     return result, json.loads((run.folder / _PROFILES_NAME).read_text(encoding="utf-8"))
 
 
@@ -313,17 +335,18 @@ def recheck(run_id: str, environment: Environment) -> list[Changed]:
         if not isinstance(known, dict):
             raise InvalidRequest(f"run {run.id} has not been verified yet", hint="`sensei resume` first")
         key = DigestKey(KeyStore(environment.settings.home_directory).migration_key(run.id))
-        with closing(_source(run.request, environment)) as source:
+        with closing(_source(run.request, environment)[0]) as source:
             return changes(source, run.request, load_plan(run.plan_path), journal, key)
 
 
 def _drop(writer: TargetWriter, name: str, statement: str) -> str:
-    """Drops an object; a schema in which something of others stands is kept. Says which."""
+    """Drops an object; a schema or an extension that something of others stands in or upon is kept. Says which."""
     try:
         writer.execute(statement)
     except EngineError as error:
-        if name.startswith(prepare.SCHEMA) and "depend" in error.message:
-            return f"{name} is kept: it holds objects that this run did not make"
+        if name.startswith((prepare.SCHEMA, prepare.EXTENSION)) and "depend" in error.message:
+            holds = "holds" if name.startswith(prepare.SCHEMA) else "is needed by"
+            return f"{name} is kept: it {holds} objects that this run did not make"
         raise
     return name
 

@@ -5,6 +5,7 @@ $SENSEI_HOME/runs/<id>/run.json      what was asked for; no password
                        plan.yaml     the plan that is carried out
                        source-log.json  the source's fingerprint, written before the load
                        quarantine.jsonl  refused rows with their values, 0600
+                       quarantine/   those of their values that are longer than 1 MiB, 0700
                        log.jsonl     structured log
                        result.json   what the verification found, once it was done
 $SENSEI_HOME/keys/migrations/<id>.key    K_mig, 0600; see `kora.evidence.signing`
@@ -43,6 +44,9 @@ class Request(BaseModel):
     provable: bool = False
     behavior: bool = False
     workload: str = ""
+    routines: bool = False
+    routine_inputs: str = ""
+    query_seconds: int = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,11 @@ class Run:
     def quarantine_path(self) -> Path:
         """Where refused rows are written, with their values."""
         return self.folder / "quarantine.jsonl"
+
+    @property
+    def quarantined_values(self) -> Path:
+        """The folder of refused rows' long values; there only if there are such."""
+        return self.folder / "quarantine"
 
     @property
     def out(self) -> Path:

@@ -1,8 +1,9 @@
 """`python -m benchmarks.adversarial`: what reladiff, data-diff and rowproof say of each adversarial case.
 
-Writes `benchmarks/results/adversarial.json`, from which `docs/adversarial.md` is made. Facts only: what the program
-printed, how it exited, and which version it was. Each peer gets two URLs, the table, its key and "all columns", and
-beyond that only what a case gives it under `options`.
+First between PostgreSQL databases, then between the engines that a peer connects to (`PEERS_OF_PAIRS`). Writes
+`benchmarks/results/adversarial.json`, from which `docs/adversarial.md` is made. Facts only: what the program printed,
+how it exited, and which version it was. Each peer gets two URLs, the table, its key and "all columns", and beyond that
+only what a case gives it under `options`.
 """
 
 import argparse
@@ -11,17 +12,26 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
-from tests.adversarial.corpus import Case, cases, make
+from tests.adversarial.corpus import Case, cases, make, make_together
+from tests.adversarial.pairs import TOGETHER, Pair, Side, carry, pair_name, sides_of
+from tests.mariadb_server import MariadbServer
 from tests.servers import PostgresServer
 
 RESULTS = Path(__file__).resolve().parent / "results" / "adversarial.json"
 HBA = "local all all trust\nhost all all 127.0.0.1/32 trust\n"
 TIMEOUT_SECONDS = 60
+PEERS_OF_PAIRS: dict[Pair, tuple[str, ...]] = {
+    ("mariadb", "postgresql"): ("reladiff", "data-diff"),
+    ("mariadb", "mariadb"): ("reladiff", "data-diff"),
+}
+"""Where a peer has a driver for both. Of these engines rowproof 0.1.7 knows PostgreSQL alone; no peer knows SQLite."""
 _LOOKED_AT_CHARACTERS = 100_000
 _NOTE_CHARACTERS = 160
 
@@ -39,39 +49,86 @@ def main() -> None:
     options = _options()
     peers = _peers(options)
     versions = {name: _version(program) for name, (program, _) in peers.items()}
-    facts = _still_true(options.results, versions)
+    recorded = _recorded(options.results, versions)
+    facts = _still_true(recorded.get("cases", {}))
+    between = {pair: _still_true(recorded.get("pairs", {}).get(pair_name(pair), {})) for pair in PEERS_OF_PAIRS}
+
+    def write() -> None:
+        told = {pair_name(pair): _ordered(found) for pair, found in between.items()}
+        body = {"versions": versions, "cases": _ordered(facts), "pairs": told}
+        options.results.write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
     with PostgresServer({"max_connections": "100"}, hba=HBA) as server, ThreadPoolExecutor(len(peers)) as pool:
         for case in cases():
             if case.name in facts:
                 continue
-            left, right = make(case, server)
+            left, right = (Place(url, "t") for url in make(case, server))
             asked = {name: pool.submit(ask, program, case, left, right) for name, (program, ask) in peers.items()}
             answers = {name: answer.result() for name, answer in asked.items()}
-            facts[case.name] = {
-                "case": case.digest,
-                "answers": {name: _fact(answer) for name, answer in answers.items()},
-            }
-            print(f"{case.name:<46} {case.truth:<10} {[answer.says for answer in answers.values()]}", flush=True)
-            _write(options.results, versions, facts)
-    _write(options.results, versions, facts)
+            facts[case.name] = _told(case, answers)
+            write()
+        made = make_together(TOGETHER, server)
+        for pair, names in PEERS_OF_PAIRS.items():
+            for case, answers in _between(pair, made, {name: peers[name] for name in names}, between[pair], pool):
+                between[pair][case.name] = _told(case, answers)
+                write()
+    write()
 
 
-def _still_true(path: Path, versions: dict[str, str]) -> dict[str, dict[str, object]]:
-    """Answers of the same versions to cases that have not changed since: they need not be asked for again."""
+@dataclass(frozen=True)
+class Place:
+    """A table, as a peer is told where it lies."""
+
+    url: str
+    table: str
+
+
+Ask = Callable[[Path, Case, Place, Place], Answer]
+Peers = dict[str, tuple[Path, Ask]]
+Facts = dict[str, dict[str, Any]]
+
+
+def _between(
+    pair: Pair, made: tuple[str, str], peers: Peers, known: Facts, pool: ThreadPoolExecutor
+) -> Iterator[tuple[Case, dict[str, Answer]]]:
+    """What the peers say of the cases that both engines can express, but of those that are known."""
+    with MariadbServer() as mariadb, TemporaryDirectory() as folder:
+        sides = sides_of(pair, made, mariadb, Path(folder))
+        there = carry(sides, made)[0]
+        for case in TOGETHER:
+            if case.name in there and case.name not in known:
+                left, right = (_place(side, case) for side in sides)
+                asked = {name: pool.submit(ask, program, case, left, right) for name, (program, ask) in peers.items()}
+                answers = {name: answer.result() for name, answer in asked.items()}
+                print(f"{pair_name(pair)} {case.name:<46} {[answer.says for answer in answers.values()]}", flush=True)
+                yield case, answers
+
+
+def _place(side: Side, case: Case) -> Place:
+    return Place(side.url.replace("mariadb://", "mysql://"), str(side.name(case)))
+
+
+def _told(case: Case, answers: dict[str, Answer]) -> dict[str, Any]:
+    return {"case": case.digest, "answers": {name: _fact(answer) for name, answer in answers.items()}}
+
+
+def _recorded(path: Path, versions: dict[str, str]) -> dict[str, Any]:
+    """The answers of the same versions; none where a version changed."""
     if not path.exists():
         return {}
-    recorded = json.loads(path.read_text(encoding="utf-8"))
-    if recorded["versions"] != versions:
-        return {}
+    recorded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return recorded if recorded["versions"] == versions else {}
+
+
+def _still_true(recorded: Facts) -> Facts:
+    """Answers to cases that have not changed since: they need not be asked for again."""
     known = {case.name: case.digest for case in cases()}
-    return {name: fact for name, fact in recorded["cases"].items() if known.get(name) == fact["case"]}
+    return {name: fact for name, fact in recorded.items() if known.get(name) == fact["case"]}
 
 
-def _write(path: Path, versions: dict[str, str], facts: dict[str, dict[str, object]]) -> None:
+def _ordered(facts: Facts) -> Facts:
     """In the order of the corpus."""
-    ordered = {case.name: facts[case.name] for case in cases() if case.name in facts}
-    body = {"versions": versions, "cases": ordered}
-    path.write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return {case.name: facts[case.name] for case in cases() if case.name in facts}
 
 
 def _options() -> argparse.Namespace:
@@ -83,10 +140,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-Ask = Callable[[Path, Case, str, str], Answer]
-
-
-def _peers(options: argparse.Namespace) -> dict[str, tuple[Path, Ask]]:
+def _peers(options: argparse.Namespace) -> Peers:
     return {
         "reladiff": (options.peers / "reladiff", _reladiff),
         "data-diff": (options.data_diff / "data-diff", _data_diff),
@@ -94,16 +148,16 @@ def _peers(options: argparse.Namespace) -> dict[str, tuple[Path, Ask]]:
     }
 
 
-def _reladiff(program: Path, case: Case, left: str, right: str) -> Answer:
+def _reladiff(program: Path, case: Case, left: Place, right: Place) -> Answer:
     return _by_lines([program, *_hashdiff(case, left, right), *case.options.get("reladiff", ())])
 
 
-def _data_diff(program: Path, case: Case, left: str, right: str) -> Answer:
+def _data_diff(program: Path, case: Case, left: Place, right: Place) -> Answer:
     return _by_lines([program, *_hashdiff(case, left, right), "--no-tracking", *case.options.get("data-diff", ())])
 
 
-def _hashdiff(case: Case, left: str, right: str) -> list[str]:
-    return [left, "t", right, "t", "-k", _key(case), "-c", "%", "--json"]
+def _hashdiff(case: Case, left: Place, right: Place) -> list[str]:
+    return [left.url, left.table, right.url, right.table, "-k", _key(case), "-c", "%", "--json"]
 
 
 def _key(case: Case) -> str:
@@ -120,11 +174,11 @@ def _by_lines(command: Sequence[str | Path]) -> Answer:
     return Answer("different" if rows else "same")
 
 
-def _rowproof(program: Path, case: Case, left: str, right: str) -> Answer:
+def _rowproof(program: Path, case: Case, left: Place, right: Place) -> Answer:
     code, output, errors = _run(
         [
-            program, "diff", f"{left}/t", f"{right}/t", "--key", _key(case), "--algorithm", "hashdiff",
-            "--output", "json", "--fail-on", "any", *case.options.get("rowproof", ()),
+            program, "diff", f"{left.url}/{left.table}", f"{right.url}/{right.table}", "--key", _key(case),
+            "--algorithm", "hashdiff", "--output", "json", "--fail-on", "any", *case.options.get("rowproof", ()),
         ]
     )  # fmt: skip
     if code not in {0, 1}:
@@ -146,7 +200,7 @@ def _run(command: Sequence[str | Path]) -> tuple[int, str, str]:
 def _short(text: str, command: Sequence[str | Path]) -> str:
     """The last line of what it said, without this machine's paths and addresses."""
     lines = [line for line in text.strip().splitlines() if line.strip()] or [f"{Path(command[0]).name} said nothing"]
-    line = re.sub(r"postgresql://\S+", "URL", lines[-1].strip())
+    line = re.sub(r"(postgresql|mysql)://\S+", "URL", lines[-1].strip())
     return re.sub(r"/\S*/", "", line)[:_NOTE_CHARACTERS]
 
 

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.data import TABLE
@@ -55,11 +55,11 @@ def contestants(case: Case, threads: int) -> list[Contestant]:
 RELADIFF_FACTOR = 32
 
 
-def kora(source: str, target: str, differences: int, folder: Path) -> Sample:
-    """`kora verify` of two URLs; its answer must be right."""
+def kora(source: str, target: str, differences: int, folder: Path, *options: str) -> Sample:
+    """`kora verify` of two URLs, with more options; its answer must be right."""
     out = folder / f"kora-{time.monotonic_ns()}"
     finished = run(
-        [sys.executable, "-m", "kora.cli", "verify", source, target, "--out", out, "--json"],
+        [sys.executable, "-m", "kora.cli", "verify", source, target, "--out", out, "--json", *options],
         environment={"SENSEI_HOME": str(folder / "home"), "PYTHONPATH": str(ROOT)},
     )
     _expect(finished, 1 if differences else 0)
@@ -68,7 +68,7 @@ def kora(source: str, target: str, differences: int, folder: Path) -> Sample:
     found = table["mismatch"] + table["missing_in_target"] + table["extra_in_target"]
     if found != differences or not Path(answer["certificate"]).exists():
         raise AssertionError(f"kora found {found} differences, {differences} were made")
-    return finished.sample
+    return replace(finished.sample, parts={"comparison": answer["seconds"]})
 
 
 def reladiff(source: str, target: str, differences: int, peers: Path, threads: int, *, may_err: bool = False) -> Sample:

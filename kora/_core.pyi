@@ -17,7 +17,6 @@ class ArrowStream:
 def version() -> str: ...
 
 # --- connections ---------------------------------------------------------------------------------------------------
-
 @final
 class SqliteConnection:
     """The one SQLite library of this process. `mode`: `ro` (default), `rw` (must exist), `create`."""
@@ -26,6 +25,9 @@ class SqliteConnection:
     def execute(self, sql: str, parameters: Sequence[_Scalar] = ...) -> int:
         """Rows changed."""
     def executescript(self, sql: str) -> None: ...
+    def file_bytes(self, offset: int, length: int) -> bytes:
+        """Bytes of the main file, at most `length` and 16 MiB of them, without opening it anew, which would cost this
+        process its locks."""
     def interrupt(self) -> None:
         """Ends the statement that runs now, in any thread, with `Stopped`."""
     def close(self) -> None: ...
@@ -51,8 +53,8 @@ class PostgresConnection:
 @final
 class MysqlConnection:
     """A reading session with MariaDB or MySQL. `settings`: host, port, socket (a path, instead of both), user,
-    password, database, ssl-mode, ssl-ca, ssl-cert, ssl-key: as MySQL's clients understand them; connect_timeout in
-    seconds."""
+    password, database, ssl-mode, ssl-ca, ssl-cert, ssl-key, server-public-key-path: as in MySQL's clients;
+    connect_timeout in seconds."""
     def __new__(cls, settings: dict[str, str], line: LineBytes | None = None) -> Self: ...
     def execute(self, sql: str) -> None: ...
     def query(self, sql: str) -> list[tuple[str | None, ...]]:
@@ -66,18 +68,35 @@ class MysqlConnection:
     def close(self) -> None: ...
 
 # --- rows ----------------------------------------------------------------------------------------------------------
-
 @final
 class RowStream:
-    """Rows being read. Consumed once, by one thread at a time."""
+    """Rows being read, in one lane or in several. Consumed once, each lane by one thread at a time.
+
+    `digest_rows`, `spill_rows` and `carry_rows` read all lanes at once, whoever else one after the other."""
     @property
     def column_count(self) -> int: ...
+    def lanes(self) -> list[RowStream]:
+        """A stream of its own for each lane. Consumes this one."""
     def count(self) -> int:
         """Reads to the end; the rows that came."""
     def shown(self, limit: int) -> list[list[tuple[str, str | None]]]:
         """The first `limit` rows, each value as its kind and its exact text (bytes in hex): for tests and samples."""
-    def picked(self, ordinals: Sequence[int]) -> list[list[tuple[str, str | None]]]:
-        """The rows at these ordinals (from 0, ascending), each value as its kind and its text. Consumes the stream."""
+    def picked(self, ordinals: Sequence[int], folder: str, stem: str) -> PickedRows:
+        """The rows at these ordinals (from 0, ascending), one at a time. Consumes the stream.
+
+        A value longer than 1 MiB goes straight to a file in `folder`, `{stem}-{row}-{column}` (mode 0600), as bytes; so
+        do those with which a row's other values would be more than 4 MiB.
+        """
+
+@final
+class PickedRows:
+    """One list per row: each value's kind, its text, and, where a file has it, that file's name, bytes and SHA-256."""
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> list[tuple[str, str | None, tuple[str, int, str] | None]]: ...
+
+def row_lanes(columns: int, lanes: Sequence[Callable[[], RowStream | None]]) -> RowStream:
+    """As many lanes as there are callables: each gives its lane's next piece, in the thread that reads the lane, or
+    None at the end. What one raises is raised again by whoever reads the stream."""
 
 def sqlite_rows(connection: SqliteConnection, sql: str, parameters: Sequence[_Scalar] = ...) -> RowStream: ...
 def postgres_rows(connection: PostgresConnection, query: str, types: Sequence[str]) -> RowStream:
@@ -88,6 +107,9 @@ def mysql_rows(connection: MysqlConnection, query: str, types: Sequence[str]) ->
     `bit(N)`, `date`, `time`, `datetime`, `timestamp`, `bytes`, `uuid`, `text:CHARSET`, `json:CHARSET`, `enum:CHARSET`,
     `marked enum:CHARSET`; empty for what the result set says. No types at all: every column as it says."""
 
+def mysql_sealed_password(password: str, challenge: bytes, key_path: str) -> bytes:
+    """For a line that is not encrypted: only the server whose public key (PEM) this is opens it."""
+
 def arrow_rows(stream: _GivesArrow, types: Sequence[str]) -> RowStream:
     """`types`: DuckDB type names per column, for what Arrow does not say (JSON, UUID, TIMETZ, ENUM, BIT)."""
 
@@ -95,10 +117,14 @@ def arrow_windows(
     streams: Iterable[_GivesArrow], types: Sequence[str], taken: Callable[[], object] | None = None
 ) -> RowStream:
     """Several streams as one; each is asked for only when the one before it was read to its end, in that thread.
+    `taken`, for streams that need much memory: one at a time in the process is read into memory and closed first."""
 
-    `taken` is for streams that need much memory: one at a time in the process is then read into memory and closed. It
-    is called after that, before the rows are looked at.
-    """
+def parquet_rows(
+    files: Sequence[tuple[str, Sequence[tuple[int, int]] | None]], columns: Sequence[tuple[str, str]]
+) -> RowStream:
+    """Parquet files one after the other, page by page. `files`: paths, each with the rows wanted of it (first and the
+    one behind the last, ascending) or None for all. `columns`: names with DuckDB's types.
+    Raises `UnsupportedType` for what is not read: columns with parts, INT96, encryption, LZO."""
 
 @final
 class CsvFile:
@@ -136,7 +162,6 @@ def memory_rows(rows: Sequence[Sequence[_Scalar]]) -> RowStream:
     """Python rows as SQLite would store them; for tests and small things."""
 
 # --- digests -------------------------------------------------------------------------------------------------------
-
 @final
 class Progress:
     """Counters that another thread may read while a scan runs; `stop()` ends the scan with `Stopped`."""
@@ -178,16 +203,9 @@ class TableDigest:
         """Leaves, root and the proof key's commitment of the row tree, where asked for."""
 
 def digest_rows(
-    stream: RowStream,
-    profile: str,
-    side: _Side,
-    key: DigestKey,
-    *,
-    root_key: DigestKey | None = None,
-    tree_unique: bool | None = None,
-    spill_directory: str | None = None,
-    progress: Progress | None = None,
-) -> TableDigest:
+    stream: RowStream, profile: str, side: _Side, key: DigestKey, *, root_key: DigestKey | None = None,
+    tree_unique: bool | None = None, spill_directory: str | None = None, progress: Progress | None = None
+) -> TableDigest:  # fmt: skip
     """One pass. `root_key`: also the root under that key; row digests beyond 64 MiB then go to
     `spill_directory` (the system's temporary folder if None). `tree_unique`: also a row tree under that key, of a table
     whose key is unique (True) or is not; its leaves go there too, beyond 64 MiB of them."""
@@ -248,25 +266,25 @@ class Row:
     def digest(self) -> bytes: ...
     @property
     def cells(self) -> list[bytes]:
-        """Canonical bytes per compared column, after representation and policies."""
+        """Per compared column what tells two values apart, after representation and policies: its canonical bytes; of
+        more than 4 KiB of them a digest, as the canonical bytes of a byte string."""
+    @property
+    def long(self) -> list[str | None]:
+        """Per compared column the kind of a value of which `cells` has the digest; None where it has the value."""
     @property
     def stored(self) -> list[tuple[str, str | None]]:
         """Kind and display text per column, as stored; text is cut at 256 characters, shown by an ellipsis."""
+    @property
+    def cut(self) -> list[tuple[int, bytes] | None]:
+        """Per column, where `stored` is cut: the value's bytes (a text's in UTF-8) and their SHA-256."""
     @property
     def copies(self) -> int:
         """How many equal rows came; they are held once."""
 
 def collect_rows(
-    stream: RowStream,
-    profile: str,
-    side: _Side,
-    key: DigestKey,
-    *,
-    key_tags: Sequence[bytes] | None = None,
-    carried_tags: set[bytes] | None = None,
-    limit: int | None = None,
-    progress: Progress | None = None,
-) -> list[Row]:
+    stream: RowStream, profile: str, side: _Side, key: DigestKey, *, key_tags: Sequence[bytes] | None = None,
+    carried_tags: set[bytes] | None = None, limit: int | None = None, progress: Progress | None = None
+) -> list[Row]:  # fmt: skip
     """Different rows whose key tag is asked for (all without `key_tags`); at most `limit`.
 
     `carried_tags`: the first 8 bytes of key tags, as fingerprint files hold them.
@@ -301,7 +319,6 @@ def set_digest(digests: Sequence[bytes]) -> bytes:
     """Σ mod 2²⁵⁶ of 32-byte digests, little-endian."""
 
 # --- fingerprint files ---------------------------------------------------------------------------------------------
-
 CARRIED_BUCKETS: int
 """Parts into which key tags cut a table."""
 CARRIED_SYMBOLS: int
@@ -371,7 +388,6 @@ def symbols_for(elements: int) -> int:
     """Enough symbols for so many differing elements; an altered row is two."""
 
 # --- push-down -----------------------------------------------------------------------------------------------------
-
 @final
 class LineBytes:
     """Bytes that connections sent and received over TCP, TLS and logins included; Unix sockets are no line."""
@@ -398,7 +414,7 @@ class PushdownSums:
 
 def pushdown_sums(
     stream: RowStream, profile: str, side: _Side, salt: str, digits: int, beside: list[int] | None, *,
-    within: _Within | None = None, progress: _Watched = None,
+    within: _Within | None = None, progress: _Watched = None
 ) -> PushdownSums:  # fmt: skip
     """`salt`: 64 hex digits. `digits`: of a bucket's number, at most 6.
 
@@ -408,7 +424,7 @@ def pushdown_sums(
 
 def pushdown_digests(
     stream: RowStream, profile: str, side: _Side, salt: str, within: _Within, limit: int, beside: list[int] | None, *,
-    progress: _Watched = None,
+    progress: _Watched = None
 ) -> list[tuple[bytes, int]]:  # fmt: skip
     """The first 16 bytes of a key's digest and of a row's, and how many rows have them.
 
@@ -418,17 +434,15 @@ def pushdown_digests(
 
 def pushdown_rows(
     stream: RowStream, profile: str, side: _Side, key: DigestKey, salt: str, keys: set[bytes], beside: list[int], *,
-    progress: _Watched = None,
+    progress: _Watched = None
 ) -> list[Row]:  # fmt: skip
     """The different rows whose key's digest begins with one of these 16 bytes, as `collect_rows` gives them."""
 
 # --- survey --------------------------------------------------------------------------------------------------------
-
 def survey_rows(stream: RowStream, *, progress: Progress | None = None) -> str:
     """JSON: what each column's values are. See docs/formats/survey.md."""
 
 # --- loading -------------------------------------------------------------------------------------------------------
-
 @final
 class Loader:
     """Turns a stream of source rows into batches in the target's own encoding.
@@ -506,7 +520,6 @@ class RawTally:
         """Rows so far and Σ of their raw digests: what `raw_digest` gives of the same rows."""
 
 # --- seals ---------------------------------------------------------------------------------------------------------
-
 def generate_signing_key() -> bytes:
     """A new Ed25519 key as PKCS#8 v2 DER."""
 
@@ -527,7 +540,6 @@ def sha256(data: bytes) -> str: ...
 def sha256_file(path: str) -> str: ...
 
 # --- proofs --------------------------------------------------------------------------------------------------------
-
 @final
 class RowTree:
     """A table's rows under one RFC 6962 root: `docs/formats/row-proof.md`."""
@@ -545,16 +557,10 @@ class RowTree:
         """The proof file about the wanted key: its row, or that there is none."""
 
 def build_row_tree(
-    stream: RowStream,
-    profile: str,
-    side: _Side,
-    key: DigestKey,
-    *,
-    unique: bool = False,
-    wanted: Sequence[tuple[str, str]] | None = None,
-    spill_directory: str | None = None,
-    progress: Progress | None = None,
-) -> RowTree:
+    stream: RowStream, profile: str, side: _Side, key: DigestKey, *, unique: bool = False,
+    wanted: Sequence[tuple[str, str]] | None = None, spill_directory: str | None = None,
+    progress: Progress | None = None
+) -> RowTree:  # fmt: skip
     """`wanted`: kind and text of each key column (of every column, in a table without a unique key)."""
 
 def check_row_proof(

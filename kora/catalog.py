@@ -13,7 +13,7 @@ Kind: TypeAlias = Literal[
     "boolean", "integer", "decimal", "float", "text", "bytes", "uuid", "bit", "date", "time", "timetz",
     "timestamp", "instant", "interval", "json", "enum",
     "list", "array", "range", "multirange", "struct", "map", "union", "set",
-    "inet", "cidr", "macaddr", "geometry", "money",
+    "inet", "cidr", "macaddr", "geometry", "money", "opaque",
     "dynamic", "unsupported",
 ]  # fmt: skip
 Action: TypeAlias = Literal["no_action", "restrict", "cascade", "set_null", "set_default"]

@@ -30,6 +30,7 @@ def fingerprint(
     new_key_file: AnyPath | None = None,
     profile: AnyPath | None = None,
     tables: Sequence[str] = (),
+    workers: int | None = None,
     settings: "Settings | None" = None,
 ) -> "Fingerprint":
     """Write one side of a comparison as a signed file, without values.
@@ -44,6 +45,7 @@ def fingerprint(
         new_key_file: Where to draw a new one.
         profile: The other side's file, under whose profiles this side is digested.
         tables: Patterns; all tables if empty.
+        workers: Threads that read a large table, 1 to 64; as many as this machine's processors, at most 8, if None.
         settings: Where keys and spilled digests live; from the environment if None.
 
     Returns:
@@ -62,6 +64,7 @@ def fingerprint(
         new_key_file=_path(new_key_file),
         profile=_path(profile),
         tables=tuple(tables),
+        workers=workers,
     )
     return write_fingerprint(url, Path(output), request, settings=settings or _settings())
 
@@ -119,6 +122,7 @@ def verify(
     settle_seconds: float = 2.0,
     float_tolerance: Mapping[str, str] | None = None,
     provable: bool = False,
+    workers: int | None = None,
     strategy: Literal["stream", "pushdown", "auto"] = "stream",
     settings: "Settings | None" = None,
 ) -> "tuple[VerificationResult, Artifacts]":
@@ -136,9 +140,9 @@ def verify(
         show_values: Whether findings hold values.
         live: Both are written meanwhile: what differs is read again before it is called so. A plan may ask for it too.
         settle_seconds: With `live`: how long to wait before that, 0 to 3,600.
-        float_tolerance: `schema.table.column` of the source (`table.column` in SQLite and CSV) → `ulps,N` or
-            `relative,R`, before what map or plan says: what is that near is forgiven, counted, a loss to be approved.
+        float_tolerance: `schema.table.column` of the source → `ulps,N` or `relative,R`: forgiven, a counted loss.
         provable: Certify row trees, so that single rows can be proven later.
+        workers: Threads that read each side of a large table; half of this machine's processors, at most 8, if None.
         strategy: `stream` reads rows, `pushdown` has servers digest them, `auto` decides by the line's speed.
         settings: Where keys live, how many findings are listed; from the environment if None.
 
@@ -169,6 +173,7 @@ def verify(
         provable=provable,
         settle_seconds=settle_seconds if live else None,
         float_tolerance=dict(float_tolerance or {}),
+        workers=workers,
         strategy=strategy,
     )
     return verify_databases(request, settings=settings or _settings())

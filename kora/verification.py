@@ -16,6 +16,7 @@ from kora.comparison.matching import match_catalogs
 from kora.comparison.narrowing import narrowed
 from kora.comparison.result import AskedStrategy, VerificationResult
 from kora.comparison.tolerance import with_tolerances
+from kora.comparison.workers import lanes_for
 from kora.databases.base import Database, Selection
 from kora.databases.opening import Opening, OpenSide
 from kora.databases.secrets import Prompt, remembered
@@ -49,6 +50,7 @@ class VerifyRequest:
         provable: Whether each table's rows are put under a Merkle tree, so that single ones can be proven later.
         settle_seconds: The wait before what differs is read again; None where nobody writes, if no plan says so.
         float_tolerance: `table.column` of the source → `ulps,N` or `relative,R`, beside what map or plan says.
+        workers: Threads that read each side of a large table; by the processors of this machine if None.
         strategy: `stream` reads rows, `pushdown` has servers digest them, `auto` decides by the line's speed.
     """
 
@@ -65,6 +67,7 @@ class VerifyRequest:
     provable: bool = False
     settle_seconds: float | None = None
     float_tolerance: dict[str, str] = field(default_factory=dict)
+    workers: int | None = None
     strategy: AskedStrategy = "stream"
 
 
@@ -107,6 +110,7 @@ def verify_databases(
             findings_limit=settings.findings_per_table,
             spill_directory=settings.make_spill_directory(),
             provable=request.provable,
+            lanes=lanes_for(request.workers),
             behavior=behavior,
             observe=progress,
             strategy=request.strategy,

@@ -40,7 +40,7 @@ from kora.comparison.source_log import SourceWitness
 from kora.comparison.strategy import Strategist
 from kora.comparison.structure import checks_by_number, structure_losses
 from kora.comparison.unasked import unasked
-from kora.databases.base import Database
+from kora.databases.base import Database, Lanes
 from kora.databases.opening import OpenSide
 from kora.errors import InvalidRequest
 from kora.evidence.verdict import decide_result
@@ -54,8 +54,8 @@ _Databases = tuple[Database, Database]
 
 @dataclass(frozen=True, slots=True)
 class VerifyOptions:
-    """How to verify. `accept_loss` approves whole rules; `provable` asks for row trees; `observe` receives the counters
-    of each pass; `behavior` asks for queries and habits too.
+    """How to verify. `accept_loss` approves whole rules; `provable` asks for row trees; `lanes` says how many threads
+    read a side; `observe` receives the counters of each pass; `behavior` asks for queries and habits too.
     """
 
     migration_key: _core.DigestKey
@@ -66,6 +66,7 @@ class VerifyOptions:
     findings_limit: int = 100
     spill_directory: Path | None = None
     provable: bool = False
+    lanes: Lanes = field(default_factory=Lanes)
     observe: Observer | None = None
     behavior: "BehaviorRequest | None" = None
     live: Live | None = None
@@ -155,6 +156,7 @@ def _compare_options(declared: Declared, options: VerifyOptions) -> Options:
         show_values=options.show_values,
         spill_directory=options.spill_directory,
         provable=options.provable,
+        lanes=options.lanes,
         observe=options.observe,
     )
 

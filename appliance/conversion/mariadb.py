@@ -10,6 +10,8 @@ from kora.catalog import Type
 from kora.comparison.mapping import Loss, Rule
 
 _DATES = ("date", "timestamp", "instant")
+_LONGEST_LABEL = 255
+"""Labels that are longer, or end in a blank, make the column text on the target."""
 _IMPOSSIBLE = ("impossible date", "impossible timestamp")
 
 
@@ -34,9 +36,10 @@ def read_mariadb(declared: Type, survey: ColumnSurvey, *, at_home: bool = False)
     if declared.kind in _DATES and survey.count(*_IMPOSSIBLE):
         return _dates(declared, survey, evidence)
     if declared.kind == "time" and survey.long_times:
-        reason = "times beyond a day or below zero are durations: all become their text"
-        return _lossy(Type("text", "text"), evidence, "as_text", survey.values, reason, Rule(rule="as_text"))
-    if declared.kind == "enum" and survey.count("integer"):
+        told = f"{evidence}; times beyond a day or below zero are durations: all as exact text"
+        exact = Rule(rule="moment_text", argument="time")
+        return Reading(Type("text", "text"), told, "rule:long_times", target_representation=exact)
+    if declared.kind == "enum" and survey.count("integer") and not (at_home and _takes_invalid(declared)):
         return _quarantined(declared, evidence, survey.count("integer"), "the enumeration's invalid value, index 0")
     if survey.count("undecodable text"):
         what = f"bytes that are not text in {declared.charset}"
@@ -49,6 +52,13 @@ def _at_home(declared: Type, survey: ColumnSurvey, evidence: str) -> Reading:
     odd = survey.count(*_IMPOSSIBLE)
     told = f"{evidence}; {odd:,} days that no calendar has stay as they are" if odd else evidence
     return Reading(declared, told, f"rule:{declared.kind}")
+
+
+def _takes_invalid(enumeration: Type) -> bool:
+    """Whether the same enumeration can be given its invalid value: as the number 0, which no label spells."""
+    return "0" not in (label.rstrip(" ") for label in enumeration.labels) and all(
+        not label.endswith(" ") and len(label) <= _LONGEST_LABEL for label in enumeration.labels
+    )
 
 
 def _dates(declared: Type, survey: ColumnSurvey, evidence: str) -> Reading:

@@ -63,6 +63,8 @@ class Capabilities:
     """What one label of a named enumeration may hold; None: no such limit."""
     named_types: bool = False
     """Whether domains, composite types and ranges of the same engine can be made."""
+    hidden_columns: bool = False
+    """Whether a column can be left out of `SELECT *`."""
     own_collations: tuple[str, ...] = ()
     """Collations that every server or library of the engine has, so that an index from the same engine keeps them."""
     keyless_types: tuple[str, ...] = ()

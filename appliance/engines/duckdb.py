@@ -73,9 +73,10 @@ class DuckDbTarget:
         """How DuckDB holds a logical type."""
         if logical.wire in _OWN:
             return _same(logical.wire)
-        if logical.kind == "bit" and logical.wire == "varbit":
-            note = "kept as its exact text: DuckDB's BIT has no empty bit string"
-            return Placement("VARCHAR", "VARCHAR", Rule(rule="bit_text"), note=note)
+        lacking = _lacks(logical, survey)
+        if lacking:
+            note = f"kept as its exact text: {lacking}"
+            return Placement("VARCHAR", "VARCHAR", text_rule(logical), note=note)
         if logical.kind in _PLAIN:
             return _same(_PLAIN[logical.kind])
         if logical.kind == "integer":
@@ -205,6 +206,15 @@ class DuckDbTarget:
         elif column.default is not None:
             text += f" DEFAULT {column.default}"
         return text if column.nullable else f"{text} NOT NULL"
+
+
+def _lacks(logical: Type, survey: ColumnSurvey) -> str:
+    """What a type of DuckDB's that bears the same name has no value for; empty if it has them all."""
+    if logical.kind == "bit" and logical.wire == "varbit":
+        return "DuckDB's BIT has no empty bit string"
+    if logical.kind == "interval" and survey.infinite_moments:
+        return f"{survey.infinite_moments:,} infinities, which DuckDB's INTERVAL lacks"
+    return ""
 
 
 def _same(name: str) -> Placement:

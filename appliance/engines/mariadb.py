@@ -21,9 +21,12 @@ ROW_BYTES = 65_535
 _COLLATION = "/*M! utf8mb4_nopad_bin *//*!80017 utf8mb4_0900_bin */"
 _ON_SERVER = {
     "uuid": "/*M! uuid *//*!80000 char(36) character set ascii collate ascii_bin */",
+    "inet4": "/*M! inet4 *//*!80000 varchar(15) character set ascii collate ascii_bin */",
+    "inet6": "/*M! inet6 *//*!80000 varchar(45) character set ascii collate ascii_bin */",
     # MySQL's own JSON type forgets the text: order of keys, white space, digits.
     "json": "/*M! json *//*!80000 longtext */",
 }
+_HIDDEN = " /*M! INVISIBLE *//*!80023 INVISIBLE */"
 _OFF_ROW = ("longtext", "mediumtext", "text", "tinytext", "json")
 _OFF_ROW_BYTES = ("longblob", "mediumblob", "blob", "tinyblob")
 
@@ -66,6 +69,7 @@ class MariadbTarget:
         decimal_digits=65,
         encoding="mysql_load_data",
         row_bytes=ROW_BYTES - 1_000,
+        hidden_columns=True,
         keyless_types=(*_OFF_ROW, *_OFF_ROW_BYTES),
     )
 
@@ -155,6 +159,7 @@ class MariadbTarget:
                 text += " AUTO_INCREMENT"
             elif column.default is not None:
                 text += f" DEFAULT ({column.default})"
+        text += _HIDDEN if column.hidden else ""
         return f"{text} COMMENT {literal(column.comment)}" if column.comment else text
 
     def _alter(self, table: TablePlan, clause: str, made: str) -> Statement:

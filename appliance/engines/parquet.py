@@ -82,7 +82,8 @@ class ParquetTarget:
         if rule:
             return Placement("VARCHAR", "VARCHAR", rule, note=text_note(logical))
         if survey.infinite_moments:
-            return refused(f"{survey.infinite_moments:,} values are infinity, which is no date or time in Parquet")
+            note = f"{survey.infinite_moments:,} infinities, which are no date or time in Parquet: all as exact text"
+            return Placement("VARCHAR", "VARCHAR", Rule(rule="moment_text", argument=logical.kind), note=note)
         if logical.kind == "enum":
             return Placement("VARCHAR", "VARCHAR", Rule(rule="enum_label"))
         if logical.elements:

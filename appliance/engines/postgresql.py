@@ -135,6 +135,10 @@ class PostgresTarget:
                 return Placement(
                     f"{element.target_type}[]", f"array<{element.wire_type}>", note=_free_decimals(logical)
                 )
+        if logical.wire.startswith("reg"):
+            return refused(
+                f"a {logical.declared} is the number of an object on its own server, and of another elsewhere"
+            )
         rule = text_rule(logical)
         if rule is None:
             return refused(f"PostgreSQL has no type for {logical.declared or logical.kind}")
@@ -219,7 +223,7 @@ class PostgresTarget:
             for item in plan.sequences
             if item.carried
         ]
-        # An extension stays: somebody else may have come to need it, or had it before.
+        # Extensions are not the plan's alone: `prepare` notes those that it makes, and `discard` drops them.
         drops += [
             Statement(f"DROP TYPE IF EXISTS {qualify(made.name)}", f"type {made.name}", "before_data")
             for made in reversed(plan.types)

@@ -10,8 +10,10 @@ from typing import TypeAlias
 
 from appliance.engines.base import Statement, TargetEngine
 from appliance.engines.ddl import index_object
+from appliance.engines.own_types import NEWER, type_name
 from appliance.engines.registry import target_engine
 from appliance.planning.model import Plan, RefusedObject, TablePlan
+from kora.catalog import Name
 from kora.comparison.mapping import Loss
 from kora.errors import EngineError
 
@@ -29,6 +31,7 @@ class TypeRefused(EngineError):
         self.made, self.reason = made, reason
 
 
+_PROBE = Name("", "_sensei_type")
 Execute: TypeAlias = Callable[[str], None]
 """Executes one statement on the scratch target; raises `EngineError` and leaves no trace of a failed one."""
 
@@ -58,6 +61,7 @@ def rehearse(plan: Plan, execute: Execute) -> Plan:
     engine = target_engine(plan.target.engine)
     for statement in engine.create_statements(plan.model_copy(update={"tables": (), "views": ()})):
         _create_before_tables(execute, statement)
+    _try_newer_types(engine, plan, execute)
     for table in plan.tables:
         plan = _rehearse_table(engine, plan, table, execute)
     for statement in engine.create_statements(plan):
@@ -66,6 +70,20 @@ def rehearse(plan: Plan, execute: Execute) -> Plan:
             if refusal:
                 plan = _refuse_after_data(plan, statement, refusal)
     return _rehearse_views(engine, plan, execute)
+
+
+def _try_newer_types(engine: TargetEngine, plan: Plan, execute: Execute) -> None:
+    """A table of one column for each type that an older version of the engine may lack."""
+    columns = {type_name(column.target_type): column for table in plan.tables for column in table.columns}
+    for name in NEWER:
+        if name not in columns:
+            continue
+        bare = columns[name].model_copy(update={"default": None, "generated": None, "comment": None})
+        table = TablePlan(source=_PROBE, target=_PROBE, columns=(bare,))
+        reason = _create(engine, plan, table, execute)
+        if reason:
+            raise TypeRefused(f"type {name}", reason)
+        execute(f"DROP TABLE {engine.dialect.qualify(_PROBE)}")
 
 
 def _create_before_tables(execute: Execute, statement: Statement) -> None:

@@ -101,6 +101,10 @@ class TargetWriter(Protocol):
         """Runs that have checkpoints here; empty where the checkpoint table was never made."""
         ...
 
+    def wire_type(self, planned: str) -> str:
+        """What a column of this planned wire type takes on this very server, whose version the plan does not know."""
+        ...
+
     def begin(self, unit: Unit) -> None:
         """Opens the unit's transaction; its first statement inserts the checkpoint row."""
         ...

@@ -3,6 +3,9 @@
 `LOAD DATA LOCAL` turns errors into warnings and goes on. So a batch counts only if as many rows arrived as were sent
 and there was no warning at all; otherwise it is rolled back and halved, and a single row goes by a strict INSERT, whose
 error names column and reason. Where the server takes no local files, strict INSERTs of many rows do it all.
+
+One warning is no fault: MariaDB gives it for the invalid value of an enumeration, index 0, although it stores it as it
+came. No other text that is no label ever leaves the core, so a warning about such a column is about nothing else.
 """
 
 import re
@@ -22,6 +25,7 @@ _ROW_SPARE_BYTES = 4096
 """What a statement or a packet holds beside the row."""
 _CONVERTED = {"uuid": "ascii", "json": "utf8mb4", "inet4": "ascii", "inet6": "ascii"}
 """Types that take text, but no binary string."""
+_DATA_TRUNCATED = 1265
 _NOTHING_TO_DROP = ("HY1091", "HY1146")
 """No such key; no such table."""
 _COLUMN = re.compile(r"[Cc]olumn [`']?(?:`[^`]*`\.`[^`]*`\.)?`?([^`']+)[`']")
@@ -37,6 +41,8 @@ class MariadbWriter:
         self._packet_bytes, self._loads = int(row[0]), bool(int(row[1]))
         self._unit: Unit | None = None
         self._converted: dict[Name, dict[str, str]] = {}
+        self._labelled: dict[Name, frozenset[str]] = {}
+        """Columns of enumerations, by table."""
 
     def execute(self, sql: str) -> None:
         """A statement of its own transaction. A foreign key that is not there is as good as dropped."""
@@ -69,9 +75,14 @@ class MariadbWriter:
         )
         return bool(self._session.query(sql))
 
+    def wire_type(self, planned: str) -> str:
+        """As planned: every version takes the same."""
+        return planned
+
     def begin(self, unit: Unit) -> None:
         """START TRANSACTION, then the checkpoint row: it waits for a surviving session of a killed client."""
-        self._converted.setdefault(unit.table, self._conversions(unit.table))
+        if unit.table not in self._converted:
+            self._look_at(unit.table)
         self._session.execute("START TRANSACTION")
         self._unit = unit
         try:
@@ -88,14 +99,16 @@ class MariadbWriter:
                 hint="nothing is lost or doubled: `sensei resume` once more",
             ) from error
 
-    def _conversions(self, table: Name) -> dict[str, str]:
-        """Columns whose type takes text alone, with the character set to hand it over in."""
+    def _look_at(self, table: Name) -> None:
+        """Notes columns whose type takes text alone, with the character set to hand it over in; and enumerations."""
         rows = self._session.query(
             "SELECT column_name, data_type FROM information_schema.columns"
             " WHERE table_schema = coalesce(nullif(%s, ''), DATABASE()) AND table_name = %s",
             (table.schema, table.name),
         )
-        return {str(name): _CONVERTED[str(kind).lower()] for name, kind in rows if str(kind).lower() in _CONVERTED}
+        kinds = {str(name): str(kind).lower() for name, kind in rows}
+        self._converted[table] = {name: _CONVERTED[kind] for name, kind in kinds.items() if kind in _CONVERTED}
+        self._labelled[table] = frozenset(name for name, kind in kinds.items() if kind == "enum")
 
     def write(self, batch: Batch, skip: Set[int]) -> list[Refused]:
         """Loads under a savepoint; a batch of which anything was refused is halved until the rows are found.
@@ -147,7 +160,9 @@ class MariadbWriter:
             return self._insert(batch, start, stop, skipped, sent)
         arrived = self._load(batch.mysql_load_data(start, stop, without=skipped))
         warned = self._session.warnings
-        return "" if arrived == sent and not warned else f"{arrived} of {sent} rows, {warned} warnings"
+        if arrived == sent and (not warned or self._warned_of_invalid_labels(warned)):
+            return ""
+        return f"{arrived} of {sent} rows, {warned} warnings"
 
     def _load(self, data: Bytes) -> int:
         unit = self._known_unit
@@ -161,24 +176,49 @@ class MariadbWriter:
         return self._session.load(f"{sql} SET {made}" if made else sql, data, doing=f"loading {unit.label}")
 
     def _insert(self, batch: Batch, start: int, stop: int, skipped: list[int], sent: int) -> str:
-        """A strict INSERT, which fails where LOAD DATA would warn."""
+        """A strict INSERT, which fails where LOAD DATA would warn; the reason, empty if all rows arrived."""
         unit = self._known_unit
         converted = [index for index, name in enumerate(unit.columns) if name in self._converted[unit.table]]
         columns = ", ".join(_quote(name) for name in unit.columns)
-        head = f"INSERT INTO {_qualify(unit.table)} ({columns}) VALUES "
-        statement = batch.mysql_insert(head.encode(), start, stop, without=skipped, converted=converted)
-        if len(statement) + _ROW_SPARE_BYTES > self._packet_bytes:
-            if sent == 1:
-                self._refuse_packet(len(statement))
-            return "more than one packet holds"
+        reason = ""
+        for verb in ("INSERT", "INSERT IGNORE"):
+            head = f"{verb} INTO {_qualify(unit.table)} ({columns}) VALUES "
+            statement = batch.mysql_insert(head.encode(), start, stop, without=skipped, converted=converted)
+            if len(statement) + _ROW_SPARE_BYTES > self._packet_bytes:
+                if sent == 1:
+                    self._refuse_packet(len(statement))
+                return "more than one packet holds"
+            reason = self._inserted(statement, sent)
+            # An invalid value, perhaps, and nothing else: what is let in then is judged by its warnings.
+            if not self._is_about_a_label(reason):
+                return reason
+        return reason
+
+    def _inserted(self, statement: memoryview, sent: int) -> str:
         try:
-            arrived = self._session.execute_bytes(statement, doing=f"loading {unit.label}")
+            arrived = self._session.execute_bytes(statement, doing=f"loading {self._label}")
         except EngineError as error:
             return error.message.removeprefix("mariadb: ").rpartition(" (while:")[0]
-        if arrived == sent and not self._session.warnings:
+        warned = self._session.warnings
+        if arrived == sent and (not warned or self._warned_of_invalid_labels(warned)):
             return ""
+        said = [str(message) for _, _, message in self._session.query("SHOW WARNINGS")]
+        others = [message for message in said if not self._is_about_a_label(message)]
+        return next(iter(others), f"{arrived} of {sent} rows arrived")
+
+    def _is_about_a_label(self, message: str) -> bool:
+        """Whether a server's words are about a column of an enumeration, into which no text goes but its labels."""
+        found = _COLUMN.search(message)
+        return found is not None and found[1] in self._labelled[self._known_unit.table]
+
+    def _warned_of_invalid_labels(self, count: int) -> bool:
+        """Whether every warning of the last statement is about the invalid value of an enumeration."""
+        if not self._labelled[self._known_unit.table]:
+            return False
         said = self._session.query("SHOW WARNINGS")
-        return str(said[0][2]) if said else f"{arrived} of {sent} rows arrived"
+        return len(said) == count and all(
+            code == _DATA_TRUNCATED and self._is_about_a_label(str(message)) for _, code, message in said
+        )
 
     @property
     def _known_unit(self) -> Unit:

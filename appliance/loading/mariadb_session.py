@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import pymysql
+from pymysql import _auth
 from pymysql.connections import Connection, MySQLResult
 
+from kora._core import mysql_sealed_password
 from kora.errors import AccessDenied, Busy, ConnectionLost, EngineError, InvalidRequest, SenseiError
 
 Row: TypeAlias = tuple[Any, ...]
@@ -36,15 +38,13 @@ _SETTINGS = (
     "SET SESSION foreign_key_checks = 1",
     "SET SESSION unique_checks = 1",
     "SET SESSION explicit_defaults_for_timestamp = 1",
+    "SET SESSION max_error_count = 65535",
     # A table without a key stays one: neither refused nor given a column that nobody planned.
     "SET SESSION sql_require_primary_key = 0",
     "SET SESSION sql_generate_invisible_primary_key = 0",
 )
 """The two servers and their ages know different ones of these; an unknown one is passed over."""
 _UNKNOWN_SETTINGS = (1193, 1238, 1227)
-_PROOFS = (b"mysql_native_password", b"caching_sha2_password", b"client_ed25519")
-"""What is answered by a proof, from which nobody learns the password."""
-
 _DENIED = {1044, 1045, 1142, 1143, 1227, 1370, 1698, 1251, 4151}
 _READ_ONLY = {1290, 1792, 1836}
 _BUSY = {
@@ -59,11 +59,66 @@ _LOST = {1053, 1152, 1184, 1317, 1927, 2002, 2003, 2006, 2013, 2014, 2055}
 _INTEGRITY = {1048, 1062, 1169, 1216, 1217, 1364, 1451, 1452, 1557, 1586, 1761, 1762, 3819, 4025}
 
 
-def _in_clear(plugin: str) -> AccessDenied:
+CACHING_SHA2, SHA256 = b"caching_sha2_password", b"sha256_password"
+_PROOFS = (b"mysql_native_password", CACHING_SHA2, b"client_ed25519")
+"""What is answered by a proof, from which nobody learns the password."""
+_PROVED, _WANTS_PASSWORD = 3, 4
+"""What `caching_sha2_password` answers to a proof: it is enough, or the password itself is wanted."""
+
+
+def _in_clear(plugin: str, *, sealable: bool = False) -> AccessDenied:
+    also = ", or name the server's public key: ?server-public-key-path=FILE" if sealable else ""
     return AccessDenied(
         f"mariadb: the server wants the password itself ({plugin}), and this line is not encrypted",
-        hint="use ?ssl-mode=REQUIRED in the URL, or the server's socket",
+        hint=f"use ?ssl-mode=REQUIRED in the URL, or the server's socket{also}",
     )
+
+
+class SealedLogin:
+    """Answers a plugin with the password under the server's public key, which is in a file and never asked for.
+
+    Over a line that is encrypted the client's own way is taken.
+    """
+
+    def __init__(self, plugin: bytes, key_path: str, connection: Any) -> None:
+        self._plugin, self._key_path, self._connection = plugin, key_path, connection
+
+    def authenticate(self, packet: Any) -> Any:
+        """Goes on from a packet of the server's to the next that is not this plugin's alone."""
+        line = self._connection
+        caching = self._plugin == CACHING_SHA2
+        if line._secure:
+            return (_auth.caching_sha2_password_auth if caching else _auth.sha256_password_auth)(line, packet)
+        if packet.is_auth_switch_request():
+            line.salt = packet.read_all().removesuffix(b"\0")
+            return _asked(line, _auth.scramble_caching_sha2(line.password, line.salt) if caching else self._sealed())
+        if not caching:
+            # A key, which anybody may have sent: the one in the file is taken.
+            return _asked(line, self._sealed())
+        packet.advance(1)
+        answer = packet.read_uint8()
+        if answer == _WANTS_PASSWORD:
+            return _asked(line, self._sealed())
+        if answer != _PROVED:
+            raise pymysql.err.OperationalError(0, f"an answer to a proof that makes no sense: {answer}")
+        return _checked(line)
+
+    def _sealed(self) -> bytes:
+        line = self._connection
+        if not line.password:
+            return b"\0"
+        return mysql_sealed_password(line.password.decode(), bytes(line.salt), self._key_path)
+
+
+def _asked(line: Any, answer: bytes) -> Any:
+    line.write_packet(answer)
+    return _checked(line)
+
+
+def _checked(line: Any) -> Any:
+    packet = line._read_packet()
+    packet.check_error()
+    return packet
 
 
 class _Result(MySQLResult):  # type: ignore[misc]
@@ -87,14 +142,14 @@ class LoadingConnection(Connection):  # type: ignore[misc]
     _result: Any = None
 
     def _process_auth(self, plugin_name: bytes, auth_packet: Any, handler: Any = None) -> Any:
-        if not self._secure and plugin_name not in _PROOFS:
-            raise _in_clear(plugin_name.decode(errors="replace"))
+        if not self._secure and plugin_name not in _PROOFS and not isinstance(handler, SealedLogin):
+            raise _in_clear(plugin_name.decode(errors="replace"), sealable=plugin_name == SHA256)
         return super()._process_auth(plugin_name, auth_packet, handler)
 
     @property
     def server_public_key(self) -> None:
         """Asked for where a password is to go over an open line, under a key that anybody on it may have sent."""
-        raise _in_clear("caching_sha2_password, not in its cache")
+        raise _in_clear("caching_sha2_password, not in its cache", sealable=True)
 
     @server_public_key.setter
     def server_public_key(self, _: object) -> None:

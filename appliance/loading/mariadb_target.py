@@ -5,6 +5,7 @@ import secrets
 import ssl
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pymysql
@@ -13,7 +14,15 @@ from appliance.engines.rehearse import Execute
 from appliance.loading.base import TargetWriter
 from appliance.loading.locks import taken
 from appliance.loading.mariadb import NO_LOCAL_FILES, MariadbWriter
-from appliance.loading.mariadb_session import LoadingConnection, MariadbSession, Row, number
+from appliance.loading.mariadb_session import (
+    CACHING_SHA2,
+    SHA256,
+    LoadingConnection,
+    MariadbSession,
+    Row,
+    SealedLogin,
+    number,
+)
 from kora.databases.address import Address
 from kora.databases.base import Database
 from kora.databases.mariadb.session import connection_settings
@@ -22,7 +31,7 @@ from kora.databases.secrets import Secret
 from kora.errors import AccessDenied
 
 if TYPE_CHECKING:
-    from kora.behavior.trials import TrialWriter
+    from kora.behavior.servers import ServerTrials
 
 SCRATCH_PREFIX = "_sensei_scratch_"
 _LOCK_PREFIX = "sensei."
@@ -66,10 +75,11 @@ class MariadbTarget:
             local_infile=True,
             connect_timeout=int(settings["connect_timeout"]),
             program_name="sensei",
+            auth_plugin_map=_sealed(self.address),
             **_tls(self.address),
         )
 
-    def trials(self) -> AbstractContextManager["TrialWriter | None"]:
+    def trials(self) -> AbstractContextManager["ServerTrials | None"]:
         """A session that takes everything back."""
         from kora.behavior.servers import trials_on
 
@@ -221,6 +231,14 @@ def _is_database(place: str, database: str) -> bool:
         for piece in pieces
     )
     return re.fullmatch(wanted, database) is not None
+
+
+def _sealed(address: Address) -> dict[str, partial[SealedLogin]]:
+    """Per plugin that wants the password itself what seals it, where the URL names the server's public key."""
+    key_path = address.options.get("server-public-key-path")
+    if not key_path:
+        return {}
+    return {plugin.decode(): partial(SealedLogin, plugin, key_path) for plugin in (CACHING_SHA2, SHA256)}
 
 
 def _tls(address: Address) -> dict[str, Any]:

@@ -110,6 +110,10 @@ class ParquetWriter:
         """None: what a file's metadata say is harmless to other runs, and stays."""
         return set()
 
+    def wire_type(self, planned: str) -> str:
+        """As planned: every version takes the same."""
+        return planned
+
     def begin(self, unit: Unit) -> None:
         """Makes room for the unit's rows. What was sealed of its table is so no longer."""
         entry = self._entry(unit.table)

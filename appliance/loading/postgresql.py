@@ -1,5 +1,6 @@
 """Writes into PostgreSQL: binary COPY, one savepoint per batch, bad rows found by halving."""
 
+import re
 from collections.abc import Callable, Set
 from typing import Any, NoReturn
 
@@ -13,6 +14,9 @@ from kora._core import Batch
 from kora.errors import AccessDenied, Busy, ConnectionLost, EngineError
 
 _TABLE = checkpoint_table("postgresql")
+_INTERVAL = re.compile(r'"(?:[^"]|"")*"|\binterval(?:17)?\b')
+"""The type in a wire form, told from a field of that name, which stands in quotes."""
+_ENDLESS_INTERVALS = 170_000
 _ROW_FAULTS = ("22", "23")
 """SQLSTATE classes that blame a row: data exception, integrity constraint violation."""
 _BUSY = {"53100": "the server's disk is full", "53200": "the server is out of memory", "55P03": "a lock is held"}
@@ -61,6 +65,11 @@ class PostgresWriter:
             return set()
         except psycopg.Error as error:
             self._fail(error, "reading the checkpoints")
+
+    def wire_type(self, planned: str) -> str:
+        """Intervals may be infinite from version 17 on, and must be finite before."""
+        interval = "interval17" if self._connection.info.server_version >= _ENDLESS_INTERVALS else "interval"
+        return _INTERVAL.sub(lambda found: found[0] if found[0].startswith('"') else interval, planned)
 
     def begin(self, unit: Unit) -> None:
         """BEGIN, then the checkpoint row: it waits for a surviving session of a killed client."""

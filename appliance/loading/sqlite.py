@@ -52,6 +52,10 @@ class SqliteWriter:
     def _has_checkpoints(self) -> bool:
         return bool(self._connection.query("SELECT 1 FROM sqlite_schema WHERE name = ?", [_TABLE.strip('"')]))
 
+    def wire_type(self, planned: str) -> str:
+        """As planned: every version takes the same."""
+        return planned
+
     def begin(self, unit: Unit) -> None:
         """BEGIN IMMEDIATE, then the checkpoint row."""
         self._run("BEGIN IMMEDIATE")

@@ -29,7 +29,7 @@ from kora.errors import AccessDenied, Busy, FileProblem, InvalidRequest
 if TYPE_CHECKING:
     import psycopg
 
-    from kora.behavior.trials import TrialWriter
+    from kora.behavior.servers import ServerTrials
 
 
 class Target(Protocol):
@@ -49,7 +49,7 @@ class Target(Protocol):
         """The stored data, opened as KORA opens them."""
         ...
 
-    def trials(self) -> AbstractContextManager["TrialWriter | None"]:
+    def trials(self) -> AbstractContextManager["ServerTrials | None"]:
         """A session that tries rows and takes everything back; None where KORA makes a copy of a file for it."""
         ...
 
@@ -129,7 +129,7 @@ class _FileTarget:
         """A lock file beside the database."""
         return file_lock(self._path, str(self.address))
 
-    def trials(self) -> AbstractContextManager["TrialWriter | None"]:
+    def trials(self) -> AbstractContextManager["ServerTrials | None"]:
         """None: rows are tried on a copy of the file, if at all."""
         return nullcontext()
 
@@ -202,7 +202,7 @@ class ParquetTarget:
     def __init__(self, address: Address, secret: Secret, path: Path) -> None:
         self.address, self._secret, self._path = address, secret, path
 
-    def trials(self) -> AbstractContextManager["TrialWriter | None"]:
+    def trials(self) -> AbstractContextManager["ServerTrials | None"]:
         """None: rows are tried on a copy of the file, if at all."""
         return nullcontext()
 
@@ -271,7 +271,7 @@ class PostgresTarget:
         """An advisory lock in the database."""
         return advisory_lock(self._connect, str(self.address))
 
-    def trials(self) -> AbstractContextManager["TrialWriter | None"]:
+    def trials(self) -> AbstractContextManager["ServerTrials | None"]:
         """A session that takes everything back."""
         from kora.behavior.servers import trials_on
 

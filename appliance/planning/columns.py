@@ -10,6 +10,7 @@ from appliance.conversion.structures import is_kept_as_text
 from appliance.conversion.survey import ColumnSurvey
 from appliance.conversion.types import read_column
 from appliance.engines.base import Placement, TargetEngine
+from appliance.engines.own_types import place_own
 from appliance.planning.decisions import Decisions
 from appliance.planning.enumerations import Enumerations
 from appliance.planning.model import ColumnPlan, GeneratedPlan, IdentityPlan, SequencePlan
@@ -128,6 +129,8 @@ def _through_domain(context: Context, column: Column) -> Column:
 
 def _place(context: Context, table: Table, column: Column, reading: Reading, survey: ColumnSurvey) -> Placement:
     placement = context.engine.place(reading.type, survey)
+    if context.at_home:
+        placement = place_own(context.engine.name, reading.type, survey, placement, context.types.refused)
     placement = context.enumerations.place(table, column, reading.type, placement)
     return context.types.place(reading.type, placement)
 
@@ -170,6 +173,7 @@ def _column(
         default=default,
         identity=identity,
         generated=generated,
+        hidden=_hidden(context, column, optional=nullable or default is not None),
         source_representation=reading.source_representation,
         target_representation=reading.target_representation or placement.representation,
         policies=reading.policies,
@@ -178,6 +182,12 @@ def _column(
         evidence="; ".join(filter(None, (reading.evidence, placement.note))),
         comment=column.comment,
     )
+
+
+def _hidden(context: Context, column: Column, *, optional: bool) -> bool:
+    """Whether a column stays invisible; `optional`: a row can be inserted without it, as that demands."""
+    plain = column.identity is None and column.generated is None
+    return column.hidden and context.at_home and context.engine.capabilities.hidden_columns and plain and optional
 
 
 def _nullable(column: Column, reading: Reading, survey: ColumnSurvey) -> bool:

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from appliance.planning.model import Plan
+from kora.databases.yaml_text import PlainLoader, parse_yaml
 from kora.errors import FileProblem, InvalidRequest, LimitExceeded
 from kora.evidence.files import cannot_write
 
@@ -90,19 +91,17 @@ def load_plan(path: Path) -> Plan:
 def parse_plan(text: str, origin: str) -> Plan:
     """A plan from its YAML text; `origin` is the file's name in messages. Raises `InvalidRequest`."""
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(text, Loader=PlainLoader)
         if not isinstance(root, MappingNode):
             raise InvalidRequest(f"{origin}: 1:1: a plan is a mapping with `format: sensei-plan-1`")
         _refuse_duplicates(root, origin)
-        body = yaml.load(text, Loader=_TextLoader)  # noqa: S506 - a SafeLoader without dates
+        body = parse_yaml(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
         raise InvalidRequest(f"{origin}: {where}: {error.problem or error.context}", hint=_HINT) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise InvalidRequest(f"{origin}: 1:1: {error}", hint=_HINT) from error
-    except RecursionError as error:
-        raise InvalidRequest(f"{origin}: 1:1: nested too deeply", hint=_HINT) from error
     try:
         return Plan.model_validate(body)
     except ValidationError as error:
@@ -110,16 +109,6 @@ def parse_plan(text: str, origin: str) -> Plan:
 
 
 _HINT = "mend the line, or make a new plan with `sensei plan`"
-
-
-class _TextLoader(yaml.SafeLoader):
-    """A SafeLoader that leaves what looks like a date as text: names and reasons may look like one."""
-
-
-_TextLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
 
 
 def _refuse_duplicates(root: Node, origin: str) -> None:
@@ -136,6 +125,8 @@ def _refuse_duplicates(root: Node, origin: str) -> None:
             continue
         keys: set[str] = set()
         for key, value in node.value:
+            if not isinstance(key, ScalarNode):
+                raise InvalidRequest(f"{origin}: {_position(key)}: a plan's entries have names of text", hint=_HINT)
             if key.value in keys:
                 raise InvalidRequest(f"{origin}: {_position(key)}: {key.value!r} stands twice", hint=_HINT)
             keys.add(str(key.value))

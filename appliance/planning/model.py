@@ -129,6 +129,8 @@ class ColumnPlan(_Strict):
     default: str | None = None
     identity: IdentityPlan | None = None
     generated: GeneratedPlan | None = None
+    hidden: bool = False
+    """Whether `SELECT *` leaves it out, as on the source; between MariaDB and its like alone."""
     source_representation: PlanRule | None = None
     target_representation: PlanRule | None = None
     policies: tuple[PlanRule, ...] = ()

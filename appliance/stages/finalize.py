@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from contextlib import closing
 
 from appliance.engines.base import Statement
@@ -13,6 +14,7 @@ from appliance.progress import Event
 from appliance.stages.load import refused_rows
 from appliance.stages.prepare import execute_phase, made_objects
 from kora.errors import EngineError
+from kora.evidence.files import cannot_write
 
 name = "finalize"
 
@@ -49,12 +51,21 @@ def _put(migration: Migration, writer: TargetWriter, statement: Statement, done:
 
 
 def write_quarantine(migration: Migration) -> None:
-    """Every refused row of the run, with key, column, reason and values, one JSON object a line; mode 0600."""
-    lines = [
-        json.dumps({"table": table, "key": row.key, "column": row.column, "reason": row.reason, "values": values})
-        for table, row, values in refused_rows(migration)
-    ]
-    path = migration.run.quarantine_path
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.writelines(f"{line}\n" for line in lines)
+    """Every refused row of the run, with key, column, reason and values, one JSON object a line; mode 0600.
+
+    Row by row, so that it does not matter how many they are or how large: long values have files of their own.
+
+    Raises:
+        FileProblem, Busy: The run's folder cannot be written, or its disk is full; the next attempt writes all anew.
+    """
+    path, folder = migration.run.quarantine_path, migration.run.quarantined_values
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            for table, row, values in refused_rows(migration, folder):
+                line = {"table": table, "key": row.key, "column": row.column, "reason": row.reason, "values": values}
+                json.dump(line, file)
+                file.write("\n")
+    except OSError as error:
+        raise cannot_write(path, error, "the run's folder lies in $SENSEI_HOME: it must be writable") from error

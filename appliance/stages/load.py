@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
 
 from appliance.engines.registry import target_engine
 from appliance.faults import reached
@@ -145,7 +147,7 @@ class _Table(TableUnits):
             self.rows(chunk),
             mapping.profile(),
             engine.capabilities.encoding,
-            [column.wire_type for column in self.columns],
+            [self.writer.wire_type(column.wire_type) for column in self.columns],
             self.migration.migration_key,
             batch_size_bytes=_BATCH_SIZE_BYTES,
             progress=progress,
@@ -167,9 +169,16 @@ def _prefetch(loader: Loader) -> Iterator[Batch]:
                 coming.append(pool.submit(loader.next_batch))
 
 
-def refused_rows(migration: Migration) -> Iterator[tuple[str, Refused, dict[str, str | None]]]:
-    """Every refused row of the run: source table, refusal, and its values as the source shows them, by column."""
-    for plan in migration.decided_plan.tables:
+ShownValue: TypeAlias = str | dict[str, str | int] | None
+"""A value's text; a long one as the file that has it, its bytes and its SHA-256."""
+
+
+def refused_rows(migration: Migration, folder: Path) -> Iterator[tuple[str, Refused, dict[str, ShownValue]]]:
+    """Every refused row of the run: source table, refusal, and its values as the source shows them, by column.
+
+    Long values go to files in `folder`, whatever their size, without being held here.
+    """
+    for place, plan in enumerate(migration.decided_plan.tables):
         for chunk in migration.journal.chunks(str(plan.target)):
             checkpoint = migration.checkpoints.get((str(plan.target), chunk.number))
             if checkpoint is None or not checkpoint.refused:
@@ -178,10 +187,17 @@ def refused_rows(migration: Migration) -> Iterator[tuple[str, Refused, dict[str,
             table = migration.known_catalog.table(plan.source)
             columns = [column.source for column in plan.columns if column.loaded and not column.not_comparable]
             stream = migration.source.rows(table, columns, source_range(table, chunk))
-            shown = stream.picked([row.ordinal for row in refused])
+            shown = stream.picked([row.ordinal for row in refused], str(folder), f"{place}-{chunk.number}")
             for row, cells in zip(refused, shown, strict=True):
-                values = {name: text for name, (_, text) in zip(columns, cells, strict=True)}
+                values = {
+                    name: _aside(folder.name, *aside) if aside else text
+                    for name, (_, text, aside) in zip(columns, cells, strict=True)
+                }
                 yield str(plan.source), row, values
+
+
+def _aside(folder: str, name: str, size_bytes: int, sha256: str) -> dict[str, str | int]:
+    return {"file": f"{folder}/{name}", "bytes": size_bytes, "sha256": sha256}
 
 
 def loader_counts(migration: Migration) -> dict[tuple[str, str], int]:

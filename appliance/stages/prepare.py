@@ -1,5 +1,6 @@
 """Makes the target ready: rights, room, an empty place, then tables and checkpoints."""
 
+from collections.abc import Mapping
 from contextlib import closing
 
 from appliance.engines.base import Phase, Statement
@@ -21,10 +22,13 @@ _DEFAULT_SCHEMAS = ("", "main", "public")
 """Where sources keep tables that go to the target's own default schema."""
 SCHEMA = "schema "
 """How the names of schemas begin in statements and in the journal."""
+EXTENSION = "extension "
+"""And those of extensions."""
 _SCHEMAS = {
     "duckdb": "SELECT schema_name FROM duckdb_schemas() WHERE database_name = current_database()",
     "postgresql": "SELECT nspname FROM pg_catalog.pg_namespace",
 }
+_EXTENSIONS = {"postgresql": "SELECT extname FROM pg_catalog.pg_extension"}
 _ROOM_FACTOR = 3
 _FEWEST_BYTES = 16 << 20
 
@@ -43,7 +47,8 @@ def run(migration: Migration) -> tuple[int, int]:
     # `drop_statements` names dependents first; the journal gives back the last recorded first.
     drops = [(statement.object, statement.sql) for statement in reversed(engine.drop_statements(plan))]
     own = [(made, sql, drop) for made, sql, drop in create_statements(plan.target.engine)]
-    migration.journal.will_create(_schemas_to_make(migration, statements) + [(o, drop) for o, _, drop in own] + drops)
+    shared = _schemas_to_make(migration, statements) + _extensions_to_make(migration)
+    migration.journal.will_create(shared + [(o, drop) for o, _, drop in own] + drops)
     writer = migration.target.writer()
     try:
         for _, sql, _ in own:
@@ -58,18 +63,38 @@ def run(migration: Migration) -> tuple[int, int]:
 def _schemas_to_make(migration: Migration, statements: list[Statement]) -> list[tuple[str, str]]:
     """Schemas of the plan that do not stand yet, each with the statement that drops it if nothing is left in it."""
     engine = target_engine(migration.decided_plan.target.engine)
-    query = _SCHEMAS.get(engine.name)
-    if query is None or not migration.target.exists():
-        standing: set[str] = set()
-    else:
-        with closing(migration.target.reader()) as reader:
-            standing = {str(row[0]).casefold() for row in reader.scalar_query(query)}
+    standing = _standing(migration, _SCHEMAS)
     planned = {statement.object for statement in statements}
     return [
         (f"{SCHEMA}{name}", f"DROP SCHEMA {engine.dialect.quote(name)}")
         for name in migration.decided_plan.schemas
         if f"{SCHEMA}{name}" in planned and name.casefold() not in standing
     ]
+
+
+def _extensions_to_make(migration: Migration) -> list[tuple[str, str]]:
+    """Extensions of the plan that do not stand yet, each with the statement that drops it if nobody else needs it."""
+    wanted = migration.decided_plan.extensions
+    if not wanted:
+        return []
+    quote, standing = (
+        target_engine(migration.decided_plan.target.engine).dialect.quote,
+        _standing(migration, _EXTENSIONS),
+    )
+    return [
+        (f"{EXTENSION}{name}", f"DROP EXTENSION IF EXISTS {quote(name)}")
+        for name in wanted
+        if name.casefold() not in standing
+    ]
+
+
+def _standing(migration: Migration, queries: Mapping[str, str]) -> set[str]:
+    """Names that an engine's query finds on the target, folded; none where the target has no such thing."""
+    query = queries.get(migration.decided_plan.target.engine)
+    if query is None or not migration.target.exists():
+        return set()
+    with closing(migration.target.reader()) as reader:
+        return {str(row[0]).casefold() for row in reader.scalar_query(query)}
 
 
 def look(migration: Migration) -> None:

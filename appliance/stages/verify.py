@@ -1,7 +1,7 @@
 """KORA re-reads what the target stored and compares it with the snapshot that the source's rows were read from."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from kora.comparison.live import Live
 from kora.comparison.mapping import Side
 from kora.comparison.quarantine import approved
 from kora.comparison.result import Quarantined, Timing
+from kora.comparison.workers import lanes_for
 from kora.databases.base import Database, Selection
 from kora.databases.opening import OpenSide
 from kora.verify import Verified, VerifyOptions, verify_sides
@@ -45,6 +46,7 @@ def verify(migration: Migration) -> Verified:
             findings_limit=migration.settings.findings_per_table,
             spill_directory=migration.settings.make_spill_directory(),
             provable=request.provable,
+            lanes=lanes_for(None),
             behavior=behavior,
             live=_live(migration),
             observe=lambda table, side, progress: _tell(migration, table, side, progress),
@@ -62,9 +64,19 @@ def _questions(migration: Migration) -> "Iterator[BehaviorRequest | None]":
         return
     from kora.behavior.live import BehaviorRequest  # here: it brings an engine and a parser, and few ask
 
-    with migration.target.trials() as writer:
-        workload = Path(request.workload) if request.workload else None
-        yield BehaviorRequest(workload, writer, announce=lambda text: migration.listener(Event("announcement", text)))
+    with ExitStack() as stack:
+        writer = stack.enter_context(migration.target.trials())
+        callers = None
+        if request.routines and writer is not None and migration.source_caller is not None:
+            callers = (stack.enter_context(migration.source_caller()), writer)
+        yield BehaviorRequest(
+            Path(request.workload) if request.workload else None,
+            writer,
+            announce=lambda text: migration.listener(Event("announcement", text)),
+            callers=callers,
+            inputs=Path(request.routine_inputs) if request.routine_inputs else None,
+            seconds=request.query_seconds,
+        )
 
 
 def _live(migration: Migration) -> Live | None:

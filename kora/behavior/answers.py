@@ -1,18 +1,22 @@
 """Asks one database the queries of a workload, and keeps digests of what it answers."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from kora import _core
-from kora.behavior.decidable import Promise, promise_of, view_promises
+from kora.behavior.decidable import Promise, promise_of, sums_floats, view_promises
 from kora.behavior.translate import Spellings, translate
 from kora.behavior.workload import Query, Workload
 from kora.catalog import Catalog
-from kora.comparison.behavior import Answer, Reading
+from kora.comparison.behavior import UNNAMED_REFUSAL, Answer, Reading
 from kora.databases.base import AnswersQueries, Database
-from kora.errors import EngineError, InvalidRequest, LimitExceeded, UnsupportedType
+from kora.errors import AccessDenied, Busy, EngineError, InvalidRequest, LimitExceeded, Stopped, UnsupportedType
 
 Watch = Callable[[str], None]
+QUERY_SECONDS = 60
+"""How long a query may take, unless a person says otherwise."""
+_ENDED = frozenset({"57014", "1317", "1969", "3024"})
+"""What servers say of a statement that took too long, while its rows are read. DuckDB says it in words."""
 _CLASSES: tuple[tuple[str, str], ...] = (
     ("division by zero", r"22012|1365|division by zero|divide by zero"),
     ("out of range", r"22003|1264|1690|overflow|out of range"),
@@ -25,6 +29,9 @@ _CLASSES: tuple[tuple[str, str], ...] = (
     ("not understood", r"42601|1064|1149|syntax error|parser error|unrecognized token|incomplete input"),
 )
 """Words for an engine's refusal, so that two engines' refusals compare. SQLSTATE or number first, else its message."""
+
+
+_SUMMED = "a sum of floating-point numbers hangs on the order of the rows"
 
 
 def require_queries(database: Database, place: str) -> AnswersQueries:
@@ -44,6 +51,7 @@ def ask(
     key: _core.DigestKey,
     spellings: Spellings | None = None,
     watch: Watch | None = None,
+    seconds: int = QUERY_SECONDS,
 ) -> tuple[Answer, ...]:
     """The answers to all queries of a workload, in its order; a refusal is an answer too.
 
@@ -54,9 +62,18 @@ def ask(
         key: What answers are digested under.
         spellings: Set where the workload was written for another database: queries are then translated.
         watch: Told each query's name before it is asked.
+        seconds: A query that takes longer is ended, and not decidable.
     """
+    with database.asking(seconds):
+        return tuple(_asked(database, catalog, workload, key, spellings, watch, seconds))
+
+
+def _asked(
+    database: AnswersQueries, catalog: Catalog, workload: Workload, key: _core.DigestKey,
+    spellings: Spellings | None, watch: Watch | None, seconds: int,
+) -> Iterator[Answer]:  # fmt: skip
     views = view_promises(catalog, database.dialect.sqlglot)
-    answers = []
+    floats = _floats(catalog)
     for query in workload.queries:
         if watch:
             watch(query.name)
@@ -66,10 +83,30 @@ def ask(
                 query.tree, workload.dialect, database.dialect.sqlglot, spellings
             )  # fmt: skip
         except ValueError as problem:
-            answers.append(_without(query, "not_comparable", str(problem)[:300], promise))
+            yield _without(query, "not_comparable", str(problem)[:300], promise)
             continue
-        answers.append(_answer(database, query, sql, promise, key))
-    return tuple(answers)
+        try:
+            answer = _answer(database, query, sql, promise, key)
+        except (Stopped, Busy) as problem:
+            why = "it waits for what another session has locked" if isinstance(problem, Busy) else (
+                f"it takes longer than {seconds} s, and was ended")  # fmt: skip
+            answer = _without(query, "not_decidable", why, promise)
+        yield _loosely_summed(answer, query, floats)
+
+
+def _floats(catalog: Catalog) -> frozenset[str]:
+    """Names of columns that are declared for floating-point numbers, without case."""
+    return frozenset(
+        column.name.casefold() for table in catalog.tables for column in table.columns if column.type.kind == "float"
+    )
+
+
+def _loosely_summed(answer: Answer, query: Query, floats: frozenset[str]) -> Answer:
+    """A sum of floating-point numbers hangs on the order in which the rows came: equal is equal, else nobody knows."""
+    if answer.fragile or answer.state != "answered" or query.tree is None:
+        return answer
+    shown = any("float" in kinds.split("|") for kinds in answer.columns)
+    return answer.model_copy(update={"fragile": _SUMMED}) if sums_floats(query.tree, floats, shown=shown) else answer
 
 
 def _promise(query: Query, catalog: Catalog, views: dict[str, Promise]) -> Promise:
@@ -93,7 +130,11 @@ def _answer(database: AnswersQueries, query: Query, sql: str, promise: Promise, 
         return _without(query, "not_comparable", problem.message, promise)
     except LimitExceeded as problem:
         return _without(query, "not_comparable", problem.message, promise)
+    except AccessDenied:
+        return _without(query, "error", "not permitted", promise)
     except EngineError as problem:
+        if problem.sqlstate in _ENDED or "Interrupted" in problem.message:
+            raise Stopped(problem.message) from problem
         return _without(query, "error", error_class(problem), promise)
     ordered = promise.order is not None
     return Answer(
@@ -139,4 +180,4 @@ def error_class(problem: EngineError) -> str:
         words = "|".join(part for part in pattern.split("|") if not re.fullmatch(r"[0-9A-Z]{4,5}", part))
         if re.search(words, problem.message, re.IGNORECASE):
             return word
-    return "refused"
+    return UNNAMED_REFUSAL

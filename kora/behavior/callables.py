@@ -26,8 +26,8 @@ _KINDS: dict[str, InputKind] = {
 _PATTERNS = (
     ("gives another answer each time", r"""\b(random|rand|now|clock_timestamp|statement_timestamp|gen_random_uuid|uuid
         |transaction_timestamp|timeofday|sysdate|curdate|curtime|utc_date|utc_time|utc_timestamp|uuid_short|setseed
-        |uuid_generate_v[14]|random_bytes|connection_id|last_insert_id|pg_backend_pid|txid_current|unix_timestamp
-        |pg_current_xact_id|current_setting|version|lastval|currval|row_count|found_rows)\s*\(
+        |uuid_generate_v[14]|random_bytes|connection_id|pg_backend_pid|txid_current|unix_timestamp
+        |pg_current_xact_id|current_setting|version)\s*\(
         |\b(current_(timestamp|date|time|user|role|schema|catalog)|session_user|localtime(stamp)?|tablesample)\b"""),
     ("does what no rollback takes back", r"""\b(dblink\w*|lo_\w+|pg_sleep\w*|pg_terminate_backend|pg_cancel_backend
         |pg_advisory\w*|pg_try_advisory\w*|pg_read_\w+|pg_reload_conf|pg_switch_wal|pg_notify|load_file|get_lock
@@ -35,8 +35,11 @@ _PATTERNS = (
         |\b(commit|rollback|savepoint|listen|notify|outfile|dumpfile|flush|grant|revoke|shutdown|kill)\b|@@global
         |\b(start\s+transaction|begin\s+work|set\s+global|lock\s+tables?|load\s+data|alter\s+system|copy)\b
         |\b(create|alter|drop|truncate|rename|analyze|optimize|repair)\s+\w"""),
-    ("executes a text that is not known before it runs", r"\b(execute|prepare|perform\s+dblink)\b"),
+    ("executes a text that is not known before it runs", r"""\b(execute(?!\s+(function|procedure)\s+[\w."]+\s*\()
+        |prepare|perform\s+dblink)\b"""),
 )  # fmt: skip
+_OF_THE_SESSION = re.compile(r"\b(last_insert_id|lastval|currval|row_count|found_rows)\s*\(", re.IGNORECASE)
+_BEFORE_IT = re.compile(r"\b(insert|replace|update|delete|nextval|select)\b", re.IGNORECASE)
 _HAZARDS = tuple((why, re.compile(pattern, re.IGNORECASE | re.VERBOSE)) for why, pattern in _PATTERNS)
 _SEQUENCES = re.compile(r"\b(nextval|setval|lastval)\s*\(|next\s+value\s+for", re.IGNORECASE)
 _COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -64,6 +67,8 @@ class Callable:
     reach: str
     """Its text with the texts of all that it leads to."""
     why: str = ""
+    needs: str = ""
+    """Why it is called on a copy of what it touches alone; empty where a rollback takes back all it does."""
 
     @property
     def taken(self) -> tuple[Argument, ...]:
@@ -82,8 +87,9 @@ def callables_of(database: Database, catalog: Catalog, outside: frozenset[str] =
         if names.count(name) > 1:
             name = f"{name}({', '.join(argument.declared for argument in item.taken)})"
         reach = _reach(item, found, catalog)
-        why = item.why or hazard(reach) or _unknown(item) or _counting(reach, catalog, engine, outside)
-        told.append(Callable(name, item.called, item.procedure, item.arguments, reach, why))
+        why = item.why or hazard(reach) or _unknown(item)
+        needs = _counting(reach, catalog, engine, outside)
+        told.append(Callable(name, item.called, item.procedure, item.arguments, reach, why, needs))
     return tuple(sorted(told, key=lambda item: item.name))
 
 
@@ -94,6 +100,9 @@ def hazard(text: str) -> str:
         found = pattern.search(plain)
         if found:
             return f"{' '.join(found[0].split()).strip('( ')} {why}"
+    session = _OF_THE_SESSION.search(plain)
+    if session and not _BEFORE_IT.search(plain[: session.start()]):
+        return f"{session[1]} answers with what the session did before"
     return ""
 
 
@@ -123,7 +132,8 @@ def _counting(reach: str, catalog: Catalog, engine: str, outside: frozenset[str]
 
 def _reach(item: Callable, others: Iterable[Callable], catalog: Catalog) -> str:
     """The routine's text and those of the routines and triggers whose names or tables stand in it, at most 1 MiB."""
-    texts = {other.name: other.reach for other in others}
+    texts = {routine.name.name.casefold(): _body(routine.text) for routine in catalog.routines}
+    texts |= {other.name: other.reach for other in others}
     pieces, seen, waiting = [item.reach], {item.name}, [item.reach]
     while waiting and sum(map(len, pieces)) < _TEXTS_LIMIT:
         words = set(re.findall(r"\w+", waiting.pop().casefold()))
@@ -136,9 +146,14 @@ def _reach(item: Callable, others: Iterable[Callable], catalog: Catalog) -> str:
             mark = f"trigger {trigger.name}"
             if trigger.table.name.casefold() in words and mark not in seen:
                 seen.add(mark)
-                pieces.append(re.sub(r"(?i)^\s*create\s+(or\s+replace\s+)?", "", trigger.text))
+                pieces.append(_body(trigger.text))
                 waiting.append(trigger.text)
     return "\n".join(pieces)
+
+
+def _body(text: str) -> str:
+    """A definition without the words that would make it: they are no DDL of its own."""
+    return re.sub(r"(?i)^\s*create\s+(or\s+replace\s+)?", "", text)
 
 
 def _of_postgres(database: Database) -> list[Callable]:

@@ -46,6 +46,8 @@ _ORDERED_AGGREGATES = """
     ArrayUniqueAgg
 """
 
+_SUMMING = "Sum Avg Stddev StddevPop StddevSamp Variance VariancePop Corr CovarPop CovarSamp"
+
 
 @dataclass(frozen=True, slots=True)
 class Promise:
@@ -108,6 +110,16 @@ def changes_each_time(tree: "exp.Expr") -> str:
     return _volatile(tree)
 
 
+def sums_floats(tree: "exp.Expr", floats: frozenset[str], *, shown: bool) -> bool:
+    """Whether a query adds up floating-point numbers: columns of these names, or whatever it adds if some are shown."""
+    from sqlglot import exp
+
+    for call in tree.find_all(*_classes(_SUMMING)):
+        if shown or any(column.name.casefold() in floats for column in call.find_all(exp.Column)):
+            return True
+    return False
+
+
 def _of_views(tree: "exp.Expr", views: Mapping[str, Promise], what: str) -> str:
     from sqlglot import exp
 
@@ -124,7 +136,7 @@ def _volatile(tree: "exp.Expr") -> str:
 
     for node in tree.walk():
         if isinstance(node, _classes(_VOLATILE_CLASSES)) or type(node).__name__.startswith(("Current", "Utc")):
-            return f"{type(node).__name__} gives another answer each time"
+            return f"{_word(node)} gives another answer each time"
         if isinstance(node, exp.Column) and node.name.casefold() in _PHYSICAL:
             return f"{node.name} is a place on a disk"
         name = node.name.casefold() if isinstance(node, exp.Column) and not node.table else ""
@@ -139,6 +151,13 @@ def _volatile(tree: "exp.Expr") -> str:
         if word in _CLOCK_WORDS and isinstance(node.parent, exp.Func):
             return f"'{word}' is read from a clock"
     return ""
+
+
+def _word(node: "exp.Expr") -> str:
+    """What a person would write for a function of sqlglot's."""
+    from sqlglot import exp
+
+    return node.sql_name() if isinstance(node, exp.Func) else type(node).__name__
 
 
 def _fragile(tree: "exp.Expr") -> str:

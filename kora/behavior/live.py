@@ -1,24 +1,25 @@
 """Behaviour within a verification: both sides are open, the target's names are known, and nothing is carried."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Lookup
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kora import _core
-from kora.behavior.answers import ask
+from kora.behavior.answers import QUERY_SECONDS, ask
 from kora.behavior.callables import callables_of
 from kora.behavior.copies import writer_on_copy
-from kora.behavior.inputs import read_inputs, seed_of
+from kora.behavior.inputs import Input, read_inputs, seed_of
 from kora.behavior.origins import Origin, origins_of
 from kora.behavior.probing import counters, try_target
-from kora.behavior.routines import Side, call_all, compare_routines, freed, plans_of
+from kora.behavior.routines import Plans, Side, call_all, compare_routines, freed, plans_of
 from kora.behavior.semantics import probe_habits
 from kora.behavior.servers import ServerTrials
 from kora.behavior.translate import spellings_of
 from kora.behavior.trials import TrialWriter
 from kora.behavior.workload import read_workload, views_of
 from kora.catalog import Catalog, Name
-from kora.comparison.behavior import Answer, Behavior, ConstraintProbe, claim_of, compare_answers, verdict_of
+from kora.comparison.behavior import Behavior, ComparedQuery, ConstraintProbe, claim_of, compare_answers, verdict_of
 from kora.comparison.mapping import Mapping
 from kora.databases.base import AnswersQueries, Database
 
@@ -30,6 +31,7 @@ class BehaviorRequest:
     `workload` is a file of queries in the source's SQL. `writer` tries the target's constraints; without one they are
     tried on a copy of the target, if it is a file. `announce` is told of it before anything is written. `callers` call
     the routines of source and target, with generated inputs and those of the file `inputs`; none is called without.
+    A query that takes longer than `seconds` is ended.
     """
 
     workload: Path | None = None
@@ -37,6 +39,7 @@ class BehaviorRequest:
     announce: Callable[[str], None] | None = None
     callers: tuple[ServerTrials, ServerTrials] | None = None
     inputs: Path | None = None
+    seconds: int = QUERY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +69,15 @@ def probe_sides(source: Probed, target: Probed, mapping: Mapping, request: Behav
     if not (isinstance(left, AnswersQueries) and isinstance(right, AnswersQueries)):
         unasked = ("queries and habits: one side is files of rows", *unasked)
         return _judged(Behavior(outcome="undecided", not_run=unasked).model_copy(update=known))
-    before: list[Answer] = list(ask(left, source.catalog, views_of(source.catalog, left.dialect), key))
-    after: list[Answer] = list(ask(right, target.catalog, views_of(target.catalog, right.dialect), key))
+    long = request.seconds
+    before = list(ask(left, source.catalog, views_of(source.catalog, left.dialect), key, seconds=long))
+    after = list(ask(right, target.catalog, views_of(target.catalog, right.dialect), key, seconds=long))
     sha256 = None
     if request.workload is not None:
         workload = read_workload(request.workload, left.dialect.sqlglot)
         sha256 = workload.sha256
-        before += ask(left, source.catalog, workload, key)
-        after += ask(right, target.catalog, workload, key, spellings_of(mapping, target.catalog))
+        before += ask(left, source.catalog, workload, key, seconds=long)
+        after += ask(right, target.catalog, workload, key, spellings_of(mapping, target.catalog), seconds=long)
     told = Behavior(
         outcome="undecided",
         workload=sha256,
@@ -141,11 +145,24 @@ def _calls(source: Probed, target: Probed, request: BehaviorRequest, key: _core.
         if request.announce and not session.read_only:
             request.announce(f"routines are called on {session.place}, in transactions that are rolled back")
         routines = freed(callables_of(probed.database, probed.catalog, session.without_rollback), recorded)
-        sides.append(Side(probed.database, probed.catalog, routines, session))
+        side = Side(probed.database, probed.catalog, routines, session)
+        sides.append(replace(side, announce=request.announce) if request.announce else side)
     # The source's kinds decide for both, so that an integer here and a decimal there get the same.
     plans = {**plans_of(sides[1].callables, seed, recorded), **plans_of(sides[0].callables, seed, recorded)}
     before, after = (call_all(side, plans, key) for side in sides)
-    return _Calls({"routines": compare_routines(before, after), "seed": seed, "inputs": sha256})
+    compared = (_with_input(call, plans, recorded) for call in compare_routines(before, after))
+    return _Calls({"routines": tuple(compared), "seed": seed, "inputs": sha256})
+
+
+def _with_input(call: ComparedQuery, plans: Lookup[str, Sequence[Input]], recorded: Plans) -> ComparedQuery:
+    """A call that differs, with what it was called with; recorded inputs may be somebody's data and are not told."""
+    name, _, number = call.name.removesuffix(" changes").removeprefix("routine:").partition("#")
+    given = plans.get(name, ())[int(number)] if number.isdigit() else None
+    known = recorded.get(name, recorded.get(name.partition("(")[0], ()))
+    if call.outcome != "different" or given is None or given in known:
+        return call
+    told = ", ".join("NULL" if value is None else repr(value) for value in given) or "nothing"
+    return call.model_copy(update={"detail": f"{call.detail}; called with {told}"[:300]})
 
 
 def _triggers(catalog: Catalog) -> tuple[str, ...]:

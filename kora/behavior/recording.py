@@ -1,14 +1,14 @@
 """From a URL to a signed file of answers, and from two such files to what they say about each other."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 
 from kora import _core
-from kora.behavior.answers import Watch, ask, require_queries
+from kora.behavior.answers import QUERY_SECONDS, Watch, ask, require_queries
 from kora.behavior.callables import callables_of
 from kora.behavior.inputs import read_inputs, seed_of
 from kora.behavior.routines import Side as CallingSide
@@ -35,7 +35,8 @@ class RecordRequest:
 
     `inputs` is a file of recorded inputs of routines, `seed` what further ones are generated from: by default all who
     have the key have the same. `writer` is a session that may write and takes everything back; without one, routines
-    are called in a session that may not.
+    are called in a session that may not. `announce` is told of what is made on the server besides.
+    A query that takes longer than `seconds` is ended.
 
     `dialect` is the engine in whose SQL the file is written, None for the database's own. The key is chosen as a
     fingerprint's is: from `key_file`, drawn into `new_key_file`, or kept here under `run_id`.
@@ -50,6 +51,8 @@ class RecordRequest:
     inputs: Path | None = None
     seed: str | None = None
     writer: ServerTrials | None = None
+    announce: Callable[[str], None] | None = None
+    seconds: int = QUERY_SECONDS
 
 
 def record(
@@ -82,7 +85,7 @@ def record(
             path = request.workload
             workload = read_workload(path, written_in) if path else views_of(catalog, asked.dialect)
             spellings = own_spellings(catalog) if workload.dialect != own else None
-            answers = ask(asked, catalog, workload, key, spellings, watch)
+            answers = ask(asked, catalog, workload, key, spellings, watch, request.seconds)
             facts = {"asked": "workload" if path else "views", "workload": workload.sha256}
         recording = Recording.model_validate(
             {
@@ -121,6 +124,7 @@ def _of_routines(
         session = request.writer or stack.enter_context(writer_on_server(url, prompt, role="source", read_only=True))
         routines = freed(callables_of(database, catalog, session.without_rollback), recorded)
         side = CallingSide(database, catalog, routines, session)
+        side = replace(side, announce=request.announce) if request.announce else side
         answers = call_all(side, plans_of(routines, seed, recorded), key, watch)
     return answers, {"asked": "routines", "workload": sha256, "seed": seed}
 

@@ -7,14 +7,16 @@ otherwise the second time is not decidable either.
 
 import re
 from collections.abc import Callable as Told
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from kora import _core
 from kora.behavior.answers import answer_of, error_class
 from kora.behavior.callables import Callable
 from kora.behavior.inputs import Input, digest_of, generated, literal
-from kora.behavior.servers import ServerTrials, Transaction
+from kora.behavior.routine_copies import copy_for
+from kora.behavior.servers import MariadbTrials, ServerTrials, Transaction
 from kora.behavior.trials import REFUSALS
 from kora.behavior.values import as_read
 from kora.catalog import Catalog, Table
@@ -25,10 +27,15 @@ from kora.errors import AccessDenied, Busy, EngineError, LimitExceeded, Stopped,
 WATCHED_ROWS_LIMIT = 100_000
 """Rows of all tables together, beyond which nobody looks what a routine changed."""
 _READ_ONLY = ("25006", "1792", "1207", "1290")
+_RESULT_SET = "1312"
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _WRITES = "it writes: --probe-target names a place where it may, in a transaction that is rolled back"
 Plans = Mapping[str, Sequence[Input]]
 Watch = Told[[str], None]
+
+
+def _say_nothing(text: str) -> None:
+    """Nobody listens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,8 @@ class Side:
     catalog: Catalog
     callables: Sequence[Callable]
     session: ServerTrials
+    announce: Told[[str], None] = _say_nothing
+    """Told of a schema before it is made."""
 
 
 def call_all(side: Side, plans: Plans, key: _core.DigestKey, watch: Watch | None = None) -> tuple[Answer, ...]:
@@ -49,23 +58,37 @@ def call_all(side: Side, plans: Plans, key: _core.DigestKey, watch: Watch | None
     """
     positions = {} if side.session.read_only else side.session.positions()
     answers: list[Answer] = []
-    for routine in side.callables:
-        inputs = plans.get(routine.name)
-        if inputs is None:
-            continue
-        if watch:
-            watch(f"routine:{routine.name}")
-        if routine.why:
-            answers.append(_silent(f"routine:{routine.name}", (), "not_decidable", routine.why))
-            continue
-        for number, given in enumerate(inputs):
-            answers += _called(side, routine, f"routine:{routine.name}#{number}", given, key)
+    wanted = [routine for routine in side.callables if routine.name in plans]
+    with _beside(side, [routine for routine in wanted if routine.needs and not routine.why]) as beside:
+        for routine in wanted:
+            if watch:
+                watch(f"routine:{routine.name}")
+            place = beside if routine.needs else side
+            why = routine.why or (f"{routine.needs}; {place}" if isinstance(place, str) else "")
+            if isinstance(place, str) or why:
+                answers.append(_silent(f"routine:{routine.name}", (), "not_decidable", why))
+                continue
+            for number, given in enumerate(plans[routine.name]):
+                answers += _called(place, routine, f"routine:{routine.name}#{number}", given, key)
     if positions and side.session.positions() != positions:
         raise EngineError(
             f"a counter of {side.session.place} moved while routines were called",
             hint="somebody else may have used it meanwhile: probe a place that nobody writes to; else set it back",
         )
     return tuple(answers)
+
+
+@contextmanager
+def _beside(side: Side, routines: Sequence[Callable]) -> Iterator[Side | str]:
+    """The side on which routines are called that no rollback takes back: a copy, or why there is none."""
+    session = side.session
+    if session.read_only or not isinstance(session, MariadbTrials):
+        yield _WRITES
+    elif not routines:
+        yield "nothing needs a copy"
+    else:
+        with copy_for(session, routines, side.catalog, side.announce) as made:
+            yield made if isinstance(made, str) else replace(side, session=made[0], catalog=made[1])
 
 
 def _called(side: Side, routine: Callable, name: str, given: Input, key: _core.DigestKey) -> list[Answer]:
@@ -97,10 +120,13 @@ def _once(side: Side, routine: Callable, name: str, given: Input, key: _core.Dig
         if isinstance(problem, Busy | Stopped):
             return [_silent(name, given, "not_decidable", "it waits for a lock, or takes too long")]
         if isinstance(problem, AccessDenied):
-            return [_silent(name, given, "not_decidable", "this login may not do what it does")]
+            why = f"this login may not do what it does ({problem.message.rpartition(': ')[2]})"
+            return [_silent(name, given, "not_decidable", why)]
         state = getattr(problem, "sqlstate", "")
         if state in _READ_ONLY:
             return [_silent(name, given, "not_decidable", _WRITES)]
+        if state == _RESULT_SET:
+            return [_silent(name, given, "not_decidable", "it gives back rows, which no session here reads")]
         told = error_class(EngineError(problem.message, state))
         return [_silent(name, given, "error", told)]
     return [answer, *_changes(name, given, before, after, key)]
@@ -121,7 +147,7 @@ def _result(
 
 
 def _procedure(engine: str, routine: Callable, transaction: Transaction, given: Input) -> list[tuple[str | None, ...]]:
-    """What CALL gives: its OUT and INOUT parameters; in MariaDB the last result set where it has none of these."""
+    """What CALL gives: its OUT and INOUT parameters, in PostgreSQL the row that it shows."""
     waiting, places, values = list(given), [], []
     for place, argument in enumerate(routine.arguments):
         value = waiting.pop(0) if argument.mode != "out" else None

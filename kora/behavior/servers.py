@@ -10,6 +10,7 @@ and after.
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from threading import Timer
 from typing import Protocol, TypeAlias
 
 from kora import _core
@@ -27,7 +28,7 @@ from kora.databases.postgresql.session import pins
 from kora.databases.postgresql.tables import read_types
 from kora.databases.postgresql.types import TypeTable
 from kora.databases.secrets import Prompt, Role, Secret, resolve
-from kora.errors import EngineError, InvalidRequest, UnsupportedType
+from kora.errors import AccessDenied, EngineError, InvalidRequest, SenseiError, UnsupportedType
 
 ROWS_OF_A_COPY = 5
 PATIENCE_SECONDS = 5
@@ -81,7 +82,8 @@ def trials_on(address: Address, secret: Secret, *, read_only: bool = False) -> I
     if address.engine == "postgresql":
         writer = PostgresTrials(first_postgres(address, secret)[1], address.place, read_only=read_only)
     elif address.engine == "mariadb":
-        writer = MariadbTrials(first_mariadb(address, secret)[1], address.place, read_only=read_only)
+        settings, session = first_mariadb(address, secret)
+        writer = MariadbTrials(session, address.place, read_only=read_only, settings=settings)
     else:
         raise InvalidRequest(
             f"{address} is no server: it keeps no routines, and rows are tried on a copy of the file",
@@ -138,7 +140,7 @@ class PostgresTrials(_Trials):
             return _NO_COPY_OF_REFERENCES
         copy = f"{POSTGRESQL.quote(table.name.schema)}.{_COPY}"
         parts = "INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING GENERATED"
-        return Bench(copy, (f"CREATE TABLE {copy} (LIKE {name} {parts})", _some_rows(table, name, copy, '"')))
+        return Bench(copy, (f"CREATE TABLE {copy} (LIKE {name} {parts})", *_some_rows(table, name, copy, '"')))
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -176,10 +178,20 @@ class PostgresTrials(_Trials):
         ALTER SEQUENCE … RESTART is transactional since PostgreSQL 10, nextval is not.
         """
         listed = "SELECT quote_ident(schemaname) || '.' || quote_ident(sequencename), increment_by FROM pg_sequences"
+        self._require_own_sequences()
         for name, step in self.texts(listed):
             last, called = self.texts(f"SELECT last_value, is_called FROM {name}")[0]
             following = int(last or 0) + (int(step or 1) if called == "True" else 0)
             self._session.execute(f"ALTER SEQUENCE {name} RESTART WITH {following}")
+
+    def _require_own_sequences(self) -> None:
+        """Raises `AccessDenied` for a sequence that could not be held: what it gave out would be gone."""
+        others = self.texts(
+            "SELECT quote_ident(schemaname) || '.' || quote_ident(sequencename) FROM pg_sequences"
+            " WHERE NOT pg_has_role(sequenceowner, 'USAGE') LIMIT 1"
+        )
+        if others:
+            raise AccessDenied(f"the sequence {others[0][0]} is not this login's, and could not be held still")
 
     def positions(self) -> dict[str, str]:
         """Every sequence that this login may read."""
@@ -197,19 +209,26 @@ class MariadbTrials(_Trials):
 
     engine = "mariadb"
 
-    def __init__(self, session: MysqlConnection, place: str, *, read_only: bool = False) -> None:
-        self.place, self.read_only = place, read_only
+    def __init__(
+        self, session: MysqlConnection, place: str, *, read_only: bool = False, settings: dict[str, str] | None = None
+    ) -> None:
+        """`settings`: how a further session of this login is opened, where one may be."""
+        self.place, self.read_only, self.settings = place, read_only, settings
         self._session = session
         with told_by_mariadb(self.place):
             session.execute("SET NAMES utf8mb4")
             # As the applications write: what is too long is refused or cut by the server's own mode.
-            session.execute("SET SESSION sql_mode = @@GLOBAL.sql_mode, time_zone = '+00:00'")
+            # A zero is a number here: one below the counter, which then stands still.
+            mode = "CONCAT_WS(',', NULLIF(@@GLOBAL.sql_mode, ''), 'NO_AUTO_VALUE_ON_ZERO')"
+            session.execute(f"SET SESSION sql_mode = {mode}, time_zone = '+00:00'")
             for setting in (f"innodb_lock_wait_timeout = {PATIENCE_SECONDS}", f"lock_wait_timeout = {PATIENCE_SECONDS}",
                             f"max_statement_time = {STATEMENT_SECONDS}",
                             f"max_execution_time = {STATEMENT_SECONDS * 1000}",
                             "information_schema_stats_expiry = 0"):  # fmt: skip
                 with suppress(EngineError):  # a version that has no such setting
                     session.execute(f"SET SESSION {setting}")
+            self._ends_itself = bool(session.query("SHOW VARIABLES LIKE 'max_statement_time'"))
+            self._number = str(session.query("SELECT CONNECTION_ID()")[0][0])
             rows = session.query(
                 "SELECT t.TABLE_NAME, COALESCE(e.TRANSACTIONS, 'NO') FROM information_schema.TABLES t LEFT JOIN"
                 " information_schema.ENGINES e ON e.ENGINE = t.ENGINE WHERE t.TABLE_SCHEMA = DATABASE()"
@@ -227,17 +246,38 @@ class MariadbTrials(_Trials):
         if references:
             return _NO_COPY_OF_REFERENCES
         made = (f"DROP TEMPORARY TABLE IF EXISTS {_COPY}", f"CREATE TEMPORARY TABLE {_COPY} LIKE {name}")
-        return Bench(_COPY, (*made, _some_rows(table, name, _COPY, "`")))
+        return Bench(_COPY, (*made, *_some_rows(table, name, _COPY, "`")))
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """Between START TRANSACTION and ROLLBACK."""
-        with told_by_mariadb(self.place):
+        with told_by_mariadb(self.place), self._watched():
             self._session.execute(f"START TRANSACTION READ {'ONLY' if self.read_only else 'WRITE'}")
             try:
                 yield self
             finally:
                 self._session.execute("ROLLBACK")
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """MySQL's own limit ends no CALL: there another session of this login does."""
+        if self._ends_itself or self.settings is None:
+            yield
+            return
+        timer = Timer(STATEMENT_SECONDS, self._kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+
+    def _kill(self) -> None:
+        with suppress(SenseiError):  # what runs too long has ended by itself, or runs on: the server is gone
+            killer = MysqlConnection(self.settings or {})
+            killer.execute(f"KILL QUERY {self._number}")
+            killer.close()
 
     def execute(self, sql: str) -> None:
         """Within a transaction."""
@@ -253,14 +293,14 @@ class MariadbTrials(_Trials):
         return _core.mysql_rows(self._session, sql, [])
 
     def hold_counters(self) -> None:
-        """Nothing here takes AUTO_INCREMENT back: routines that would use it are not called."""
+        """Nothing here takes AUTO_INCREMENT back: routines that would use it are called on a copy."""
 
     def positions(self) -> dict[str, str]:
         """AUTO_INCREMENT of every table, and the sequences."""
         with told_by_mariadb(self.place):
             rows = self._session.query(
                 "SELECT TABLE_NAME, AUTO_INCREMENT FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()"
-                " AND AUTO_INCREMENT IS NOT NULL"
+                " AND AUTO_INCREMENT IS NOT NULL AND TABLE_TYPE <> 'TEMPORARY'"  # since MariaDB 11.2 the copy is shown
             )
             found = {str(name): str(following) for name, following in rows}
             for (name,) in self._session.query(
@@ -276,13 +316,15 @@ class MariadbTrials(_Trials):
         self._session.close()
 
 
-def _some_rows(table: Table, name: str, copy: str, mark: str) -> str:
-    """The statement that puts a few rows of a table into its copy: those that references among them would need too."""
+def _some_rows(table: Table, name: str, copy: str, mark: str) -> tuple[str, ...]:
+    """The statement that puts a few rows of a table into its copy; none for a table without a key: rows are made."""
+    if not table.stable_key:
+        return ()
     columns = ", ".join(
         mark + column.name.replace(mark, mark * 2) + mark for column in table.columns if column.generated is None
     )
     key = ", ".join(mark + column.replace(mark, mark * 2) + mark for column in table.stable_key)
-    return f"INSERT INTO {copy} ({columns}) SELECT {columns} FROM {name} ORDER BY {key} LIMIT {ROWS_OF_A_COPY}"
+    return (f"INSERT INTO {copy} ({columns}) SELECT {columns} FROM {name} ORDER BY {key} LIMIT {ROWS_OF_A_COPY}",)
 
 
 def _text(value: object) -> str:

@@ -9,10 +9,12 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 
-from kora.behavior.constraints import probe, typed
+from kora.behavior.constraints import probe
 from kora.behavior.decidable import changes_each_time
+from kora.behavior.making import typed
 from kora.behavior.origins import Origin
-from kora.behavior.trials import REFUSALS, Bench, Trial, breach
+from kora.behavior.samples import samples
+from kora.behavior.trials import REFUSALS, Bench, Made, Texts, Trial, breach
 from kora.behavior.workload import parse
 from kora.catalog import Column, Table
 from kora.comparison.behavior import ConstraintProbe
@@ -56,19 +58,18 @@ def _length(trial: Trial, origin: Origin | None, column: Column, before: Column 
     limit = theirs if theirs is not None else _limit(trial.database, column)
     if limit is None:
         return
-    name, bench = f"LENGTH {column.name} ({limit})", trial.bench()
-    if isinstance(bench, str) or limit > LENGTH_LIMIT:
-        yield probe(trial, name, "not_run", bench if isinstance(bench, str) else "so long a text is not tried")
+    name = f"LENGTH {column.name} ({limit})"
+    place = "so long a text is not tried" if limit > LENGTH_LIMIT else _place(trial, [column.name])
+    if isinstance(place, str):
+        yield probe(trial, name, "not_decidable", place)
         return
-    unready = trial.unready(bench, [column.name], trial.row(bench))
-    if unready:
-        yield probe(trial, name, "not_run", unready)
-        return
-    at, above = (_stored_length(trial, bench, column, length) for length in (limit, limit + 1))
+    stored = {text: _stored_length(trial, place, column, text) for text in _at_limit(trial, column, limit)}
+    at = limit if limit in stored.values() else stored["k" * limit]
+    above = _stored_length(trial, place, column, "k" * (limit + 1))
     if isinstance(at, str) or at != limit:
-        other = at in ("unique", "check", "foreign key")
+        other = at in ("unique", "check", "foreign key", "exclusion")
         told = f"a text of {limit} characters is " + (f"refused ({at})" if isinstance(at, str) else f"cut to {at}")
-        yield probe(trial, name, "not_run" if other else "differs", told)
+        yield probe(trial, name, "not_decidable" if other else "differs", told)
     elif isinstance(above, str):
         yield probe(trial, name, "kept")
     elif above < limit + 1:
@@ -78,33 +79,56 @@ def _length(trial: Trial, origin: Origin | None, column: Column, before: Column 
         yield probe(trial, name, outcome, f"accepts {above} characters, above {whose} limit")
 
 
+def _at_limit(trial: Trial, column: Column, limit: int) -> list[str]:
+    """Texts of exactly so many characters; words that the checks name are among them."""
+    checks = [check.expression for check in trial.table.checks]
+    words = (value[1:-1] for value in samples(trial.dialect.engine, column, 0, checks) if "''" not in value)
+    return ["k" * limit, *(word for word in words if len(word) == limit)]
+
+
+def _place(trial: Trial, columns: list[str]) -> Bench | Made | str:
+    """A bench with a row that is there and can be written, else made rows, or why there is neither."""
+    bench = trial.bench()
+    if isinstance(bench, str):
+        return bench
+    unready = trial.unready(bench, columns, trial.row(bench))
+    if not unready:
+        return bench
+    made = trial.made()
+    return f"{unready}; {made}" if isinstance(made, str) else made
+
+
+def _written(trial: Trial, place: Bench | Made, shown: str, values: dict[str, str]) -> Texts:
+    """What an expression is in a row after some of its values were changed. Raises one of `REFUSALS`."""
+    if isinstance(place, Made):
+        return trial.inserted(place, shown, values)
+    row = trial.row(place)
+    look = f"SELECT {shown} FROM {place.name} WHERE {trial.chosen(row)}"
+    return trial.writer.look(look, *place.prepare, trial.update(place, values, row))
+
+
 def _limit(database: Database, column: Column) -> int | None:
     """The characters that an engine takes into the column; None where it takes any number."""
     enforced = database.dialect.engine in _ENFORCES_LENGTH and column.type.length_unit == "characters"
     return column.type.length if enforced and column.type.kind == "text" else None
 
 
-def _stored_length(trial: Trial, bench: Bench, column: Column, length: int) -> int | str:
-    """The characters that stand there after so many were written, or what they are refused with."""
-    row, name = trial.row(bench), trial.dialect.quote(column.name)
-    change = trial.update(bench, {column.name: "'" + "k" * length + "'"}, row)
+def _stored_length(trial: Trial, place: Bench | Made, column: Column, text: str) -> int | str:
+    """The characters that stand there after a text was written, or what it is refused with."""
     counted = "CHAR_LENGTH" if trial.dialect.engine == "mariadb" else "LENGTH"
+    shown = f"{counted}({trial.dialect.quote(column.name)})"
     try:
-        found = trial.writer.look(
-            f"SELECT {counted}({name}) FROM {bench.name} WHERE {trial.chosen(row)}", *bench.prepare, change
-        )
+        found = _written(trial, place, shown, {column.name: f"'{text}'"})
     except REFUSALS as problem:
         return breach(problem)
-    return int(found[0][0] or 0)
+    return int(found[0][0] or 0) if found else "a row that is not found again"
 
 
 def _default(trial: Trial, origin: Origin | None, column: Column, before: Column | None) -> ConstraintProbe:
-    name, bench = f"DEFAULT {column.name}", trial.bench()
+    name = f"DEFAULT {column.name}"
     texts = [(trial.database, column), *([(origin.database, before)] if origin and before else [])]
     if any(word in (item.default or "").casefold() for _, item in texts for word in _COUNTERS):
         return probe(trial, name, "not_decidable", "a counter gives it: its position is compared instead")
-    if isinstance(bench, str):
-        return probe(trial, name, "not_run", bench)
     if column.type.kind not in _COMPARED:
         return probe(trial, name, "not_run", f"values of {column.type.declared} are not compared here")
     if before is None or origin is None:
@@ -114,10 +138,12 @@ def _default(trial: Trial, origin: Origin | None, column: Column, before: Column
         return probe(trial, name, "not_decidable", "both sides fill it with another value each time")
     if column.name in origin.ruled:
         return probe(trial, name, "not_decidable", "its values are read through a rule")
-    told, there = _asked_default(origin, before, column), _filled(trial, bench, column)
-    if there is None or told is None:
-        side = "target" if there is None else "source"
-        return probe(trial, name, "not_run", f"the {side} does not say what it fills in")
+    told = _asked_default(origin, before, column)
+    if told is None:
+        return probe(trial, name, "not_decidable", "the source does not say what it fills in")
+    there, why = _filled(trial, column)
+    if there is None:
+        return probe(trial, name, "not_decidable", why or "the target does not say what it fills in")
     if moving[0] == moving[1] and told == there:
         return probe(trial, name, "kept")
     source, target = ("another value each time" if moves else value for moves, value in zip(
@@ -148,19 +174,28 @@ def _asked(database: Database, sql: str, column: Column) -> str | None:
     return as_read(column.type.kind, rows[0][0][1]) if rows else None
 
 
-def _filled(trial: Trial, bench: Bench, column: Column) -> str | None:
-    """What stands in the column after a row was written without it; None where the engine does not tell."""
+def _filled(trial: Trial, column: Column) -> tuple[str | None, str]:
+    """What stands in the column after a row was written without it; None with why where the engine does not tell."""
     if not column.default:
-        return "nothing" if column.nullable else "a refusal"
+        return ("nothing" if column.nullable else "a refusal"), ""
+    bench = trial.bench()
+    if isinstance(bench, str):
+        return None, bench
     row = trial.row(bench)
-    statements, chosen = _without_it(trial, bench, column, row)
+    unready = trial.unready(bench, [column.name], row)
+    made = trial.made() if unready else None
+    if isinstance(made, str):
+        return None, f"{unready}; {made}"
     try:
-        found = trial.writer.look(
-            f"SELECT {_text_of(trial, column)} FROM {bench.name} WHERE {chosen}", *bench.prepare, *statements
-        )
-    except REFUSALS:
-        return None
-    return as_read(column.type.kind, found[0][0]) if found else None
+        if made is not None:
+            found = trial.inserted(made, _text_of(trial, column), {}, column.name)
+        else:
+            statements, chosen = _without_it(trial, bench, column, row)
+            look = f"SELECT {_text_of(trial, column)} FROM {bench.name} WHERE {chosen}"
+            found = trial.writer.look(look, *bench.prepare, *statements)
+    except REFUSALS as problem:
+        return None, f"a row without it is refused ({breach(problem)})"
+    return (as_read(column.type.kind, found[0][0]), "") if found else (None, "")
 
 
 def _without_it(trial: Trial, bench: Bench, column: Column, row: str) -> tuple[list[str], str]:
@@ -189,21 +224,23 @@ def _generated(trial: Trial, origin: Origin | None, column: Column) -> Iterator[
     before = origin.column(column.name) if origin else None
     if origin is None or before is None or before.generated is None:
         return
-    name, bench = f"GENERATED {column.name}", trial.bench()
+    name = f"GENERATED {column.name}"
     inputs = _named_in(before.generated.expression, origin.table)
     unknown = [item.name for item in inputs if item.name not in origin.columns or item.type.kind not in _INPUTS]
-    if isinstance(bench, str):
-        yield probe(trial, name, "not_run", bench)
-    elif unknown or not inputs or any(origin.columns[item.name] in trial.table.stable_key for item in inputs):
-        yield probe(trial, name, "not_run", "what it is made of cannot be varied")
+    if unknown or not inputs or any(origin.columns[item.name] in trial.table.stable_key for item in inputs):
+        yield probe(trial, name, "not_decidable", "what it is made of cannot be varied")
     elif column.name in origin.ruled or any(origin.columns[item.name] in origin.ruled for item in inputs):
         yield probe(trial, name, "not_decidable", "its values are read through a rule")
     else:
-        yield _computed(trial, bench, origin, column, before, inputs)
+        place = _place(trial, [origin.columns[item.name] for item in inputs])
+        if isinstance(place, str):
+            yield probe(trial, name, "not_decidable", place)
+        else:
+            yield _computed(trial, place, origin, column, before, inputs)
 
 
 def _computed(
-    trial: Trial, bench: Bench, origin: Origin, column: Column, before: Column, inputs: list[Column]
+    trial: Trial, place: Bench | Made, origin: Origin, column: Column, before: Column, inputs: list[Column]
 ) -> ConstraintProbe:
     """The same inputs on both sides."""
     name, engine, tried = f"GENERATED {column.name}", origin.database.dialect.engine, 0
@@ -214,11 +251,9 @@ def _computed(
         shown = ", ".join(f"{typed(engine, given[item.name], item)} AS {quote(item.name)}" for item in inputs)
         asked = typed(engine, f"({expression})", before)
         told = _asked(origin.database, f"SELECT {asked} FROM (SELECT {shown}) AS kora_inputs", column)
-        row = trial.row(bench)
-        change = trial.update(bench, {origin.columns[key]: value for key, value in given.items()}, row)
-        look = f"SELECT {_text_of(trial, column)} FROM {bench.name} WHERE {trial.chosen(row)}"
+        values = {origin.columns[key]: value for key, value in given.items()}
         try:
-            found = trial.writer.look(look, *bench.prepare, change)
+            found = _written(trial, place, _text_of(trial, column), values)
         except REFUSALS:
             continue
         if told is None or not found:
@@ -226,9 +261,11 @@ def _computed(
         tried += 1
         there = as_read(column.type.kind, found[0][0])
         if told != there:
-            values = ", ".join(f"{key} = {value}" for key, value in given.items())
-            return probe(trial, name, "differs", f"for {values} the source has {told}, the target {there}")
-    return probe(trial, name, "kept") if tried else probe(trial, name, "not_run", "no value could be tried on both")
+            listed = ", ".join(f"{key} = {value}" for key, value in given.items())
+            return probe(trial, name, "differs", f"for {listed} the source has {told}, the target {there}")
+    return (
+        probe(trial, name, "kept") if tried else probe(trial, name, "not_decidable", "no value could be tried on both")
+    )
 
 
 def _named_in(expression: str, table: Table) -> list[Column]:

@@ -41,6 +41,13 @@ def behave() -> None:
     type=click.Choice(["sqlite", "duckdb", "postgresql", "mariadb"]),
     help="Whose SQL the workload is written in, if not the database's own; it is then translated.",
 )
+@click.option(
+    "--query-seconds",
+    type=click.IntRange(1, 86_400),
+    default=60,
+    show_default=True,
+    help="A query that takes longer is ended, and not decidable.",
+)
 @click.option("--key-file", type=FILE, help="The key that both recordings have; mode 0600.")
 @click.option("--new-key-file", type=FILE, help="Draw a key into this new file, and use it.")
 @click.option("--run", "run_id", metavar="RUN", help="Use the key kept here under this name, or draw and keep one.")
@@ -55,6 +62,7 @@ def record(
     seed: str | None,
     probe_target: str | None,
     dialect: str | None,
+    query_seconds: int,
     key_file: Path | None,
     new_key_file: Path | None,
     run_id: str | None,
@@ -91,7 +99,17 @@ def record(
             writer = stack.enter_context(writer_on_server(probe_target, password_prompt(), role="source"))
             click.echo(f"routines are called on {writer.place}, in transactions that are rolled back", err=True)
         request = RecordRequest(
-            workload, dialect, key_file, new_key_file, run_id, routines, routine_inputs, seed, writer
+            workload,
+            dialect,
+            key_file,
+            new_key_file,
+            run_id,
+            routines,
+            routine_inputs,
+            seed,
+            writer,
+            _announce,
+            query_seconds,
         )
         made = record_answers(url, output, request, settings=settings, prompt=password_prompt())
     if as_json:
@@ -99,6 +117,10 @@ def record(
     else:
         report_behavior.print_recording(made, str(output))
     return int(ExitCode.EQUIVALENT)
+
+
+def _announce(text: str) -> None:
+    click.echo(text, err=True)
 
 
 @behave.command("compare")

@@ -48,6 +48,12 @@ _AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object
 @click.option(
     "--buckets", multiple=True, metavar="TABLE=1,5-9", help="List only rows of these buckets (tier 3, repeatable)."
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="Read a large table by N threads; else by as many as this machine has processors, at most 8.",
+)
 @click.option("--json", "as_json", is_flag=True, help="The fingerprint itself, as JSON.")
 def fingerprint(
     url: str,
@@ -63,6 +69,7 @@ def fingerprint(
     tables: tuple[str, ...],
     exclude: tuple[str, ...],
     buckets: tuple[str, ...],
+    workers: int | None,
     as_json: bool,
 ) -> int:
     """Write one side of a comparison as a signed file, without values, to be compared elsewhere.
@@ -96,6 +103,7 @@ def fingerprint(
         tables=tables,
         exclude=exclude,
         buckets=dict(read_bucket_ranges(text) for text in buckets),
+        workers=workers,
     )
     progress = report.TerminalProgress()
     try:

@@ -32,6 +32,13 @@ _ASKING = (
         help="With --behavior: the target by a login that may write; rows are tried there and rolled back.",
     ),
     click.option("--routines", is_flag=True, help="With --behavior: also call the routines of both sides."),
+    click.option(
+        "--query-seconds",
+        type=click.IntRange(1, 86_400),
+        default=60,
+        show_default=True,
+        help="With --behavior: a query that takes longer is ended, and not decidable.",
+    ),
     click.option("--routine-inputs", type=FILE, help="With --routines: recorded inputs, one JSON object a line."),
 )
 
@@ -89,6 +96,12 @@ def _asking(command: _Command) -> _Command:
     default="stream",
     show_default=True,
     help="Read rows, have servers digest them (for a slow line), or decide by the line's measured speed.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="Read each side of a large table by N threads; else by half of this machine's processors, at most 8.",
 )
 @click.option("--show-values", is_flag=True, help="Show differing values in report and terminal; else withheld.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout instead of the summary.")
@@ -216,7 +229,7 @@ def _tolerances(texts: tuple[str, ...]) -> dict[str, str]:
 class _Questions:
     """What --behavior and its companions ask for."""
 
-    OPTIONS: ClassVar = ("behavior", "workload", "probe_target", "routines", "routine_inputs")
+    OPTIONS: ClassVar = ("behavior", "workload", "probe_target", "routines", "routine_inputs", "query_seconds")
 
     source: str
     target: str
@@ -225,6 +238,7 @@ class _Questions:
     probe_target: str | None
     routines: bool
     routine_inputs: Path | None
+    query_seconds: int
 
     def check(self) -> None:
         """Refuses companions that stand alone."""
@@ -246,7 +260,10 @@ class _Questions:
             reading = writer_on_server(self.source, prompt, role="source", read_only=True)
             other = writer or stack.enter_context(writer_on_server(self.target, prompt, read_only=True))
             callers = (stack.enter_context(reading), other)
-        return BehaviorRequest(self.workload, writer, announce=_announce, callers=callers, inputs=self.routine_inputs)
+        return BehaviorRequest(
+            self.workload, writer, announce=_announce, callers=callers, inputs=self.routine_inputs,
+            seconds=self.query_seconds,
+        )  # fmt: skip
 
 
 def _show(result: "VerificationResult", artifacts: "Artifacts", *, as_json: bool) -> None:

@@ -24,6 +24,8 @@ BehaviorVerdict: TypeAlias = Literal["equal", "different", "undecided"]
 ProbeOutcome: TypeAlias = Literal["kept", "broken", "lost", "differs", "not_decidable", "not_run"]
 FINDINGS = frozenset({"broken", "lost", "differs"})
 """Outcomes of a probe that make the behaviour different."""
+UNNAMED_REFUSAL = "refused"
+"""The class of errors that have no other: two of them need not mean the same."""
 ANSWERS_LIMIT = 10_000
 """Queries of one recording."""
 
@@ -190,6 +192,8 @@ def _judged(left: Answer, right: Answer) -> tuple[Comparison, str]:
                 return ("not_decidable" if state == "not_decidable" else "not_comparable"), f"{side}: {answer.reason}"
     if "error" in (left.state, right.state):
         if left.state == right.state and left.reason == right.reason:
+            if left.reason == UNNAMED_REFUSAL:
+                return "not_decidable", "both refuse, for reasons that have no common name"
             return "equal", f"both refuse: {left.reason}"
         return "different", f"source {_told(left)}, target {_told(right)}"
     if len(left.columns) != len(right.columns):

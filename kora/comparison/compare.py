@@ -11,7 +11,7 @@ import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
@@ -22,7 +22,7 @@ from kora.comparison.findings import Located, describe, pair_rows
 from kora.comparison.mapping import Loss, Side, TableMapping
 from kora.comparison.result import NotComparableColumn, Reading, RowTree, TableResult
 from kora.comparison.tolerance import ROWS_LOOKED_AT, forgive, tolerances
-from kora.databases.base import Database, KeyTuple
+from kora.databases.base import Database, KeyTuple, Lanes
 from kora.errors import EngineError, SenseiError, Stopped
 
 _POINT_SELECT_LIMIT = 1000
@@ -49,8 +49,8 @@ class Options:
     """What a comparison is done with.
 
     `live` is drawn fresh for each comparison and never stored; `root` is K_mig. `findings_limit` rows are listed per
-    table. `provable` asks for a row tree, from the same reading. `observe` receives a table's name, the side and the
-    counters of a pass that has begun.
+    table. `provable` asks for a row tree, from the same reading. `lanes` says how many threads read a side. `observe`
+    receives a table's name, the side and the counters of a pass that has begun, of all its lanes together.
     """
 
     live: _core.DigestKey
@@ -59,6 +59,7 @@ class Options:
     show_values: bool = False
     spill_directory: Path | None = None
     provable: bool = False
+    lanes: Lanes = field(default_factory=Lanes)
     observe: Callable[[str, Side, _core.Progress], None] | None = None
     settle: Callable[[Located], Located] | None = None
     """Where a database is written meanwhile: takes what differs, reads it again later, and returns what stands."""
@@ -136,8 +137,15 @@ def rows_of(pair: Pair, side: Side) -> _core.RowStream:
     return pair.target.rows(pair.target_table, [column.target for column in pair.mapping.columns])
 
 
+def _rows_in_lanes(pair: Pair, side: Side, lanes: Lanes) -> _core.RowStream:
+    """The same rows for several threads, in no order."""
+    if side == "source":
+        return pair.source.rows_in_lanes(pair.source_table, [column.source for column in pair.mapping.columns], lanes)
+    return pair.target.rows_in_lanes(pair.target_table, [column.target for column in pair.mapping.columns], lanes)
+
+
 def _digest(pair: Pair, side: Side, options: Options, progress: _core.Progress) -> _core.TableDigest:
-    rows = rows_of(pair, side)
+    rows = _rows_in_lanes(pair, side, options.lanes)
     return _core.digest_rows(
         pair.tally.watch(rows) if pair.tally and side == "source" else rows,
         pair.mapping.profile(),
@@ -266,7 +274,12 @@ def _locate_by_spill(pair: Pair, options: Options) -> Located:
             path.mkdir()
         source, target = both_sides(
             lambda side, progress: _core.spill_rows(
-                rows_of(pair, side), profile, side, options.live, str(folders[side]), progress=progress
+                _rows_in_lanes(pair, side, options.lanes),
+                profile,
+                side,
+                options.live,
+                str(folders[side]),
+                progress=progress,
             ),
             pair,
             options,

@@ -14,7 +14,7 @@ from kora.comparison.mapping import Loss, Mapping, Verification
 from kora.comparison.quarantine import QUARANTINE_NAME, approved, read_quarantine
 from kora.comparison.result import Quarantined
 from kora.comparison.source_log import SourceLog
-from kora.errors import FileProblem, InvalidRequest
+from kora.errors import InvalidRequest
 
 ONLY_DECLARED = frozenset({"collation"})
 """Losses that no catalog or value shows and that stand on the plan's word."""
@@ -65,14 +65,9 @@ def read_declared(mapping_file: Path | None, plan_file: Path | None, quarantine_
 
 
 def _load_yaml(path: Path) -> object:
-    import yaml  # here: most verifications have neither map nor plan
+    from kora.databases.yaml_text import read_yaml  # here: most verifications have neither map nor plan
 
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FileProblem(f"{path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"{path}: not readable as YAML: {error}", hint="mend the file at that place") from error
+    return read_yaml(path, hint="mend the file at that place")
 
 
 def _parse(path: Path, body: object) -> Mapping:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _REDACTED = "null"
 _SIMILAR_ROWS_LIMIT = 500
+_LONGEST_SQL_KEY_BYTES = 1 << 16
+"""A row whose key takes more is named by its beginning, but by no SQL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,33 +122,47 @@ def _column_differences(
     differences = []
     source_stored, target_stored = source.stored, target.stored
     cells = zip(source.cells, target.cells, strict=True)
-    for index, (column, (source_cell, target_cell)) in enumerate(zip(pair.mapping.columns, cells, strict=True)):
-        if source_cell == target_cell:
+    for index, (column, (here, there)) in enumerate(zip(pair.mapping.columns, cells, strict=True)):
+        if here == there:
             continue
-        source_kind, source_value = source_stored[index]
-        target_kind, target_value = target_stored[index]
         differences.append(
             ColumnDifference(
                 column=column.source,
-                source_kind=source_kind,
-                source_value=source_value if show_values else None,
-                target_kind=target_kind,
-                target_value=target_value if show_values else None,
-                rule=_rule(source_cell, target_cell),
+                source_kind=source_stored[index][0],
+                source_value=_shown(source, index) if show_values else None,
+                target_kind=target_stored[index][0],
+                target_value=_shown(target, index) if show_values else None,
+                rule=_rule(_common(source, index), _common(target, index)),
             )
         )
     return tuple(differences)
 
 
-def _rule(source: bytes, target: bytes) -> str:
+def _shown(row: _core.Row, index: int) -> str | None:
+    """A value's text; of a long one its beginning, its length and the digest by which the whole can be told."""
+    text, cut = row.stored[index][1], row.cut[index]
+    if text is None or cut is None:
+        return text
+    size_bytes, sha256 = cut
+    return f"{text} ({size_bytes:,} bytes, SHA-256 {sha256.hex()})"
+
+
+def _common(row: _core.Row, index: int) -> tuple[str, str | None]:
+    """Kind and text of a cell after its rules; no text where it is long."""
+    long = row.long[index]
+    return (long, None) if long else _core.decode_cells(row.cells[index])[0]
+
+
+def _rule(source: tuple[str, str | None], target: tuple[str, str | None]) -> str:
     """The canonical-row rule under which two cells differ, in a few words."""
-    source_kind, source_text = _core.decode_cells(source)[0]
-    target_kind, target_text = _core.decode_cells(target)[0]
+    (source_kind, source_text), (target_kind, target_text) = source, target
     if source_kind != target_kind:
         if "null" in (source_kind, target_kind):
             return "NULL is a value of its own and equals nothing else"
         return f"{source_kind} and {target_kind} are different kinds"
-    if source_kind == "text" and source_text is not None and target_text is not None:
+    if source_kind == "text":
+        if source_text is None or target_text is None:
+            return "text is compared byte by byte"
         if source_text.rstrip(" ") == target_text.rstrip(" "):
             return "text is compared byte by byte: trailing blanks count"
         if source_text.casefold() == target_text.casefold():
@@ -174,13 +190,14 @@ def _key_positions(pair: "Pair") -> list[int]:
 
 
 def _row_sql(pair: "Pair", source: _core.Row | None, target: _core.Row | None, side: str) -> str:
-    """A SELECT that shows the row on one side, or that it is not there; empty for a table without a key.
+    """A SELECT that shows the row on one side, or that it is not there; empty for a table without a key
+    or a key that no statement takes.
 
     Where a rule stands between a key and what is stored, each side is asked for what it stores; a side without the
     row is asked for the canonical key.
     """
     shown = source or target
-    if not pair.mapping.key or shown is None:
+    if not pair.mapping.key or shown is None or len(shown.key) > _LONGEST_SQL_KEY_BYTES:
         return ""
     own = source if side == "source" else target
     database: Database = pair.source if side == "source" else pair.target

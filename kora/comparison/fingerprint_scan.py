@@ -12,7 +12,7 @@ from kora.comparison.fingerprint import OWN_PRECISION, Fingerprint, FingerprintC
 from kora.comparison.fingerprint_body import BodyWriter, pack_catalog
 from kora.comparison.mapping import Side
 from kora.comparison.recipes import Recipe, own_recipe
-from kora.databases.base import Database, Selection
+from kora.databases.base import Database, Lanes, Selection
 
 ScanProgress: TypeAlias = Callable[[str, int], None]
 """Told a stage's name and the rows that it has read so far."""
@@ -35,6 +35,7 @@ class ScanOptions:
     buckets: Mapping[str, Sequence[int]] = field(default_factory=dict)
     selection: Selection = field(default_factory=Selection)
     profile: ProfileSource = OWN_PRECISION
+    lanes: Lanes = field(default_factory=Lanes)
     spill_directory: Path | None = None
     progress: ScanProgress | None = None
 
@@ -95,7 +96,7 @@ def _table_fingerprint(database: Database, recipe: Recipe, body: BodyWriter, opt
     if not recipe.columns:
         return entry.model_copy(update={"row_count": database.row_count(table)})
     digest = _core.carry_rows(
-        database.rows(table, recipe.columns),
+        database.rows_in_lanes(table, recipe.columns, options.lanes),
         recipe.profile,
         "target" if options.role == "target" else "source",
         options.key,

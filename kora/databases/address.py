@@ -51,7 +51,9 @@ _OPTIONS: dict[Engine, tuple[str, ...]] = {
     "postgresql": (
         "application_name", "connect_timeout", "options", "sslcert", "sslkey", "sslmode", "sslrootcert",
     ),
-    "mariadb": ("connect_timeout", "socket", "ssl-ca", "ssl-cert", "ssl-key", "ssl-mode"),
+    "mariadb": (
+        "connect_timeout", "server-public-key-path", "socket", "ssl-ca", "ssl-cert", "ssl-key", "ssl-mode",
+    ),
 }  # fmt: skip
 _PORTS: dict[Engine, int] = {"postgresql": 5432, "mariadb": 3306}
 """The engines that are servers, and where each listens unless told otherwise."""
@@ -132,6 +134,8 @@ def parse_address(text: str) -> Address:
         InvalidRequest: an unknown scheme or option, a malformed port, no file or database named. The message never
             repeats the password.
     """
+    if "\0" in unquote(text):
+        raise InvalidRequest("a URL or path holds a zero byte", hint="write it as a person would")
     if "://" not in text:
         return _plain_path(text)
     scheme = text.split("://", 1)[0].lower()
@@ -143,13 +147,20 @@ def parse_address(text: str) -> Address:
 
 def _plain_path(text: str) -> Address:
     path = Path(text)
-    engine: Engine | None = "csv" if path.is_dir() and text else _SUFFIXES.get(path.suffix.lower())
+    engine: Engine | None = "csv" if text and _is_folder(path) else _SUFFIXES.get(path.suffix.lower())
     if engine is None:
         raise InvalidRequest(
-            f"{text!r} names no database",
+            f"{text[:200]!r} names no database",
             hint=f"write ENGINE:///PATH, or a path that ends in {', '.join(_SUFFIXES)}",
         )
     return Address(engine, path=path)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that no file system takes
+        return False
 
 
 def _file(text: str, engine: Engine) -> Address:
@@ -167,7 +178,10 @@ def _file(text: str, engine: Engine) -> Address:
 
 
 def _server(text: str, engine: Engine) -> Address:
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # its words would repeat the password
+        raise InvalidRequest("the URL's host is not one", hint=f"write {engine}://USER@HOST:PORT/DATABASE") from None
     if "," in parts.netloc:
         raise InvalidRequest("several hosts in one URL are not supported", hint="name the one host to read from")
     pairs = _pairs(parts.query)

@@ -5,6 +5,7 @@ passes the suite in `tests/contracts/test_databases.py`.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
@@ -29,6 +30,21 @@ class KeyRange:
     columns: tuple[str, ...]
     after: KeyTuple | None = None
     upto: KeyTuple | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """How a table may be cut to be read by several threads: into so many lanes at most, each of so many rows at least.
+
+    Rows are counted as the engine guesses them: what is small is not worth a session more.
+    """
+
+    most: int = 1
+    fewest_rows: int = 50_000
+
+    def worth(self, rows: int) -> int:
+        """How many lanes a table of about so many rows is worth."""
+        return max(1, min(self.most, rows // max(self.fewest_rows, 1)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +127,14 @@ class Database(Protocol):
         """
         ...
 
+    def rows_in_lanes(self, table: Table, columns: Sequence[str], lanes: Lanes) -> RowStream:
+        """The same as `rows` without a range, in no order, for several threads: each row stands in one lane.
+
+        All lanes read the one snapshot. Fewer than asked for, down to one, where the table is small, where the engine
+        cannot cut it, or where it has no sessions left.
+        """
+        ...
+
     def rows_by_key(
         self, table: Table, columns: Sequence[str], key: Sequence[str], keys: Sequence[KeyTuple]
     ) -> RowStream:
@@ -149,6 +173,14 @@ class AnswersQueries(Protocol):
 
         Raises `EngineError` where the engine refuses it, then or while it is read; `UnsupportedType` for a column of a
         type that nothing here decodes. Nothing can be written: every session is opened for reading.
+        """
+        ...
+
+    def asking(self, seconds: int) -> AbstractContextManager[None]:
+        """Until the block ends, `query_rows` asks as applications do: under the server's settings, not this session's.
+
+        A query that is not read to its end within so many seconds is ended: it then raises `Stopped`, or `EngineError`
+        with the engine's own word for it while its rows are read.
         """
         ...
 

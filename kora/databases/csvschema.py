@@ -13,10 +13,9 @@ values becomes it only if every value prints back to its text; a column without 
 import re
 from pathlib import Path
 
-import yaml
-
 from kora.catalog import Kind, Type
-from kora.errors import FileProblem, InvalidRequest
+from kora.databases.yaml_text import read_yaml
+from kora.errors import InvalidRequest
 
 _KINDS: dict[str, Kind] = {
     "text": "text",
@@ -37,12 +36,8 @@ def read_schema(path: Path) -> dict[str, dict[str, Type]]:
         FileProblem: The file cannot be read.
         InvalidRequest: It is not YAML of that shape, or names a type that is not known; the message says where.
     """
-    try:
-        body = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FileProblem(f"{path}: {error.strerror}", hint="the schema's path is relative to the data's") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"{path}: not readable as YAML: {error}", hint="write table: {column: type}") from error
+    missing = "the schema's path is relative to the data's"
+    body = read_yaml(path, hint="write table: {column: type}", missing=missing)
     if not isinstance(body, dict) or not all(isinstance(columns, dict) for columns in body.values()):
         raise InvalidRequest(f"{path}: not a schema file", hint="write table: {column: type}")
     return {

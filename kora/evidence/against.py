@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from kora import _core
 from kora.catalog import Catalog, Table
 from kora.comparison.declared import read_declared
+from kora.comparison.workers import lanes_for
 from kora.databases.address import parse_address
 from kora.databases.base import Database, readable_type
 from kora.databases.registry import open_database
@@ -183,7 +184,7 @@ def _state(database: Database, catalog: Catalog, certified: CertifiedTable, scan
         return entry.model_copy(update={"state": "changed", "detail": f"column {lacking} can no longer be read"})
     spill = scan.settings.make_spill_directory()
     digest = _core.digest_rows(
-        database.rows(table, columns),
+        database.rows_in_lanes(table, columns, lanes_for(None, sides=1)),
         profile,
         "target",
         scan.key,

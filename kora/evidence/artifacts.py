@@ -20,10 +20,12 @@ from kora.comparison.fingerprint import side_of
 from kora.comparison.result import VerificationResult
 from kora.errors import SenseiError
 from kora.evidence.canonical import canonical_bytes
-from kora.evidence.certificate import issue, issue_fingerprint
+from kora.evidence.certificate import check_subjects, issue, issue_fingerprint, load, read
+from kora.evidence.envelope import signed_by
 from kora.evidence.files import make_directory, write_atomically
 from kora.evidence.findings_file import FINDINGS_NAME, findings_bytes
 from kora.evidence.signing import KeyStore, SigningKey
+from kora.evidence.statement import Predicate, predicate_of
 from kora.evidence.transparency import Checkpoint, Logged, append_files, read_checkpoint
 
 CERTIFICATE_NAME = "certificate.json"
@@ -62,12 +64,14 @@ def certify(
     """Write all files of a result and, where a log is kept, enter the certificate there.
 
     The report is certified and so cannot hold the checkpoint that holds the certificate: it prints the one before.
+    The certificate is on disk before the log hears of it. So an attempt that was killed anywhere is finished by the
+    next one with the same result: what stands is kept as it is, and a log holds one entry of it.
 
     Raises:
         SenseiError: As `write_artifacts` and `append_files`. Where the log is at fault the certificate stands already,
             and `kora log append` can be tried again.
     """
-    artifacts = write_artifacts(
+    artifacts = standing_artifacts(result, out_directory, keys) or write_artifacts(
         result,
         out_directory,
         keys.signing_key(),
@@ -78,6 +82,33 @@ def certify(
         checkpoint=_checkpoint_before(log),
     )
     return replace(artifacts, logged=append_files(log, [artifacts.certificate], keys)[0]) if log else artifacts
+
+
+def standing_artifacts(result: VerificationResult, out_directory: Path, keys: KeyStore) -> Artifacts | None:
+    """The files of a result that was certified here before, whole and signed by this box; None where they are not."""
+    path = out_directory / CERTIFICATE_NAME
+    try:
+        certificate = read(load(path), str(path))
+        statement = certificate.statement
+        if statement is None or not _speaks_of(statement.predicate, result):
+            return None
+        signed = any(signed_by(certificate.envelope, key) for key in keys.own_keys())
+        whole = all(check_subjects(statement, out_directory).values())
+    except SenseiError:
+        return None
+    return _in_folder(out_directory) if signed and whole and (out_directory / PUBLIC_KEY_NAME).is_file() else None
+
+
+def _speaks_of(predicate: Predicate, result: VerificationResult) -> bool:
+    """Whether a certificate is of exactly this result; an update of the program in between does not matter."""
+    expected = predicate_of(result, signature_threshold=predicate.signature_threshold, challenge=predicate.challenge)
+    return expected.model_copy(update={"tool": predicate.tool}) == predicate
+
+
+def _in_folder(folder: Path) -> Artifacts:
+    findings = folder / FINDINGS_NAME
+    listed = findings if findings.is_file() else None
+    return Artifacts(folder / CERTIFICATE_NAME, folder / REPORT_NAME, folder / PUBLIC_KEY_NAME, listed)
 
 
 def _checkpoint_before(log: Path | None) -> Checkpoint | None:
@@ -145,9 +176,4 @@ def write_artifacts(
         write_atomically(out_directory / name, data)
     write_atomically(out_directory / PUBLIC_KEY_NAME, signing_key.public.to_text().encode())
     write_atomically(out_directory / CERTIFICATE_NAME, certificate)
-    return Artifacts(
-        out_directory / CERTIFICATE_NAME,
-        out_directory / REPORT_NAME,
-        out_directory / PUBLIC_KEY_NAME,
-        out_directory / FINDINGS_NAME if findings else None,
-    )
+    return _in_folder(out_directory)

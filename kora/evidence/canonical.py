@@ -7,6 +7,7 @@ Keys sorted by code point, no white space, UTF-8 without needless escapes, one n
 import base64
 import binascii
 import json
+from collections.abc import Iterable
 from typing import NoReturn, TypeAlias
 
 from kora.errors import LimitExceeded, MalformedInput, NotAuthentic
@@ -15,6 +16,7 @@ JsonValue: TypeAlias = bool | int | str | list["JsonValue"] | dict[str, "JsonVal
 
 FILE_SIZE_LIMIT_BYTES = 64 << 20
 _INTEGER_DIGITS_LIMIT = 19
+_LEVELS_LIMIT = 64
 
 
 def canonical_bytes(value: object) -> bytes:
@@ -45,7 +47,7 @@ def parse_canonical(data: bytes, what: str) -> JsonValue:
 
 
 def parse_json(data: bytes, what: str) -> JsonValue:
-    """Read JSON in any spelling, but without duplicate keys, floats, NaN, huge integers or deep nesting."""
+    """Read JSON in any spelling, but without duplicate keys, floats, NaN, huge integers, or more than 64 levels."""
     if len(data) > FILE_SIZE_LIMIT_BYTES:
         raise LimitExceeded(f"{what} has {len(data):,} bytes; the limit is {FILE_SIZE_LIMIT_BYTES:,}")
     try:
@@ -56,6 +58,7 @@ def parse_json(data: bytes, what: str) -> JsonValue:
             parse_float=_no_float,
             parse_constant=_no_float,
         )
+        _refuse_depth(value)
     except (ValueError, RecursionError) as error:
         raise MalformedInput(
             f"{what} is not a file that KORA wrote: {error}", hint="name the certificate or fingerprint file itself"
@@ -97,6 +100,20 @@ def _object(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     if len(value) != len(pairs):
         raise ValueError("an object names one key twice")
     return value
+
+
+def _refuse_depth(value: JsonValue) -> None:
+    """Level by level, so that no depth is too much for this one. Raises `ValueError`."""
+    level: list[JsonValue] = [value]
+    for _ in range(_LEVELS_LIMIT + 1):
+        level = [item for held in level if isinstance(held, dict | list) for item in _items(held)]
+        if not level:
+            return
+    raise ValueError(f"it is nested in more than {_LEVELS_LIMIT} levels")
+
+
+def _items(held: dict[str, JsonValue] | list[JsonValue]) -> Iterable[JsonValue]:
+    return held.values() if isinstance(held, dict) else held
 
 
 def _integer(digits: str) -> int:

@@ -15,6 +15,7 @@ from kora.comparison.fingerprint_body import BodyWriter, OpenFingerprint
 from kora.comparison.fingerprint_scan import Role, ScanOptions, ScanProgress, take_fingerprint
 from kora.comparison.mapping import Side
 from kora.comparison.recipes import Recipe, recipes_of_map, recipes_under
+from kora.comparison.workers import lanes_for
 from kora.databases.address import parse_address
 from kora.databases.base import Database, Selection
 from kora.databases.registry import open_database
@@ -47,6 +48,7 @@ class FingerprintRequest:
     tables: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     buckets: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    workers: int | None = None
 
 
 def write_fingerprint(
@@ -97,6 +99,7 @@ def take_from_url(
     """
     key, run = _migration_key(request, other, KeyStore(settings.home_directory))
     options = ScanOptions(
+        lanes=lanes_for(request.workers, sides=1),
         key=key,
         run_id=run,
         role=request.role,

@@ -129,7 +129,7 @@ def authenticate(envelope: Envelope, keys: Sequence[PublicKey], what: str, *, th
             f"{wanted} signers of {what} cannot be checked with {len(distinct)} public keys",
             hint="give each signer's public key: kora check CERTIFICATE --key signer.pub",
         )
-    signed = [key for key in distinct.values() if _signed_by(envelope, key)]
+    signed = [key for key in distinct.values() if signed_by(envelope, key)]
     if len(signed) < wanted:
         missing = next(key_id for key_id in distinct if key_id not in {key.key_id for key in signed})
         raise NotAuthentic(f"{what} was not signed by key {missing}, or was altered since")
@@ -149,7 +149,8 @@ def _refuse_unchecked(envelope: Envelope, held: set[str], given: Mapping[str, Pu
             raise NotAuthentic(f"{what} was not signed by key {keyid}, or was altered since")
 
 
-def _signed_by(envelope: Envelope, key: PublicKey) -> bool:
+def signed_by(envelope: Envelope, key: PublicKey) -> bool:
+    """Whether this key signed these bytes, whoever else did."""
     candidates = [
         signature.signature for signature in envelope.signatures if not envelope.strict or signature.keyid == key.key_id
     ]

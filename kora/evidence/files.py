@@ -10,6 +10,8 @@ from typing import BinaryIO
 
 from kora.errors import Busy, FileProblem, LimitExceeded
 
+_PIECE_BYTES = 1 << 20
+
 
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Replace a file's content: temporary file beside it, fsync, rename, fsync of the folder.
@@ -93,12 +95,21 @@ def read_bounded(path: Path, limit_bytes: int) -> bytes:
     """
     try:
         with path.open("rb") as file:
-            data = file.read(limit_bytes + 1)
+            data = _at_most(file, limit_bytes + 1)
     except OSError as error:
         raise FileProblem(f"{path} cannot be read: {error.strerror}") from error
     if len(data) > limit_bytes:
         raise LimitExceeded(f"{path} is larger than {limit_bytes:,} bytes, more than such a file ever has")
     return data
+
+
+def _at_most(file: BinaryIO, limit_bytes: int) -> bytes:
+    """Piece by piece, since a read of so many bytes takes room for all of them at once."""
+    pieces: list[bytes] = []
+    while limit_bytes > 0 and (piece := file.read(min(_PIECE_BYTES, limit_bytes))):
+        pieces.append(piece)
+        limit_bytes -= len(piece)
+    return b"".join(pieces)
 
 
 def _write_temporary(path: Path, data: bytes, mode: int) -> Path:

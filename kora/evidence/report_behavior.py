@@ -2,15 +2,11 @@
 
 from rich.text import Text
 
-from kora.comparison.behavior import FINDINGS, Behavior, Recording
+from kora.comparison.behavior import FINDINGS, Behavior, ComparedProbe, Recording
 from kora.evidence import report_words as words
 from kora.evidence.report_terminal import print_lines, print_pairs, stdout_console
 
-_HEADS = {
-    "equal": ("✓ behaviour agrees on what was asked", "green bold"),
-    "different": ("✗ behaviour differs", "red bold"),
-    "undecided": ("? behaviour: nothing can be concluded", "yellow bold"),
-}
+_STYLES = {"equal": "green bold", "different": "red bold", "undecided": "yellow bold"}
 
 
 def print_recording(recording: Recording, path: str) -> None:
@@ -27,11 +23,16 @@ def print_recording(recording: Recording, path: str) -> None:
     print_lines(console, "Not comparable", others)
 
 
+def _habit(probe: ComparedProbe) -> str:
+    source, target = words.habit_answers(probe)
+    return f"{probe.meaning}: source {source}, target {target}"
+
+
 def print_behavior(behavior: Behavior) -> None:
     """What two sides' answers say about each other."""
     console = stdout_console()
-    head, style = _HEADS[behavior.outcome]
-    console.print(Text(head, style=style))
+    console.print()
+    console.print(Text(" ".join(words.BEHAVIOR_HEADS[behavior.outcome]), style=_STYLES[behavior.outcome]))
     counts = {words.BEHAVIOR[name]: words.plural(count, "query", "queries") for name, count in behavior.counts.items()}
     print_pairs(console, counts)
     told = {"Claim": behavior.claim, "Rows tried on": behavior.place, "Seed of routines' inputs": behavior.seed or ""}
@@ -44,6 +45,10 @@ def print_behavior(behavior: Behavior) -> None:
                             ("Rows not tried", {"not_run"})):  # fmt: skip
         found_rows = [item for item in behavior.constraints if item.outcome in outcomes]
         print_lines(console, title, [f"{item.table}: {item.constraint}: {item.detail}" for item in found_rows])
-    habits = [f"{probe.meaning}: {probe.source} / {probe.target}" for probe in behavior.probes if probe.differs]
-    print_lines(console, "Habits of the two engines that differ (source / target)", habits)
+    differing = [probe for probe in behavior.probes if probe.differs]
+    print_lines(
+        console,
+        "Habits in which the two engines differ (what hangs on each: in the report)",
+        [_habit(probe) for probe in differing],
+    )
     print_lines(console, "Not run", list(behavior.not_run))

@@ -12,6 +12,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from kora.comparison.behavior import FINDINGS
+from kora.comparison.habits import MATTERS
 from kora.comparison.result import TableResult, VerificationResult
 from kora.evidence import report_words as words
 from kora.evidence.findings_file import FINDINGS_NAME
@@ -31,6 +32,9 @@ _OUTCOME_ORDER: Final = (
     "not_run",
     "match",
 )
+
+_BEHAVIOR_LINES = 200
+"""Queries and calls that are listed one by one."""
 
 
 def render_html(
@@ -62,6 +66,9 @@ def render_html(
         behavior=None if result.behavior == "not_run" else result.behavior,
         behavior_words=words.BEHAVIOR,
         behavior_findings=FINDINGS,
+        behavior_heads=words.BEHAVIOR_HEADS,
+        behavior_matters=MATTERS,
+        behavior_lines=_BEHAVIOR_LINES,
         longest=max((timing.seconds for timing in result.timings), default=0.0),
         signer_key_id=signer_key_id,
         certificate_name=certificate_name,
@@ -112,6 +119,7 @@ def template() -> Template:
     environment.filters["visible"] = words.visible
     environment.filters["visible_lines"] = words.visible_lines
     environment.filters["duration"] = words.duration
+    environment.filters["answers"] = words.habit_answers
     environment.filters["plural"] = words.plural
     environment.filters["thousands"] = lambda count: "–" if count is None else f"{count:,}"
     environment.filters["differences"] = _table_note

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kora.comparison.behavior import ComparedProbe
 from kora.comparison.result import NotChecked, TableResult, VerificationResult
 from kora.evidence.verdict import Decision
 from kora.exit_codes import ExitCode
@@ -52,6 +53,11 @@ BEHAVIOR = {
     "not_run": "asked of one side only",
 }
 """What became of a query that both sides were asked."""
+BEHAVIOR_HEADS = {
+    "equal": ("✓", "Behaviour agrees on what was asked"),
+    "different": ("≠", "Behaviour differs"),
+    "undecided": ("?", "Nothing can be concluded about behaviour"),
+}
 
 
 def summarize(result: VerificationResult, decision: Decision) -> Summary:
@@ -70,6 +76,12 @@ def summarize(result: VerificationResult, decision: Decision) -> Summary:
         "The data are ready for cutover. Read what was not checked, and keep the certificate and the public key "
         "with the records of this migration.",
     )
+
+
+def habit_answers(probe: ComparedProbe) -> tuple[str, str]:
+    """What source and target answer to a question about habits; to one of whether, yes or no."""
+    words = {"1": "yes", "0": "no"} if probe.meaning.startswith("whether") else {}
+    return words.get(probe.source, probe.source), words.get(probe.target, probe.target)
 
 
 def plural(count: int, one: str, many: str = "") -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from kora._core import RowStream
 from kora.catalog import Name, Table
-from kora.databases.base import Database, KeyRange, Selection
+from kora.databases.base import Database, KeyRange, Lanes, Selection
 from kora.databases.registry import open_database
 from kora.errors import EngineError, InvalidRequest, MalformedInput, SenseiError
 from tests.contracts.databases import (
@@ -103,6 +103,24 @@ def test_rows_bring_the_named_columns_in_the_order_asked_for(database: Database,
     assert sorted(texts(database.rows(people, ["city", "id", "name"])), key=str) == sorted(expected, key=str)
     log = table(database, sample, "log")
     assert sorted(texts(database.rows(log, ["line"]))) == sorted((line,) for line in LOG)
+
+
+@pytest.mark.parametrize("most", [1, 2, 5])
+def test_lanes_bring_every_row_once_however_many_are_asked_for(database: Database, sample: Sample, most: int) -> None:
+    expected: dict[str, list[tuple[object, ...]]] = {
+        "people": [*PEOPLE],
+        "visit": [*VISITS],
+        "log": [(line,) for line in LOG],
+    }
+    for name, rows in expected.items():
+        found = table(database, sample, name)
+        columns = [column.name for column in found.columns]
+        lanes = database.rows_in_lanes(found, columns, Lanes(most, fewest_rows=1)).lanes()
+        assert 1 <= len(lanes) <= most
+        read = [row for lane in reversed(lanes) for row in texts(lane)]
+        assert sorted(read, key=str) == sorted(as_text(rows), key=str)
+    with pytest.raises(InvalidRequest, match="people has no column 'nobody'"):
+        database.rows_in_lanes(table(database, sample, "people"), ["nobody"], Lanes(most, fewest_rows=1))
 
 
 def test_the_count_of_rows_is_exact(database: Database, sample: Sample) -> None:

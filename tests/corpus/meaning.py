@@ -214,6 +214,12 @@ def _bounded(shown: Any) -> Hashable:
     return (int(first), tuple(found["elements"]))
 
 
+def _vector(shown: Any) -> Hashable:
+    """Numbers with blanks between them, which begin at 0."""
+    text = str(shown)
+    return _bounded(text) if text.startswith("{") else (0, tuple(map(Decimal, text.split())))
+
+
 _RANGE = re.compile(r"([\[(])([^,]*),([^,]*)([\])])")
 
 
@@ -243,6 +249,24 @@ def _point(shown: Any) -> Hashable:
     return tuple(_float(str(part)) for part in parts)
 
 
+_COORDINATE = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+
+
+def _points(shown: Any) -> Hashable:
+    """Coordinates in a row, and whether it is an open path."""
+    text = str(shown).replace(" ", "").lower()
+    numbers = _COORDINATE.findall(re.sub(r'"[a-z]+\d?":', "", text))
+    return (text.startswith("[(") or '"closed":false' in text, tuple(map(_float, numbers)))
+
+
+def _floats(shown: Any) -> Hashable:
+    """Singles in a row: as JSON, or as the hexadecimal digits of their bytes."""
+    text = str(shown)
+    if not text.startswith("["):
+        return bytes.fromhex(text)
+    return b"".join(struct.pack("<f", float(number)) for number in json.loads(text))
+
+
 def _set(shown: Any) -> Hashable:
     text = str(shown)
     return tuple(json.loads(text)) if text.startswith("[") else tuple(label for label in text.split(",") if label)
@@ -265,8 +289,8 @@ _FAMILIES: dict[str, Callable[[Any], Hashable]] = {
     "union": _union, "set": _set, "uuid": lambda shown: str(shown).lower(),
     "number": _number, "float": _float, "boolean": _boolean, "date": _date,
     "time": _time, "timetz": _timetz, "timestamp": _timestamp, "instant": _instant, "interval": _interval,
-    "network": _network, "nested": _nested, "map": _nested, "bounded": _bounded, "range": _range,
-    "multirange": _multirange, "point": _point,
+    "network": _network, "nested": _nested, "map": _nested, "bounded": _bounded, "vector": _vector, "range": _range,
+    "multirange": _multirange, "point": _point, "points": _points, "floats": _floats,
 }  # fmt: skip
 
 

@@ -28,6 +28,9 @@ PAIRS = tuple(
 )
 """All of them; where the tests talk to MySQL, those of which it is one side."""
 
+_COLLATED = "CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci" if product() == "MariaDB" else ""
+"""MariaDB's own default differs from version to version, and the page names it."""
+
 
 class Workplace:
     """Makes databases of every engine, and keeps each source once it was built."""
@@ -63,4 +66,4 @@ class Workplace:
             case "postgresql":
                 return Postgres(self._postgres.create_database())
             case _:
-                return Mariadb(self._mariadb.create_database())
+                return Mariadb(self._mariadb.create_database(_COLLATED))

@@ -31,7 +31,7 @@ _OWN = (
     Kind("geometry", "geometry",
          ("ST_GeomFromText('POLYGON((0 0,1 0,1 1,0 0))')",
           "ST_GeomFromText('GEOMETRYCOLLECTION(POINT(1 2))', 3857)"), "geometry", show=_KEPT),
-    Kind("vector", "vector(3)", ("TO_VECTOR('[1,2.5,-3]')",), "bytes"),
+    Kind("vector", "vector(3)", ("TO_VECTOR('[1,2.5,-3]')", "TO_VECTOR('[0,1e-30,3e38]')"), "floats", show="HEX(v)"),
 )  # fmt: skip
 
 KINDS = (*(_here(kind) for kind in mariadb_kinds.KINDS if kind.name not in _NOT_HERE), *_OWN)

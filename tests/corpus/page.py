@@ -48,8 +48,8 @@ _HEAD_OF_MYSQL = """# Types of MySQL
 What [types.md](types.md) says of all engines, for MySQL: every kind of every engine on MySQL, and MySQL's kinds on
 every engine. Written by `make types-mysql` and compared by `make test-mysql`, both with the MySQL of Debian's unstable
 suite; cells read as there. What else is different: [mysql.md](mysql.md). A plan's words are MariaDB's: on MySQL, `uuid`
-becomes `char(36) character set ascii`, and `json` becomes `longtext`, since MySQL's own JSON type forgets the order of
-keys, white space and the spelling of numbers.
+becomes `char(36) character set ascii`, `inet4` and `inet6` become `varchar`, and `json` becomes `longtext`, since
+MySQL's own JSON type forgets the order of keys, white space and the spelling of numbers.
 """
 
 

@@ -21,6 +21,9 @@ _NUMBERS = (
     Kind("bigint", "bigint", integers(-(2**63), 2**63 - 1), "number"),
     Kind("oid", "oid", integers(0, 2**32 - 1), "number"),
     Kind("xid8", "xid8", _texts("0", "18446744073709551615"), "number"),
+    Kind("pg_lsn", "pg_lsn", _texts("0/0", "FFFFFFFF/FFFFFFFF"), "number", show="(v - '0/0'::pg_lsn)::text"),
+    Kind("snapshot", "pg_snapshot", _texts("10:20:10,14,15", "1:1:"), "raw"),
+    Kind("int2vector", "int2vector", _texts("1 -2 3", "0"), "vector"),
     Kind("boolean", "boolean", ("true", "false"), "boolean"),
     Kind("real", "real", quoted(singles()), "float"),
     Kind("real_special", "real", _SPECIAL, "float"),
@@ -56,13 +59,17 @@ _STRINGS = (
     Kind("bytea", "bytea", tuple(f"decode('{value.hex()}', 'hex')" for value in blobs()), "bytes"),
     Kind("bit", "bit(3)", ("B'101'", "B'000'"), "bit"),
     Kind("bit_long", "bit(80)", (f"B'{'10' * 40}'", f"B'{'0' * 80}'"), "bit"),
+    Kind("varbit_9", "bit varying(9)", ("B''", "B'010'"), "bit"),
     Kind("varbit", "bit varying", ("B''", "B'0'", "B'00'", "B'0000000011'"), "bit"),
     Kind("uuid", "uuid", quoted(UUIDS), "uuid"),
     Kind("json", "json", quoted(JSONS), "json"),
     Kind("jsonb", "jsonb", quoted(value for value in JSONS if value != "1e400"), "json"),
     Kind("hstore", "hstore", _texts("a=>1, b=>NULL", "", '"k ""q"=>"v, w"'.replace('""', '\\"')), "nested",
          show="hstore_to_json(v)::text", setup=("CREATE EXTENSION IF NOT EXISTS hstore",)),
-    Kind("tsvector", "tsvector", _texts("a:1 b:2"), "raw"),
+    Kind("tsvector", "tsvector", _texts("a:1A,2B b:2 'it''s'", ""), "raw"),
+    Kind("tsquery", "tsquery", _texts("!(a & b:*A) <2> c", "x"), "raw"),
+    Kind("jsonpath", "jsonpath", _texts("$.a[*] ? (@.b > 1)"), "text"),
+    Kind("regclass", "regclass", _texts("pg_class"), "raw"),
 )  # fmt: skip
 
 _MOMENT_KINDS = (
@@ -73,6 +80,8 @@ _MOMENT_KINDS = (
     Kind("timetz", "timetz", _texts("12:34:56.789+02", "24:00:00-15:59:59", "00:00:00+00:00:01", "10:34:56.789+00"),
          "timetz"),
     Kind("timestamp", "timestamp", quoted(_MOMENTS), "timestamp"),
+    Kind("timestamp_3", "timestamp(3)", _texts("2000-02-29 12:30:00.001", "1969-12-31 23:59:59.999"), "timestamp"),
+    Kind("interval_months", "interval year to month", _texts("3 years 2 mons", "-1 mon"), "interval"),
     Kind("timestamp_far", "timestamp", _texts("infinity", "-infinity", "4713-01-01 00:00:00 BC",
                                               "294246-12-31 23:59:59.999999"), "timestamp"),
     Kind("timestamp_last", "timestamp", _texts("294247-01-10 04:00:54.775806", "294247-01-10 04:00:54.775808",
@@ -120,7 +129,10 @@ _STRUCTURED = (
     Kind("array_of_composites", "corpus_place[]", ("ARRAY[ROW('x', 1, 1.5)::corpus_place, NULL]", "'{}'"), "nested",
          show="to_json(v)::text"),
     Kind("point", "point", _texts("(1.5,-2)", "(1e300,0.1)"), "point"),
-    Kind("polygon", "polygon", _texts("((0,0),(1,1))"), "raw"),
+    Kind("polygon", "polygon", _texts("((0,0),(1,1))", "((1e300,0.1))"), "points"),
+    Kind("path", "path", _texts("((0,0),(1,1))", "[(0,0),(1,1),(-2.5,3)]"), "points"),
+    Kind("box", "box", _texts("(1,1),(0,0)"), "points"),
+    Kind("circle", "circle", _texts("<(1,1),0.5>"), "points"),
 )  # fmt: skip
 
 KINDS = (*_NUMBERS, *_STRINGS, *_MOMENT_KINDS, *_STRUCTURED)

@@ -15,7 +15,7 @@ import duckdb
 import pytest
 
 from tests.faults.sensei import KILLED, Finished, Sensei
-from tests.servers import Database, free_port
+from tests.servers import Database, PostgresServer, free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -379,6 +379,40 @@ def test_discard_removes_what_the_run_made_and_nothing_else(sensei, shop, postgr
     assert left == [("counter",), ("older",)]
     assert schemas == [("others",), ("public",)]
     refused(sensei.run("resume", sensei.only_run), 2, "was discarded", "sensei migrate")
+
+
+def test_discard_removes_an_extension_that_the_run_made_and_none_that_stood_or_is_needed(
+    sensei, postgres_server: PostgresServer
+):
+    def made(target: Database) -> list[str]:
+        with target.connect() as connection:
+            rows = connection.execute("SELECT extname::text FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY 1")
+            return [str(row[0]) for row in rows.fetchall()]
+
+    source = postgres_server.create_database()
+    source.execute(
+        "CREATE EXTENSION citext", "CREATE EXTENSION hstore",
+        "CREATE TABLE person (id int PRIMARY KEY, mail citext, facts hstore)",
+        "INSERT INTO person VALUES (1, 'A@b', 'a=>1')",
+    )  # fmt: skip
+    known: set[str] = set()
+    for before, after_load, left in (
+        ((), (), []),
+        (("CREATE EXTENSION hstore",), (), ["hstore"]),
+        ((), ("CREATE TABLE others (v citext)",), ["citext"]),
+    ):
+        target = postgres_server.create_database()
+        target.execute(*before)
+        assert sensei.run("migrate", source.url, target.url, "--yes").code == 0
+        assert made(target) == ["citext", "hstore"]
+        target.execute(*after_load)
+        (run,) = {str(entry["run"]) for entry in sensei.run("runs", "--json").body} - known
+        known.add(run)
+        discarded = sensei.run("discard", run)
+        assert discarded.code == 0, discarded.err
+        assert made(target) == left
+        kept = "extension citext is kept: it is needed by objects that this run did not make"
+        assert (kept in discarded.out) == bool(after_load)
 
 
 def test_a_finished_runs_discard_leaves_another_runs_checkpoints(sensei, shop, tmp_path, postgres_database: Database):

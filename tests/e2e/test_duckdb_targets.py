@@ -199,3 +199,31 @@ def test_cells_of_200_megabytes_pass_between_all_engines_in_bounded_memory(
             "parquet to postgresql": peak_bytes(parquet, postgres_server.create_database().url),
         }
     assert {way: peak for way, peak in peaks.items() if peak >= bound} == {}
+
+
+# Its own process writes the file: a child's largest memory begins with that of the process it was made by.
+WRITE_LARGE_GROUP = """
+import sys, duckdb, pyarrow.parquet
+writer, path = sys.argv[1:]
+texts = "(SELECT string_agg(md5((i * 20000 + j)::VARCHAR), '') FROM range(15625) t(j))"
+select = f"SELECT i AS id, {texts} AS words FROM range(1200) r(i)"
+connection = duckdb.connect()
+if writer == "duckdb":
+    connection.execute(f"COPY ({select}) TO '{path}' (FORMAT parquet, ROW_GROUP_SIZE 122880)")
+else:
+    # Its dictionary takes in 1,024 values before it looks at their size.
+    table = connection.sql(select).to_arrow_table()
+    pyarrow.parquet.write_table(table, path, row_group_size=122_880, compression=writer)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("writer", ["duckdb", "snappy", "zstd"])
+def test_a_row_group_of_hundreds_of_megabytes_passes_in_bounded_memory(tmp_path: Path, writer: str) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    subprocess.run([sys.executable, "-c", WRITE_LARGE_GROUP, writer, folder / "t.parquet"], check=True)
+    bound = 600 * MIB + 2 * 500_000
+    source = file_url("parquet", folder)
+    assert peak_bytes(source, file_url("sqlite", tmp_path / "t.db")) < bound
+    assert peak_bytes(source, file_url("duckdb", tmp_path / "t.duckdb")) < bound

@@ -65,7 +65,7 @@ def test_values_that_no_other_engine_has_are_declared_by_name(
     )
     said = migrate(mariadb_database.url, file_url("duckdb", tmp_path / "odd.duckdb"))
     assert (said.code, said.verdict) == (5, "equivalent_with_declared_loss"), (said.err, said.body)
-    assert sorted(said.losses) == [("as_text", "odd.long_time"), ("zero_date_is_null", "odd.born")]
+    assert said.losses == [("zero_date_is_null", "odd.born")]
     assert said.tables["odd"]["target_rows"] == 1
     types = {name: said.column("odd", name)["target_type"] for name in ("paid", "level", "short_time", "big")}
     assert types == {"paid": "BOOLEAN", "level": "TINYINT", "short_time": "TIME", "big": "UBIGINT"}

@@ -139,3 +139,25 @@ def test_mysql_goes_to_postgresql_and_back(
     assert last.query("SELECT id, name FROM customer ORDER BY id") == shop.query(
         "SELECT id, name FROM customer ORDER BY id"
     )
+
+
+def test_addresses_and_vectors_arrive_as_themselves_where_the_other_server_has_them_and_as_text_where_not(
+    mariadb_server: MariadbServer, mariadb_beside: MariadbServer
+) -> None:
+    first, middle, last = (server.create_database() for server in (mariadb_beside, mariadb_server, mariadb_beside))
+    first.execute(
+        "CREATE TABLE host (id int PRIMARY KEY, a inet4, b inet6)",
+        "INSERT INTO host VALUES (1, '10.0.0.1', '2001:db8::1'), (2, NULL, '::ffff:1.2.3.4'), (3, '0.0.0.0', NULL)",
+    )
+    said = migrate(first.url, middle.url)
+    assert (said.code, said.verdict, said.losses) == (0, "equivalent", []), said.err
+    assert middle.query("SELECT * FROM host ORDER BY id") == first.query("SELECT * FROM host ORDER BY id")
+    middle.execute(
+        "DROP TABLE host",
+        "CREATE TABLE near (id int PRIMARY KEY, v vector(2))",
+        "INSERT INTO near VALUES (1, TO_VECTOR('[1.5,-2]'))",
+    )
+    said = migrate(middle.url, last.url)
+    assert (said.code, said.verdict, said.losses) == (0, "equivalent", []), said.err
+    assert last.query("SELECT v FROM near") == [("[1.5,-2.0]",)]
+    assert said.column("near", "v")["target_type"] == "longtext"

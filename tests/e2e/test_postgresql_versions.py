@@ -1,8 +1,10 @@
 """PostgreSQL 15, 16 and 18 as sources and targets of each other."""
 
+from pathlib import Path
+
 import pytest
 
-from tests.e2e.migrating import migrate, run_kora
+from tests.e2e.migrating import file_url, migrate, run_kora
 from tests.e2e.rich_postgresql import PROGRAM_LOSSES, RICH
 from tests.integration.test_postgresql_versions import NEW_IN_18, statements
 from tests.servers import Database, PostgresServer
@@ -74,3 +76,71 @@ def test_what_only_18_has_is_refused_by_name_where_an_older_version_lacks_it(
         "function uuidv7() does not exist",
         'syntax error at or near "WITHOUT"',
     ]
+
+
+ENDLESS = (
+    "CREATE TABLE span (id int PRIMARY KEY, v interval, w interval[])",
+    "INSERT INTO span VALUES (1, 'infinity', '{-infinity,1 day}'), (2, '-infinity', NULL),"
+    " (3, '-2 mons 3 days 00:00:00.5', '{}'), (4, NULL, '{NULL}')",
+)
+LONGEST = "2147483647 mons 2147483647 days 2562047788:00:54.775807"
+
+
+def spans(database: Database) -> list[tuple[object, ...]]:
+    with database.connect() as connection:
+        return connection.execute("SELECT id, v::text, w::text FROM span ORDER BY id").fetchall()
+
+
+def test_infinite_intervals_arrive_between_servers_that_have_them(postgres_18: PostgresServer) -> None:
+    source, target = postgres_18.create_database(), postgres_18.create_database()
+    source.execute(*ENDLESS)
+    said = migrate(source.url, target.url)
+    assert (said.code, said.verdict, said.losses) == (0, "equivalent", []), said.err
+    assert spans(target) == spans(source)
+    assert spans(target)[0] == (1, "infinity", '{-infinity,"1 day"}')
+
+
+def test_infinite_intervals_have_a_form_that_the_server_renders_too(postgres_18: PostgresServer) -> None:
+    source, target = postgres_18.create_database(), postgres_18.create_database()
+    for side in (source, target):
+        side.execute("CREATE TABLE span (id int PRIMARY KEY, v interval)")
+        side.execute("INSERT INTO span VALUES (1, 'infinity'), (2, '-infinity'), (3, '1 mon -1 day')")
+    assert run_kora("verify", source.url, target.url, "--strategy", "pushdown", "--json").verdict == "equivalent"
+    target.execute("UPDATE span SET v = '1 mon 29 days' WHERE id = 2")
+    said = run_kora("verify", source.url, target.url, "--strategy", "pushdown", "--json")
+    assert said.tables["public.span"]["mismatch"] == 1
+
+
+def test_an_older_server_gets_no_infinite_interval_and_a_newer_one_none_that_only_looks_like_it(
+    postgres_18: PostgresServer, postgres_database: Database
+) -> None:
+    source = postgres_18.create_database()
+    source.execute(*ENDLESS)
+    said = migrate(source.url, postgres_database.url)
+    assert [row[0] for row in spans(postgres_database)] == [3, 4]
+    assert said.tables["public.span"]["missing_in_target"] == 2
+    reasons = (said.run_folder / "quarantine.jsonl").read_text()
+    assert reasons.count("infinity, which intervals of PostgreSQL have from version 17 on") == 2
+    older, newer = postgres_database, postgres_18.create_database()
+    older.execute(
+        "DROP SCHEMA IF EXISTS _sensei CASCADE",
+        "TRUNCATE span",
+        f"INSERT INTO span VALUES (1, '{LONGEST}', '{{}}'), (2, '1 day', NULL)",
+    )
+    said = migrate(older.url, newer.url)
+    assert spans(newer) == [(2, "1 day", None)]
+    assert "takes for an infinity" in (said.run_folder / "quarantine.jsonl").read_text()
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "duckdb", "parquet"])
+def test_infinite_intervals_stand_as_text_where_no_interval_is_infinite(
+    postgres_18: PostgresServer, tmp_path: Path, engine: str
+) -> None:
+    source = postgres_18.create_database()
+    source.execute("CREATE TABLE span (id int PRIMARY KEY, v interval)")
+    source.execute("INSERT INTO span VALUES (1, 'infinity'), (2, '1 day'), (3, '-infinity')")
+    said = migrate(source.url, file_url(engine, tmp_path / engine))
+    assert (said.code, said.verdict, said.losses) == (0, "equivalent", []), said.err
+    column = said.column("public.span", "v")
+    assert column["target_type"] in ("TEXT", "VARCHAR")
+    assert "interval_iso" in str(column["target_representation"])

@@ -9,11 +9,13 @@ import pytest
 from appliance.engines.registry import target_engine
 from appliance.planning.files import load_plan
 from tests.e2e.migrating import file_url, migrate
-from tests.mariadb_server import MariadbServer
+from tests.mariadb_builds import product
+from tests.mariadb_server import MariadbServer, numbers
 from tests.servers import PostgresServer
 
 pytestmark = pytest.mark.usefixtures("sensei_home")
 _LOOSE = "SET SESSION sql_mode = 'ALLOW_INVALID_DATES'"
+LONGEST = "838:59:59.000" if product() == "MySQL" else "838:59:59.999"
 
 
 def test_mariadb_keeps_zero_and_impossible_dates_and_long_times_in_keys_and_defaults_too(mariadb_server: MariadbServer):
@@ -23,11 +25,11 @@ def test_mariadb_keeps_zero_and_impossible_dates_and_long_times_in_keys_and_defa
         "CREATE TABLE shift (day date NOT NULL DEFAULT '0000-00-00', number int NOT NULL,"
         " began datetime(3) NOT NULL DEFAULT '0000-00-00 00:00:00', lasted time(3), seen timestamp NULL,"
         " PRIMARY KEY (day, number), UNIQUE KEY shift_began (began, number))",
-        "INSERT INTO shift SELECT '0000-00-00', seq, '2020-02-31 10:00:00.125', '-838:59:59', '0000-00-00 00:00:00'"
-        " FROM seq_1_to_1500",
-        "INSERT INTO shift SELECT '2020-00-31', seq, '0000-00-00 00:00:00', '838:59:59.999', NULL FROM seq_1_to_1500",
-        "INSERT INTO shift SELECT '2020-01-31', seq, '0000-01-01 00:00:00', '24:00:00', '2020-01-01 00:00:00'"
-        " FROM seq_1_to_1500",
+        "INSERT INTO shift SELECT '0000-00-00', n, '2020-02-31 10:00:00.125', '-838:59:59', '0000-00-00 00:00:00'"
+        f" FROM {numbers(1500)}",
+        f"INSERT INTO shift SELECT '2020-00-31', n, '0000-00-00 00:00:00', '{LONGEST}', NULL FROM {numbers(1500)}",
+        "INSERT INTO shift SELECT '2020-01-31', n, '0000-01-01 00:00:00', '24:00:00', '2020-01-01 00:00:00'"
+        f" FROM {numbers(1500)}",
     )
     said = migrate(source.url, target.url, "--chunk-size-bytes", "65536")
     assert (said.code, said.verdict, said.losses) == (0, "equivalent", []), said.err
@@ -138,3 +140,80 @@ def test_a_type_whose_name_is_taken_on_the_target_gives_way_by_name(postgres_ser
     assert any("public.place is not made" in note and "already exists" in note for note in said.plan["notes"])
     with pytest.raises(Exception, match="invalid input value for enum box_v"):
         target.execute("INSERT INTO box (id, v) VALUES (2, 'huge')")
+
+
+def test_mariadb_keeps_sizes_signs_widths_and_addresses_in_structure_too(mariadb_server: MariadbServer):
+    source, target = mariadb_server.create_database(), mariadb_server.create_database()
+    address = "varbinary(16)" if product() == "MySQL" else "inet6"
+    source.execute(
+        "CREATE TABLE kept (id int PRIMARY KEY, a tinytext, b text, c mediumtext, d tinyblob, e blob, f mediumblob,"
+        " g int(6) unsigned zerofill, h decimal(6,2) unsigned zerofill, i float(7,4), j double(9,3) unsigned,"
+        f" k {address}, l smallint unsigned, m varchar(9))",
+        "INSERT INTO kept VALUES (1, repeat('x', 255), 'b', '', repeat('y', 255), '', x'00', 7, 1.5, 123.4567, 1.125,"
+        f" {'INET6_ATON' if product() == 'MySQL' else ''}('2001:db8::1'), 65535, 'm')",
+    )
+    said = migrate(source.url, target.url)
+    assert (said.code, said.verdict, said.losses) == (0, "equivalent", []), said.err
+    declared = (
+        "SELECT column_name, column_type FROM information_schema.columns WHERE table_schema = DATABASE()"
+        " AND table_name = 'kept' AND column_name <> 'id' ORDER BY ordinal_position"
+    )
+    assert target.query(declared) == source.query(declared)
+    assert target.query("SELECT g, h, i, j FROM kept") == source.query("SELECT g, h, i, j FROM kept")
+
+
+def test_an_enumerations_invalid_value_stays_what_it_is_unless_a_label_is_called_0(mariadb_server: MariadbServer):
+    source, target = mariadb_server.create_database(), mariadb_server.create_database()
+    source.execute(
+        "SET SESSION sql_mode = ''",
+        "CREATE TABLE mood (id int PRIMARY KEY, v enum('red','','it''s'), w enum('x','0','1'))",
+        "INSERT INTO mood VALUES (1, 'none such', 'x'), (2, '', '0'), (3, 'red', '1'), (4, NULL, NULL),"
+        " (5, 'red', 'y')",
+    )
+    said = migrate(source.url, target.url)
+    assert said.tables["mood"]["missing_in_target"] == 1
+    assert [loss["subject"] for loss in said.plan["losses"]] == ["mood.w"]
+    shown = "SELECT id, v, v + 0, w, w + 0 FROM mood WHERE id < 5 ORDER BY id"
+    assert target.query(shown) == source.query(shown)
+    assert target.query("SELECT v + 0 FROM mood WHERE id = 1") == [("0",)]
+    assert target.query("SELECT count(*) FROM mood") == [("4",)]
+
+
+OWN_TYPES = """
+CREATE TABLE kept (id int PRIMARY KEY, a oid, b name, c xid8, d pg_lsn, e tsvector, f tsquery, g jsonpath, h path,
+    i polygon, j bit(3), k bit varying(9), l timestamp(3), m timestamptz(0), n time(2), o interval(1),
+    p interval year to month, q "char", r bpchar, s int2vector, t txid_snapshot, u oid[], v timestamp(3)[], w bit(3)[],
+    x path[], y xid, z tid);
+INSERT INTO kept VALUES (1, 4294967295, 'a name', '18446744073709551615', 'FFFFFFFF/FFFFFFFF', 'a:1A,2B ''it''''s'':3',
+    '!(a & b:*A) <2> c', '$.a[*] ? (@.b > 1)', '[(0,1),(2.5,-3)]', '((0,0),(1,1),(1e300,0))', B'101', B'0000',
+    '2020-01-01 00:00:00.123', '2020-01-01 00:00:00+00', '10:00:00.12', '1 day 00:00:01.5', '3 years 2 mons', 'q',
+    'padded  ', '1 2 3', '10:20:10,14,15', '{1,NULL}', '{"2020-01-01 00:00:00.5"}', '{101}',
+    ARRAY['((1,2),(3,4))'::path], '7', '(1,2)');
+INSERT INTO kept (id, h) VALUES (2, '((0,0))');
+CREATE INDEX kept_l ON kept (l)
+"""
+
+
+def test_postgresql_keeps_types_of_its_own_with_their_digits_and_lengths(postgres_server: PostgresServer):
+    source, target = postgres_server.create_database(), postgres_server.create_database()
+    source.execute(*OWN_TYPES.split(";\n"))
+    said = migrate(source.url, target.url)
+    assert (said.code, said.verdict, said.losses) == (0, "equivalent", []), (
+        said.run_folder / "quarantine.jsonl"
+    ).read_text()
+    declared = (
+        b"SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute"
+        b" WHERE attrelid = 'kept'::regclass AND attnum > 0 ORDER BY attnum"
+    )
+    with source.connect() as first, target.connect() as second:
+        for asked in (declared, b"SELECT k::text FROM kept k ORDER BY id"):
+            assert second.execute(asked).fetchall() == first.execute(asked).fetchall()
+
+
+def test_numbers_of_a_servers_own_objects_are_refused_by_name(postgres_server: PostgresServer):
+    source, target = postgres_server.create_database(), postgres_server.create_database()
+    source.execute("CREATE TABLE seen (id int PRIMARY KEY, v regclass)", "INSERT INTO seen VALUES (1, 'seen')")
+    said = migrate(source.url, target.url)
+    assert [item["reason"] for item in said.plan["refused"]] == [
+        "a regclass is the number of an object on its own server, and of another elsewhere"
+    ]

@@ -200,7 +200,7 @@ def test_what_is_asked_wrongly_is_refused_and_the_session_lives_on(session: Mysq
     with pytest.raises(InvalidRequest, match="protocol type"):
         mysql_rows(session, "SELECT 1", ["date"])
     with pytest.raises(UnsupportedType):
-        mysql_rows(session, "SELECT 1", ["vector"])
+        mysql_rows(session, "SELECT 1", ["xml"])
     with pytest.raises(InvalidRequest, match="no rows"):
         mysql_rows(session, "DO 1", [])
     assert mysql_rows(session, "SELECT 1", ["integer"]).count() == 1

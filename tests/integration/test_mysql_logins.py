@@ -1,7 +1,10 @@
 """Logins with MySQL's own plugin: the password leaves this side under a proof, over TLS or over a socket."""
 
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -10,11 +13,12 @@ from appliance.loading.mariadb_target import MariadbTarget
 from kora._core import MysqlConnection
 from kora.databases.address import parse_address
 from kora.databases.secrets import Secret
-from kora.errors import AccessDenied
+from kora.errors import AccessDenied, InvalidRequest
 from tests.mariadb_server import MariadbDatabase, MariadbServer
 
 pytestmark = pytest.mark.only_on("MySQL")
 USER, PASSWORD = "fresh", "never seen"
+Way: TypeAlias = Callable[..., str]
 
 
 @pytest.fixture
@@ -34,8 +38,8 @@ def read_as(database: MariadbDatabase, **changed: str) -> str:
         session.close()
 
 
-def write_as(database: MariadbDatabase, options: str = "", password: str = PASSWORD) -> str:
-    address = parse_address(database.url_as(USER, "", options))
+def write_as(database: MariadbDatabase, options: str = "", password: str = PASSWORD, user: str = USER) -> str:
+    address = parse_address(database.url_as(user, "", options))
     with closing(MariadbSession(MariadbTarget(address, Secret(password))._connect)) as session:
         return str(session.query("SELECT USER()")[0][0])
 
@@ -75,13 +79,68 @@ def test_a_wrong_password_is_refused_by_both(mariadb_database: MariadbDatabase) 
         write_as(mariadb_database, password="guessed")
 
 
-def test_an_account_under_a_plugin_that_is_not_known_is_told_how_to_change(
-    mariadb_server: MariadbServer, mariadb_database: MariadbDatabase
-) -> None:
-    mariadb_server.execute(f"CREATE USER hashed@'%' IDENTIFIED WITH sha256_password BY '{PASSWORD}'")
-    with pytest.raises(AccessDenied, match=r"sha256_password.*IDENTIFIED WITH caching_sha2_password BY"):
-        read_as(mariadb_database, user="hashed")
+@pytest.fixture
+def hashed(mariadb_server: MariadbServer) -> Iterator[str]:
+    """An account under the plugin before `caching_sha2_password`, which always wants the password itself."""
+    mariadb_server.execute(
+        f"CREATE USER hashed@'%' IDENTIFIED WITH sha256_password BY '{PASSWORD}'; GRANT ALL ON *.* TO hashed@'%'"
+    )
+    yield "hashed"
     mariadb_server.execute("DROP USER hashed@'%'")
+
+
+@pytest.fixture
+def server_key(mariadb_server: MariadbServer, tmp_path: Path) -> Path:
+    """The server's public key, carried to this side by hand."""
+    key = tmp_path / "public_key.pem"
+    key.write_bytes((mariadb_server.data / "public_key.pem").read_bytes())
+    return key
+
+
+BOTH = pytest.mark.parametrize("way", [read_as, write_as], ids=["reader", "writer"])
+
+
+@BOTH
+@pytest.mark.usefixtures("account")
+def test_a_first_login_over_an_open_line_is_sealed_with_the_key_that_the_url_names(
+    mariadb_database: MariadbDatabase, server_key: Path, way: Way
+) -> None:
+    assert open_line(way, mariadb_database, USER, server_key).startswith(f"{USER}@")
+
+
+@BOTH
+def test_a_sha256_account_is_answered_over_tls_and_with_the_key_over_an_open_line(
+    mariadb_database: MariadbDatabase, server_key: Path, hashed: str, way: Way
+) -> None:
+    assert way(mariadb_database, user=hashed).startswith(f"{hashed}@")
+    assert open_line(way, mariadb_database, hashed, server_key).startswith(f"{hashed}@")
+    with pytest.raises(AccessDenied, match=r"sha256_password.*not encrypted"):
+        open_line(way, mariadb_database, hashed, None)
+    with pytest.raises(AccessDenied, match="Access denied"):
+        open_line(way, mariadb_database, hashed, server_key, password="guessed")
+
+
+@BOTH
+@pytest.mark.usefixtures("account")
+def test_a_key_of_another_server_opens_nothing_and_a_file_that_is_none_is_named(
+    mariadb_database: MariadbDatabase, tmp_path: Path, way: Way
+) -> None:
+    private, other = tmp_path / "private.pem", tmp_path / "other.pem"
+    subprocess.run(["openssl", "genrsa", "-out", private, "2048"], check=True, capture_output=True)
+    subprocess.run(["openssl", "rsa", "-in", private, "-pubout", "-out", other], check=True, capture_output=True)
+    with pytest.raises(AccessDenied, match="Access denied"):
+        open_line(way, mariadb_database, USER, other)
+    with pytest.raises(InvalidRequest, match=r"private\.pem: no public key of RSA"):
+        open_line(way, mariadb_database, USER, private)
+
+
+def open_line(way: Way, database: MariadbDatabase, user: str, key: Path | None, password: str = PASSWORD) -> str:
+    """A login without TLS, by the reader's settings or the writer's URL."""
+    if way is read_as:
+        named = {"server-public-key-path": str(key)} if key else {}
+        return way(database, user=user, password=password, **{"ssl-mode": "DISABLED"}, **named)
+    named_in_url = f"&server-public-key-path={key}" if key else ""
+    return way(database, options=f"ssl-mode=DISABLED{named_in_url}", password=password, user=user)
 
 
 def test_an_account_that_must_use_tls_is_not_asked_over_an_open_line(

@@ -335,7 +335,7 @@ def test_a_truncated_file_makes_its_table_unreadable_and_no_other(tmp_path: Path
     assert unreadable(tmp_path, "good") == ""
 
 
-def test_large_row_groups_are_read_in_windows_that_give_every_row_once(tmp_path, monkeypatch) -> None:
+def test_large_row_groups_with_lists_are_read_in_windows_that_give_every_row_once(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(groups, "_BATCH_SIZE_BYTES", 1 << 16)
     monkeypatch.setattr(groups, "VECTOR_ROWS", 256)
     with duckdb.connect() as connection:
@@ -344,7 +344,7 @@ def test_large_row_groups_are_read_in_windows_that_give_every_row_once(tmp_path,
             file.parent.mkdir(exist_ok=True)
             texts_of = "repeat('é', 50) || i" if number < 3 else "repeat('x', 400)"
             connection.execute(
-                f"COPY (SELECT i + {number}0000 AS id, {texts_of} AS s FROM range({rows}) r(i)) TO '{file}'"
+                f"COPY (SELECT i + {number}0000 AS id, {texts_of} AS s, [i] AS l FROM range({rows}) r(i)) TO '{file}'"
                 " (FORMAT parquet, ROW_GROUP_SIZE 2048)"
             )
     database = opened(tmp_path)
@@ -353,7 +353,7 @@ def test_large_row_groups_are_read_in_windows_that_give_every_row_once(tmp_path,
     # 7,000 equal texts take some bytes in their file, and 2.8 MB for whoever reads them.
     assert coded == ["s"]
     assert all(group.plain for group in found if group.path.name == "3.parquet")
-    seen = [int(row[0][1]) for row in database.rows(table, ["id", "s"]).shown(20_000)]
+    seen = [int(row[0][1]) for row in database.rows(table, ["id", "s", "l"]).shown(20_000)]
     assert sorted(seen) == [*range(10_000, 15_000), *range(20_000, 20_003), *range(30_000, 37_000)]
     large = groups.with_dictionaries(found, 2_800_000)
     windows = list(groups.queries("SELECT 1", large, "union_by_name=false"))

@@ -1,10 +1,12 @@
 """Rows that the target cannot take are set aside with key, values and reason; nothing is dropped in silence."""
 
+import hashlib
 import json
 import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -160,3 +162,24 @@ def test_a_line_that_is_no_refused_row_is_named(
     refused = verify(folder, source, target)
     assert refused.code == 2
     assert said in refused.err
+
+
+def test_a_long_value_of_a_quarantined_row_has_a_file_of_its_own(tmp_path: Path, postgres_database: Database) -> None:
+    source = tmp_path / "notes.db"
+    long = "a\0" + "é" * (1 << 20)
+    with closing(sqlite3.connect(source)) as connection:
+        connection.execute("CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT, scan BLOB)")
+        connection.execute("INSERT INTO note VALUES (1, 'whole', x'00')")
+        connection.execute("INSERT INTO note VALUES (2, ?, x'00ff')", (long,))
+        connection.commit()
+    code, result = migrate(tmp_path / "home", f"sqlite:///{source}", postgres_database.url)
+    assert code == 5
+    assert result["tables"][0]["missing_in_target"] == 1  # type: ignore[index]
+    (file,) = (tmp_path / "home" / "runs").glob("*/quarantine.jsonl")
+    (line,) = [json.loads(line) for line in file.read_text().splitlines()]
+    assert (line["values"]["id"], line["values"]["scan"]) == ("2", "00ff")
+    aside = line["values"]["body"]
+    written = file.parent / aside["file"]
+    assert written.read_bytes() == long.encode()
+    assert (aside["bytes"], aside["sha256"]) == (len(long.encode()), hashlib.sha256(long.encode()).hexdigest())
+    assert stat.S_IMODE(written.stat().st_mode) == 0o600

@@ -1,5 +1,6 @@
 """`kora verify` on pairs of real databases: what pairs up, what is said about each table, and how it exits."""
 
+import hashlib
 import json
 import shutil
 import sqlite3
@@ -204,7 +205,8 @@ def test_a_table_that_the_login_may_not_read_is_not_proven(kora: Kora, postgres_
 def test_a_column_of_a_type_that_nobody_knows_is_not_comparable_whether_mapped_or_matched(
     kora: Kora, postgres_database: Database
 ) -> None:
-    postgres_database.execute("CREATE TABLE t (id int PRIMARY KEY, p tsvector)", "INSERT INTO t VALUES (1, 'a')")
+    insert = "INSERT INTO t VALUES (1, makeaclitem(10, 10, 'SELECT', false))"
+    postgres_database.execute("CREATE TABLE t (id int PRIMARY KEY, p aclitem)", insert)
     mapped = map_file(
         kora.home / "map.yaml",
         {**table_map("t", "t", {"id": "id", "p": "p"}, schema="public"), "source": {"schema": "public", "name": "t"}},
@@ -318,6 +320,20 @@ def test_values_are_shown_only_when_asked_for(kora: Kora) -> None:
     report = Path(told["report"]).read_text(encoding="utf-8")
     assert "secret before" in report
     assert "secret after" in report
+
+
+def test_a_long_value_is_shown_by_its_beginning_its_length_and_its_digest(kora: Kora) -> None:
+    make = "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT, b BLOB);"
+    long, other = "ä" * 500_000 + "a", "ä" * 500_000 + "A"
+    texts = [f"{make} INSERT INTO t VALUES (1, '{text}', CAST('{text}' AS BLOB));" for text in (long, other)]
+    urls = [sqlite_file(kora.home / f"{place}.db", text) for place, text in enumerate(texts)]
+    _, told = kora.verify(*urls, "--show-values")
+    report = Path(told["report"]).read_text(encoding="utf-8")
+    for text in (long, other):
+        assert f"{'ä' * 256}… (1,000,001 bytes, SHA-256 {hashlib.sha256(text.encode()).hexdigest()})" in report
+    assert "c3a4" * 64 + "… (1,000,001 bytes" in report
+    assert "text is compared byte by byte" in report
+    assert len(report) < 200_000
 
 
 LOST = "CREATE VIEW w AS SELECT 1; CREATE TRIGGER r AFTER INSERT ON t BEGIN SELECT 1; END;"

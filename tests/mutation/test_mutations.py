@@ -18,6 +18,7 @@ from kora.comparison.declared import Declared
 from kora.comparison.mapping import Mapping, Rule
 from kora.comparison.matching import match_catalogs
 from kora.comparison.result import AskedStrategy, TableResult, VerificationResult
+from kora.databases.base import Lanes
 from kora.databases.opening import OpenSide
 from kora.databases.registry import open_database
 from kora.verify import VerifyOptions, verify_sides
@@ -59,7 +60,12 @@ def as_rule(named: tuple[str, str | None] | None) -> Rule | None:
 
 
 def verified(source: OpenSide, url: str, mapping: Mapping, strategy: AskedStrategy = "stream") -> VerificationResult:
-    options = VerifyOptions(migration_key=_core.DigestKey(bytes(range(32))), run_id="mutation", strategy=strategy)
+    options = VerifyOptions(
+        migration_key=_core.DigestKey(bytes(range(32))),
+        run_id="mutation",
+        strategy=strategy,
+        lanes=Lanes(4, fewest_rows=1),
+    )
     with opened(url) as target:
         return verify_sides(source, target, Declared(mapping=mapping), options).result
 

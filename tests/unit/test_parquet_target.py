@@ -43,10 +43,15 @@ def test_a_type_is_placed_where_its_values_come_back(logical: Type, target_type:
     assert (placement.representation.rule if placement.representation else None) == rule
 
 
+def test_infinite_days_are_kept_as_exact_text() -> None:
+    placement = ENGINE.place(Type("date", "DATE"), ColumnSurvey(rows=9, infinite_moments=2))
+    assert (placement.target_type, str(placement.representation)) == ("VARCHAR", "moment_text(date)")
+
+
 @pytest.mark.parametrize(
     ("logical", "survey", "words"),
     [
-        (Type("date", "DATE"), ColumnSurvey(rows=9, infinite_moments=2), "2 values are infinity"),
+        (Type("opaque", "tsquery", "tsquery"), ColumnSurvey(), "tsquery"),
         (Type("unsupported", "GEOMETRY"), ColumnSurvey(), "GEOMETRY"),
     ],
 )

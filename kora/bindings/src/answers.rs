@@ -6,9 +6,10 @@ use kora_core::set_hash::Digest;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::digests::{scan, DigestKey, Watch};
+use crate::digests::DigestKey;
 use crate::errors::IntoPython;
 use crate::rows::{Progress, RowStream};
+use crate::scans::{scan, Watch};
 
 type Pair<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>);
 

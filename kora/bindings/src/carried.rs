@@ -5,18 +5,20 @@ use std::path::PathBuf;
 
 use kora_core::carried::buckets::BucketSums;
 use kora_core::carried::difference::{by_key, Counts, KeyDifference};
-use kora_core::carried::pass::{known_tier, CarriedOptions, CarriedPass};
+use kora_core::carried::pass::{known_tier, CarriedOptions, CarriedPart, CarriedPass};
 use kora_core::carried::records::{join, BucketSet, RecordList};
 use kora_core::carried::sketch::{self, CarriedSketch, Reconciled};
 use kora_core::carried::{element, pass};
 use kora_core::error::{Error, Result};
 use kora_core::program::RowProgram;
+use kora_core::spill::SortRoom;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::digests::{parse, scan_canonical, DigestKey, Watch};
+use crate::digests::{parse, DigestKey};
 use crate::errors::IntoPython;
 use crate::rows::{Progress, RowStream};
+use crate::scans::{scan_canonical, tallies_json, Lanes};
 
 type Bytes<'py> = Bound<'py, PyBytes>;
 type Digests<'py> = Vec<(Bytes<'py>, u64)>;
@@ -86,21 +88,24 @@ fn carry_rows(
     progress: Option<&Progress>,
 ) -> PyResult<CarriedDigest> {
     let (profile, side) = parse(profile, side)?;
+    let lanes = Lanes::of(stream, progress)?;
     let options = CarriedOptions {
         tier: known_tier(tier).into_python()?,
         symbols,
         unique,
-        spill_folder: spill_directory,
+        room: SortRoom::new(spill_directory.as_deref()).shared_by(lanes.count()),
     };
-    let program = RowProgram::new(&profile, side).into_python()?;
-    let mut pass = CarriedPass::new(&profile, &key.inner, &options);
-    let mut watch = Watch::new(progress);
-    let reader = stream.take()?;
     py.detach(|| {
-        let tallies = scan_canonical(reader, program, &mut watch, |row, key| pass.row(row, key))?;
+        let parts = lanes.scan(|lane, watch| {
+            let mut pass = CarriedPass::new(&profile, &key.inner, &options);
+            let program = RowProgram::new(&profile, side)?;
+            let tallies = scan_canonical(lane, program, watch, |row, key| pass.row(row, key))?;
+            Ok((pass.finish_part()?, tallies))
+        })?;
+        let (parts, tallies) = parts.into_iter().unzip();
         Ok(CarriedDigest {
-            inner: pass.finish()?,
-            tallies,
+            inner: CarriedPart::whole(parts)?,
+            tallies: tallies_json(tallies)?,
         })
     })
     .into_python()

@@ -2,26 +2,22 @@
 //! rows are read.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
-use kora_core::cell::Cell;
-use kora_core::digest::{RawDigester, RootOptions, TablePass};
+use kora_core::digest::{RawDigester, RootOptions, TablePart, TablePass};
 use kora_core::error::{Error, Result};
-use kora_core::large;
 use kora_core::program::{Profile, RowProgram, Side};
-use kora_core::row_tree::RowTreePass;
-use kora_core::rows::{Flow, RowReader, RowSink};
+use kora_core::row_tree::{RowTreePart, RowTreePass};
+use kora_core::rows::Flow;
 use kora_core::second_pass::{KeyTag, RowCollector, SpillPass};
-use kora_core::{canon, digest, keys, second_pass, set_hash, spill};
+use kora_core::spill::SortRoom;
+use kora_core::{canon, digest, keys, record_join, second_pass, set_hash};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::errors::{to_python, IntoPython};
-use crate::rows::{Progress, ProgressCounters, RowStream};
-
-/// Rows between two updates of a scan's counters.
-const PROGRESS_ROWS: u64 = 512;
+use crate::rows::{Progress, RowStream};
+use crate::scans::{scan, scan_canonical, scan_digest, tallies_json, Lanes, Watch};
 
 type Bytes<'py> = Bound<'py, PyBytes>;
 
@@ -52,157 +48,6 @@ impl DigestKey {
     fn key_id(&self) -> String {
         self.inner.key_id()
     }
-}
-
-/// Counts a scan's rows and bytes for whoever watches it.
-pub struct Watch {
-    counters: Option<Arc<ProgressCounters>>,
-    rows: u64,
-    bytes: u64,
-}
-
-impl Watch {
-    /// Without a progress object this costs nothing.
-    pub fn new(progress: Option<&Progress>) -> Self {
-        Self {
-            counters: progress.map(|progress| progress.shared.clone()),
-            rows: 0,
-            bytes: 0,
-        }
-    }
-
-    /// One more row; `Stopped` if someone asked for it.
-    #[inline]
-    pub fn row(&mut self, bytes: usize) -> Result<()> {
-        self.rows += 1;
-        self.bytes += bytes as u64;
-        if self.rows == PROGRESS_ROWS {
-            self.report()
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Hands the counts over.
-    pub fn report(&mut self) -> Result<()> {
-        let (rows, bytes) = (std::mem::take(&mut self.rows), std::mem::take(&mut self.bytes));
-        self.counters
-            .as_ref()
-            .map_or(Ok(()), |counters| counters.add(rows, bytes))
-    }
-}
-
-/// Pushes all rows into `each`, which says how many bytes a row had and whether to go on.
-pub(crate) fn scan(
-    mut reader: Box<dyn RowReader>,
-    watch: &mut Watch,
-    mut each: impl FnMut(&[Cell<'_>]) -> Result<(usize, Flow)>,
-) -> Result<()> {
-    watch.report()?;
-    let mut ended = false;
-    while !ended {
-        let mut paused = false;
-        let more = reader.pump(&mut |cells: &[Cell<'_>]| {
-            let (bytes, flow) = each(cells)?;
-            watch.row(bytes)?;
-            paused = flow == Flow::Pause;
-            Ok(flow)
-        })?;
-        ended = paused || !more;
-    }
-    watch.report()
-}
-
-/// Like [`scan`], with each row's canonical bytes and its key's; gives the tallies as JSON.
-pub(crate) fn scan_canonical(
-    reader: Box<dyn RowReader>,
-    mut program: RowProgram,
-    watch: &mut Watch,
-    mut each: impl FnMut(&[u8], &[u8]) -> Result<()>,
-) -> Result<String> {
-    let (mut row, mut key) = (Vec::new(), Vec::new());
-    scan(reader, watch, |cells| {
-        row.clear();
-        key.clear();
-        let _alone = large::is_large(cells).then(large::alone);
-        program.encode(cells, &mut row, &mut key)?;
-        each(&row, &key)?;
-        let bytes = row.len();
-        large::release(&mut row);
-        Ok((bytes, Flow::Continue))
-    })?;
-    tallies_json(&program)
-}
-
-/// [`scan_canonical`] for a digest, which takes the long payloads of large rows where they lie; a row tree beside it
-/// needs each row whole.
-fn scan_digest(
-    mut reader: Box<dyn RowReader>,
-    program: RowProgram,
-    watch: &mut Watch,
-    pass: &mut TablePass,
-    tree: &mut Option<RowTreePass>,
-) -> Result<String> {
-    if let Some(tree) = tree {
-        return scan_canonical(reader, program, watch, |row, key| {
-            tree.row(row, key)?;
-            pass.row(row, key)
-        });
-    }
-    watch.report()?;
-    let mut sink = Digested {
-        program,
-        watch,
-        pass,
-        row: Vec::new(),
-        key: Vec::new(),
-    };
-    while reader.pump(&mut sink)? {}
-    sink.watch.report()?;
-    tallies_json(&sink.program)
-}
-
-/// Rows on their way into a digest.
-struct Digested<'a> {
-    program: RowProgram,
-    watch: &'a mut Watch,
-    pass: &'a mut TablePass,
-    row: Vec<u8>,
-    key: Vec<u8>,
-}
-
-impl RowSink for Digested<'_> {
-    fn row(&mut self, cells: &[Cell<'_>]) -> Result<Flow> {
-        self.row.clear();
-        self.key.clear();
-        let bytes = if large::is_large(cells) {
-            let _alone = large::alone();
-            let gathered = self.program.gather(cells, &mut self.key)?;
-            self.pass.gathered_row(&gathered, &self.key)?;
-            gathered.byte_count()
-        } else {
-            self.program.encode(cells, &mut self.row, &mut self.key)?;
-            self.pass.row(&self.row, &self.key)?;
-            self.row.len()
-        };
-        self.watch.row(bytes).map(|()| Flow::Continue)
-    }
-
-    fn takes_canonical(&self) -> bool {
-        self.program.is_plain()
-    }
-
-    fn canonical_row(&mut self, row: &[u8], bounds: &[usize]) -> Result<Flow> {
-        self.key.clear();
-        self.program.key_of(row, bounds, &mut self.key)?;
-        self.pass.row(row, &self.key)?;
-        self.watch.row(row.len()).map(|()| Flow::Continue)
-    }
-}
-
-fn tallies_json(program: &RowProgram) -> Result<String> {
-    serde_json::to_string(&program.tallies())
-        .map_err(|problem| Error::Usage(format!("tallies that cannot be written as JSON: {problem}")))
 }
 
 fn side(name: &str) -> Result<Side> {
@@ -272,35 +117,40 @@ fn digest_rows(
     progress: Option<&Progress>,
 ) -> PyResult<TableDigest> {
     let (profile, side) = parse(profile, side)?;
-    let mut tree = match (tree_unique, root_key) {
-        (None, _) => None,
-        (Some(unique), Some(key)) => Some(RowTreePass::new(
-            &profile,
-            &key.inner,
-            unique,
-            Vec::new(),
-            spill_directory.as_deref(),
-        )),
-        (Some(_), None) => {
-            return Err(to_python(Error::Usage(
-                "a row tree is made under the root's key".into(),
-            )))
-        }
-    };
+    if tree_unique.is_some() && root_key.is_none() {
+        return Err(to_python(Error::Usage(
+            "a row tree is made under the root's key".into(),
+        )));
+    }
+    let lanes = Lanes::of(stream, progress)?;
+    let tree_room = SortRoom::new(spill_directory.as_deref()).shared_by(lanes.count());
     let root = root_key.map(|key| RootOptions {
         key: key.inner.clone(),
-        spill_folder: Some(spill_directory.unwrap_or_else(std::env::temp_dir)),
+        room: SortRoom {
+            folder: Some(spill_directory.unwrap_or_else(std::env::temp_dir)),
+            ..tree_room.clone()
+        },
     });
-    let program = RowProgram::new(&profile, side).into_python()?;
-    let mut pass = TablePass::new(&profile, &key.inner, root);
-    let mut watch = Watch::new(progress);
-    let reader = stream.take()?;
+    let (key, root_key) = (&key.inner, root_key.map(|key| &key.inner));
     py.detach(|| {
-        let tallies = scan_digest(reader, program, &mut watch, &mut pass, &mut tree)?;
-        let tree = tree.map(RowTreePass::finish).transpose()?;
+        let parts = lanes.scan(|lane, watch| {
+            let mut pass = TablePass::new(&profile, key, root.clone());
+            let mut tree = tree_unique
+                .zip(root_key)
+                .map(|(unique, key)| RowTreePass::new(&profile, key, unique, Vec::new(), &tree_room));
+            let tallies = scan_digest(lane, RowProgram::new(&profile, side)?, watch, &mut pass, &mut tree)?;
+            Ok((pass.finish_part()?, tree.map(RowTreePass::finish_part), tallies))
+        })?;
+        let (mut digests, mut leaves, mut tallies) = (Vec::new(), Vec::new(), Vec::new());
+        for (digest, tree, tally) in parts {
+            digests.push(digest);
+            leaves.extend(tree);
+            tallies.push(tally);
+        }
+        let tree = (!leaves.is_empty()).then(|| RowTreePart::whole(leaves)).transpose()?;
         Ok(TableDigest {
-            inner: pass.finish()?,
-            tallies,
+            inner: TablePart::whole(digests)?,
+            tallies: tallies_json(tallies)?,
             tree: tree.map(|tree| (tree.size, tree.root, tree.key_commitment())),
         })
     })
@@ -381,13 +231,19 @@ fn spill_rows(
     progress: Option<&Progress>,
 ) -> PyResult<RowSpill> {
     let (profile, side) = parse(profile, side)?;
-    let program = RowProgram::new(&profile, side).into_python()?;
-    let mut pass = SpillPass::new(&profile, &key.inner, Path::new(&directory));
-    let mut watch = Watch::new(progress);
-    let reader = stream.take()?;
+    let lanes = Lanes::of(stream, progress)?;
+    let room = SortRoom::new(Some(&directory)).shared_by(lanes.count());
     py.detach(|| {
-        scan_canonical(reader, program, &mut watch, |row, key| pass.row(row, key))?;
-        Ok(RowSpill { inner: pass.finish()? })
+        let parts = lanes.scan(|lane, watch| {
+            let mut pass = SpillPass::new(&profile, &key.inner, &room);
+            scan_canonical(lane, RowProgram::new(&profile, side)?, watch, |row, key| {
+                pass.row(row, key)
+            })?;
+            pass.finish()
+        })?;
+        Ok(RowSpill {
+            inner: second_pass::RowSpill::merged(parts)?,
+        })
     })
     .into_python()
 }
@@ -395,7 +251,7 @@ fn spill_rows(
 /// How two spills differ, counted exactly.
 #[pyclass(module = "kora._core", frozen)]
 pub struct SpillDifference {
-    inner: spill::SpillDifference,
+    inner: record_join::SpillDifference,
 }
 
 #[pymethods]
@@ -457,7 +313,12 @@ impl Row {
     }
     #[getter]
     fn cells<'py>(&self, py: Python<'py>) -> Vec<Bytes<'py>> {
-        self.inner.cells.iter().map(|cell| PyBytes::new(py, cell)).collect()
+        let cells = self.inner.cells.iter();
+        cells.map(|cell| PyBytes::new(py, &cell.bytes)).collect()
+    }
+    #[getter]
+    fn long(&self) -> Vec<Option<&'static str>> {
+        self.inner.cells.iter().map(|cell| cell.long).collect()
     }
     #[getter]
     fn copies(&self) -> u64 {
@@ -465,7 +326,15 @@ impl Row {
     }
     #[getter]
     fn stored(&self) -> Vec<(&'static str, Option<String>)> {
-        self.inner.stored.clone()
+        let stored = self.inner.stored.iter();
+        stored.map(|value| (value.kind, value.text.clone())).collect()
+    }
+    #[getter]
+    fn cut<'py>(&self, py: Python<'py>) -> Vec<Option<(u64, Bytes<'py>)>> {
+        let wholes = self.inner.stored.iter().map(|value| value.whole);
+        wholes
+            .map(|whole| whole.map(|whole| (whole.byte_count, PyBytes::new(py, &whole.sha256))))
+            .collect()
     }
 }
 

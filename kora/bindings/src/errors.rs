@@ -5,6 +5,13 @@ use pyo3::prelude::*;
 
 /// The Python exception for a core error. The variants are listed one by one on purpose.
 pub fn to_python(error: Error) -> PyErr {
+    let error = match error {
+        Error::Caller(raised) => match raised.downcast::<PyErr>() {
+            Ok(raised) => return *raised,
+            Err(other) => Error::Caller(other),
+        },
+        other => other,
+    };
     let message = error.to_string();
     let (class, code) = match &error {
         Error::File { .. } => ("FileProblem", None),
@@ -17,6 +24,7 @@ pub fn to_python(error: Error) -> PyErr {
         Error::Usage(_) => ("InvalidRequest", None),
         Error::NotAuthentic(_) => ("NotAuthentic", None),
         Error::Limit(_) => ("LimitExceeded", None),
+        Error::Caller(_) => ("SenseiError", None),
         Error::Stopped => ("Stopped", None),
     };
     Python::attach(|py| {

@@ -7,10 +7,13 @@ pub mod digests;
 pub mod errors;
 pub mod loader;
 pub mod mysql;
+pub mod parquet;
+pub mod pieces;
 pub mod postgres;
 pub mod proofs;
 pub mod pushdown;
 pub mod rows;
+pub mod scans;
 pub mod seals;
 pub mod sqlite;
 pub mod survey;
@@ -27,10 +30,12 @@ fn version() -> &'static str {
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(version, module)?)?;
     rows::register(module)?;
+    pieces::register(module)?;
     sqlite::register(module)?;
     postgres::register(module)?;
     mysql::register(module)?;
     csv::register(module)?;
+    parquet::register(module)?;
     arrow::register(module)?;
     digests::register(module)?;
     pushdown::register(module)?;

@@ -4,10 +4,12 @@ use crate::pushdown::LineBytes;
 use crate::rows::RowStream;
 use kora_core::error::Result;
 use kora_core::readers::line::hold;
+use kora_core::readers::mysql::sealed::ServerKey;
 use kora_core::readers::mysql::{Connection, RowsReader, Settings};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// A reading session.
@@ -78,8 +80,16 @@ fn mysql_rows(py: Python<'_>, connection: &MysqlConnection, query: &str, types: 
     Ok(RowStream::new(Box::new(reader)))
 }
 
+/// A password as only the server with this public key can open it.
+#[pyfunction]
+fn mysql_sealed_password(password: &str, challenge: &[u8], key_path: PathBuf) -> PyResult<Vec<u8>> {
+    let sealed = ServerKey::read(&key_path).and_then(|key| key.seal(password, challenge));
+    sealed.map(|bytes| bytes.to_vec()).into_python()
+}
+
 /// Adds this room's names to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<MysqlConnection>()?;
+    module.add_function(wrap_pyfunction!(mysql_sealed_password, module)?)?;
     module.add_function(wrap_pyfunction!(mysql_rows, module)?)
 }

@@ -8,6 +8,7 @@ use kora_core::key_text::key_candidates;
 use kora_core::log_files::LogFolder;
 use kora_core::program::RowProgram;
 use kora_core::row_tree::{self, RowTreePass};
+use kora_core::spill::SortRoom;
 use kora_seal::certificate::{CertifiedTree, Checker};
 use kora_seal::encoding::digest_from_hex;
 use kora_seal::envelope::PublicKey;
@@ -18,9 +19,10 @@ use kora_seal::tlog_proof::{self, TlogProof};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::digests::{parse, scan_canonical, DigestKey, Watch};
+use crate::digests::{parse, DigestKey};
 use crate::errors::{to_python, IntoPython, SealIntoPython};
 use crate::rows::{Progress, RowStream};
+use crate::scans::{scan_canonical, Watch};
 
 type Bytes<'py> = Bound<'py, PyBytes>;
 /// Source, target, leaves, root in hex, the proof key's commitment in hex.
@@ -75,7 +77,8 @@ fn build_row_tree(
         Some(parts) => wanted_keys(&parts, unique && !profile.key.is_empty()).into_python()?,
         None => Vec::new(),
     };
-    let mut pass = RowTreePass::new(&profile, &key.inner, unique, wanted, spill_directory.as_deref());
+    let room = SortRoom::new(spill_directory.as_deref());
+    let mut pass = RowTreePass::new(&profile, &key.inner, unique, wanted, &room);
     let mut watch = Watch::new(progress);
     let reader = stream.take()?;
     py.detach(|| {

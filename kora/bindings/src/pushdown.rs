@@ -14,9 +14,10 @@ use kora_core::second_pass::RowCollector;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::digests::{parse, scan, DigestKey, Row, Watch};
+use crate::digests::{parse, DigestKey, Row};
 use crate::errors::IntoPython;
 use crate::rows::{Progress, RowStream};
+use crate::scans::{scan, Watch};
 
 /// Bytes that connections sent and received over TCP.
 #[pyclass(module = "kora._core", frozen)]

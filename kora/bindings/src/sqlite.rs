@@ -65,6 +65,11 @@ impl SqliteConnection {
         py.detach(|| self.inner.execute_script(sql)).into_python()
     }
 
+    fn file_bytes<'py>(&self, py: Python<'py>, offset: u64, length: usize) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = py.detach(|| self.inner.file_bytes(offset, length)).into_python()?;
+        Ok(PyBytes::new(py, &bytes))
+    }
+
     fn interrupt(&self) {
         self.inner.interrupt();
     }

@@ -5,15 +5,22 @@ use crate::rows::RowStream;
 use kora_core::cell::Cell;
 use kora_core::digest::RawDigester;
 use kora_core::error::{Error, Result};
+use kora_core::keys;
+use kora_core::lanes::Lane;
 use kora_core::rows::{RowReader, RowSink};
+use kora_core::set_hash::SetSum;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+type Shared = Arc<Mutex<RawDigester>>;
+
 /// Rows and Σ of raw row digests of the streams that were read through it.
 #[pyclass(module = "kora._core", frozen)]
 pub struct RawTally {
-    digester: Arc<Mutex<RawDigester>>,
+    key: keys::DigestKey,
+    /// One of each lane: they are read at the same time.
+    digesters: Mutex<Vec<Shared>>,
 }
 
 #[pymethods]
@@ -21,28 +28,46 @@ impl RawTally {
     #[new]
     fn new(key: &DigestKey) -> Self {
         Self {
-            digester: Arc::new(Mutex::new(RawDigester::new(&key.inner))),
+            key: key.inner.clone(),
+            digesters: Mutex::default(),
         }
     }
 
-    /// The same rows; each is counted here when it is read.
+    /// The same rows in the same lanes; each is counted here when it is read.
     fn watch(&self, stream: &RowStream) -> PyResult<RowStream> {
-        let (reader, digester) = (stream.take()?, self.digester.clone());
-        Ok(RowStream::new(Box::new(Tallied { reader, digester })))
+        let lanes = stream.take_lanes()?;
+        let columns = lanes.first().map_or(0, |lane| lane.column_count());
+        let mut digesters = held(&self.digesters).into_python()?;
+        let watched = lanes.into_iter().map(|reader| -> Lane {
+            let digester = Arc::new(Mutex::new(RawDigester::new(&self.key)));
+            digesters.push(digester.clone());
+            Box::new(Tallied { reader, digester })
+        });
+        Ok(RowStream::in_lanes(columns, watched.collect()))
     }
 
     /// Rows so far, and Σ of their digests, 32 bytes little-endian.
     fn total<'py>(&self, py: Python<'py>) -> PyResult<(u64, Bound<'py, PyBytes>)> {
-        let (rows, sum) = py
-            .detach(|| held(&self.digester).and_then(|mut digester| digester.finish()))
-            .into_python()?;
-        Ok((rows, PyBytes::new(py, &sum)))
+        let (rows, sum) = py.detach(|| self.summed()).into_python()?;
+        Ok((rows, PyBytes::new(py, &sum.to_bytes())))
+    }
+}
+
+impl RawTally {
+    fn summed(&self) -> Result<(u64, SetSum)> {
+        let (mut rows, mut sum) = (0, SetSum::default());
+        for digester in held(&self.digesters)?.iter() {
+            let (more, digest) = held(digester)?.finish()?;
+            rows += more;
+            sum.add(&digest);
+        }
+        Ok((rows, sum))
     }
 }
 
 struct Tallied {
-    reader: Box<dyn RowReader>,
-    digester: Arc<Mutex<RawDigester>>,
+    reader: Lane,
+    digester: Shared,
 }
 
 impl RowReader for Tallied {
@@ -59,9 +84,9 @@ impl RowReader for Tallied {
     }
 }
 
-fn held(digester: &Mutex<RawDigester>) -> Result<MutexGuard<'_, RawDigester>> {
+fn held<T>(shared: &Mutex<T>) -> Result<MutexGuard<'_, T>> {
     let spent = |_| Error::Usage("this tally broke off in an earlier pass; make a new one".to_owned());
-    digester.lock().map_err(spent)
+    shared.lock().map_err(spent)
 }
 
 /// Adds this room's names to the module.

@@ -11,6 +11,7 @@ use kora_core::error::Result;
 use kora_core::keys::{DigestKey, Purpose};
 use kora_core::program::{Profile, RowProgram, Side};
 use kora_core::set_hash::{Digest, SetSum};
+use kora_core::spill::SortRoom;
 
 const ROWS: usize = 200_000;
 const PROFILE: &str = r#"{"format":"kora-profile-1","pair":"t","key":KEY,"unicode":"","columns":[
@@ -92,7 +93,7 @@ fn main() -> Result<()> {
     for (name, key) in [("… and root, same key", &live), ("… and root, own key", &carried)] {
         let options = RootOptions {
             key: key.clone(),
-            spill_folder: Some(std::env::temp_dir()),
+            room: SortRoom::new(Some(&std::env::temp_dir())),
         };
         measure(name, || table_pass(&rows, &keyed, &live, Some(options.clone())))?;
     }

@@ -31,6 +31,8 @@ pub enum Temporal {
     Timestamp,
     /// A point on the time line.
     Instant,
+    /// A span of time.
+    Interval,
 }
 
 /// How the parts of a structured value hang together. What the body of each looks like: `docs/formats/kcf.md`.

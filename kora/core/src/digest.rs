@@ -3,26 +3,26 @@
 //! Owns what a pass leaves behind and what two passes say about each other. It takes canonical bytes; how they are
 //! made is [`crate::program`]'s concern.
 
-use std::path::PathBuf;
-
 use crate::batch::{BatchHasher, DigestSink};
 use crate::canon::{close_row, encode_cell, open_row};
 use crate::cell::Cell;
 use crate::error::{Error, Result};
 use crate::keys::{profile_digest, DigestKey, Purpose, SecretKey};
+use crate::lanes;
 use crate::large::{self, Gathered};
 use crate::program::Profile;
+use crate::second_pass::one_comparison;
 use crate::set_hash::{subtract, Digest, SetSum};
 use crate::sketch::{Sketch, SketchKey};
-use crate::spill::{CountedRecords, RecordSorter, MEMORY_LIMIT_BYTES};
+use crate::spill::{CountedRecords, Merged, RecordSorter, SortRoom, Span};
 
 /// What a carried root needs beyond a live sum.
 #[derive(Clone)]
 pub struct RootOptions {
     /// The migration's key; the root can be compared only under the same.
     pub key: DigestKey,
-    /// Where row digests are sorted when they outgrow memory.
-    pub spill_folder: Option<PathBuf>,
+    /// Where row digests are sorted.
+    pub room: SortRoom,
 }
 
 /// Takes the canonical rows of one side.
@@ -119,7 +119,12 @@ impl TablePass {
     }
 
     /// What the pass leaves behind.
-    pub fn finish(mut self) -> Result<TableDigest> {
+    pub fn finish(self) -> Result<TableDigest> {
+        TablePart::whole(vec![self.finish_part()?])
+    }
+
+    /// What the pass leaves behind where it saw one part of the table.
+    pub fn finish_part(mut self) -> Result<TablePart> {
         let root = match self.root {
             None => {
                 self.hasher.flush(&mut self.sums)?;
@@ -133,13 +138,53 @@ impl TablePass {
                 Some(root.finish()?)
             }
         };
-        Ok(TableDigest {
+        Ok(TablePart {
             comparison: self.comparison,
             row_count: self.row_count,
             byte_count: self.byte_count,
-            live_sum: self.sums.sum.to_bytes(),
+            sums: self.sums,
             root,
-            sketch: self.sums.sketch,
+        })
+    }
+}
+
+/// What a pass over one part of a table left behind. Parts add up, whichever rows are in which.
+pub struct TablePart {
+    comparison: Digest,
+    row_count: u64,
+    byte_count: u64,
+    sums: LiveSums,
+    root: Option<RootPart>,
+}
+
+impl TablePart {
+    /// The digest of the table whose parts these are. The root is hashed with as many threads as there are parts.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for parts of different keys or profiles, or for none; [`Error::File`] where row digests cannot
+    /// be read back.
+    pub fn whole(parts: Vec<Self>) -> Result<TableDigest> {
+        let comparison = one_comparison(parts.iter().map(|part| &part.comparison))?;
+        let (mut row_count, mut byte_count) = (0, 0);
+        let mut sums: Option<LiveSums> = None;
+        let mut roots = Vec::new();
+        for part in parts {
+            row_count += part.row_count;
+            byte_count += part.byte_count;
+            match &mut sums {
+                None => sums = Some(part.sums),
+                Some(sums) => sums.merge(&part.sums),
+            }
+            roots.extend(part.root);
+        }
+        let (live_sum, sketch) = sums.map_or_else(Default::default, |sums| (sums.sum.to_bytes(), sums.sketch));
+        Ok(TableDigest {
+            comparison,
+            row_count,
+            byte_count,
+            live_sum,
+            root: RootPart::whole(roots)?,
+            sketch,
         })
     }
 }
@@ -147,6 +192,17 @@ impl TablePass {
 struct LiveSums {
     sum: SetSum,
     sketch: Option<Sketch>,
+}
+
+impl LiveSums {
+    /// Adds another part's. One without a sketch leaves the whole without.
+    fn merge(&mut self, other: &Self) {
+        self.sum.merge(&other.sum);
+        match (&mut self.sketch, &other.sketch) {
+            (Some(mine), Some(theirs)) => mine.merge(theirs),
+            _ => self.sketch = None,
+        }
+    }
 }
 
 impl DigestSink<SketchKey> for LiveSums {
@@ -188,10 +244,10 @@ struct RootPass {
 
 impl RootPass {
     fn new(options: &RootOptions, live: &DigestKey, context: &Digest) -> Self {
-        let RootOptions { key, spill_folder } = options;
+        let RootOptions { key, room } = options;
         Self {
             hasher: (!key.same(live)).then(|| BatchHasher::new(key.derive(Purpose::Row, context))),
-            rows: RecordSorter::new(spill_folder.as_deref(), MEMORY_LIMIT_BYTES),
+            rows: RecordSorter::within(room),
             root_key: key.derive(Purpose::SetRoot, context),
         }
     }
@@ -203,11 +259,30 @@ impl RootPass {
         }
     }
 
-    fn finish(mut self) -> Result<Digest> {
+    fn finish(mut self) -> Result<RootPart> {
         if let Some(hasher) = &mut self.hasher {
             hasher.flush(&mut self.rows)?;
         }
-        ordered_root(&self.root_key, &self.rows.finish())
+        Ok(RootPart {
+            rows: self.rows.finish(),
+            root_key: self.root_key,
+        })
+    }
+}
+
+/// The sorted row digests of a part of a table.
+struct RootPart {
+    rows: CountedRecords,
+    root_key: SecretKey,
+}
+
+impl RootPart {
+    fn whole(parts: Vec<Self>) -> Result<Option<Digest>> {
+        let Some(root_key) = parts.first().map(|part| part.root_key.clone()) else {
+            return Ok(None);
+        };
+        let rows = CountedRecords::merged(parts.into_iter().map(|part| part.rows));
+        ordered_root(&root_key, &rows).map(Some)
     }
 }
 
@@ -223,17 +298,40 @@ impl DigestSink<()> for RecordSorter {
 /// one input.
 pub(crate) fn ordered_root(key: &SecretKey, rows: &CountedRecords) -> Result<Digest> {
     let mut hasher = blake3::Hasher::new_keyed(key);
-    let mut buffer = Vec::with_capacity(ROOT_BUFFER_BYTES + 40);
-    rows.for_each(|digest, multiplicity| {
-        buffer.extend_from_slice(digest);
-        buffer.extend_from_slice(&multiplicity.to_le_bytes());
-        if buffer.len() >= ROOT_BUFFER_BYTES {
-            hasher.update(&buffer);
-            buffer.clear();
-        }
-    })?;
-    buffer.extend_from_slice(&rows.record_count().to_le_bytes());
-    Ok(*hasher.update(&buffer).finalize().as_bytes())
+    if rows.sorters() > 1 {
+        // The merging is what takes time: spans are merged side by side, and hashed in their order.
+        let spans = rows.span_count();
+        let listed = |number| listed(rows.within(&Span::number(number, spans))?);
+        lanes::in_order(0..spans, rows.sorters(), listed, |bytes| {
+            hasher.update(&bytes);
+            Ok(())
+        })?;
+    } else {
+        let mut buffer = Vec::with_capacity(ROOT_BUFFER_BYTES + 40);
+        rows.for_each(|digest, multiplicity| {
+            put_counted(digest, multiplicity, &mut buffer);
+            if buffer.len() >= ROOT_BUFFER_BYTES {
+                hasher.update(&buffer);
+                buffer.clear();
+            }
+        })?;
+        hasher.update(&buffer);
+    }
+    Ok(*hasher.update(&rows.record_count().to_le_bytes()).finalize().as_bytes())
+}
+
+fn listed(mut rows: Merged<'_>) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    while let Some((digest, multiplicity)) = rows.next_record()? {
+        put_counted(&digest, multiplicity, &mut bytes);
+    }
+    Ok(bytes)
+}
+
+#[inline]
+fn put_counted(digest: &Digest, multiplicity: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(digest);
+    out.extend_from_slice(&multiplicity.to_le_bytes());
 }
 
 /// Enough for BLAKE3 to use all of the processor's lanes.
@@ -390,174 +488,4 @@ impl RawDigester {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn profile(key: Vec<usize>) -> Profile {
-        Profile {
-            format: "kora-profile-1".into(),
-            pair: "t".into(),
-            columns: Vec::new(),
-            key,
-            unicode: "16.0.0".into(),
-        }
-    }
-
-    fn live() -> DigestKey {
-        DigestKey::new(&[1; 32]).expect("32 bytes")
-    }
-
-    fn row(number: u64, text: &str) -> (Vec<u8>, Vec<u8>) {
-        let key = number.to_be_bytes().to_vec();
-        let mut row = vec![text.len() as u8 + 8];
-        row.extend_from_slice(&key);
-        row.extend_from_slice(text.as_bytes());
-        (row, key)
-    }
-
-    fn digest(rows: &[(Vec<u8>, Vec<u8>)], keyed: bool, root: Option<RootOptions>) -> TableDigest {
-        let profile = profile(if keyed { vec![0] } else { vec![] });
-        let mut pass = TablePass::new(&profile, &live(), root);
-        for (row, key) in rows {
-            pass.row(row, if keyed { key } else { b"" }).expect("in memory");
-        }
-        pass.finish().expect("in memory")
-    }
-
-    fn table(count: u64) -> Vec<(Vec<u8>, Vec<u8>)> {
-        (0..count)
-            .map(|number| row(number, &"x".repeat(number as usize % 200)))
-            .collect()
-    }
-
-    fn root(key: u8) -> Option<RootOptions> {
-        let key = DigestKey::new(&[key; 32]).expect("32 bytes");
-        Some(RootOptions {
-            key,
-            spill_folder: None,
-        })
-    }
-
-    #[test]
-    fn equal_tables_in_another_order_are_equal() {
-        let rows = table(500);
-        let reversed: Vec<_> = rows.iter().rev().cloned().collect();
-        let (source, target) = (digest(&rows, true, root(2)), digest(&reversed, true, root(2)));
-        let difference = Difference::between(&source, &target).expect("one key");
-        assert!(difference.equal && difference.decoded);
-        assert_eq!(source.root, target.root);
-        assert!(source.root.is_some());
-    }
-
-    #[test]
-    fn an_altered_row_is_named_on_both_sides_and_its_digests_prove_it() {
-        let source_rows = table(500);
-        let mut target_rows = source_rows.clone();
-        target_rows[77] = row(77, "changed");
-        let difference =
-            Difference::between(&digest(&source_rows, true, None), &digest(&target_rows, true, None)).expect("one key");
-        assert!(!difference.equal && difference.decoded);
-        let key = vec![77_u64.to_be_bytes().to_vec()];
-        assert_eq!((&difference.source_keys, &difference.target_keys), (&key, &key));
-        let sum = |row: &(Vec<u8>, Vec<u8>)| digest(std::slice::from_ref(row), true, None).live_sum;
-        assert!(difference.explains(&sum(&source_rows[77]), &sum(&target_rows[77])));
-        assert!(!difference.explains(&sum(&source_rows[78]), &sum(&target_rows[77])));
-    }
-
-    #[test]
-    fn a_root_is_the_hash_of_the_sorted_digests_with_their_multiplicities_and_the_row_count() {
-        let profile = profile(vec![0]);
-        let key = DigestKey::new(&[9; 32]).expect("32 bytes");
-        let mut rows = table(3);
-        rows.push(rows[1].clone());
-        let row_key = key.derive(Purpose::Row, &profile_digest(&profile));
-        let mut counted = std::collections::BTreeMap::<Digest, u64>::new();
-        for (row, _) in &rows {
-            *counted.entry(crate::batch::padded_digest(&row_key, row)).or_default() += 1;
-        }
-        let mut input = Vec::new();
-        for (digest, multiplicity) in counted {
-            input.extend_from_slice(&digest);
-            input.extend_from_slice(&multiplicity.to_le_bytes());
-        }
-        input.extend_from_slice(&4_u64.to_le_bytes());
-        let root_key = key.derive(Purpose::SetRoot, &profile_digest(&profile));
-        assert_eq!(
-            digest(&rows, true, root(9)).root,
-            Some(*blake3::keyed_hash(&root_key, &input).as_bytes())
-        );
-    }
-
-    #[test]
-    fn a_root_under_the_live_key_is_the_same_as_under_an_equal_copy_of_it() {
-        let rows = table(100);
-        let under_live = digest(&rows, true, root(1)).root;
-        let mut other = TablePass::new(&profile(vec![0]), &DigestKey::new(&[5; 32]).expect("32 bytes"), root(1));
-        rows.iter()
-            .for_each(|(row, key)| other.row(row, key).expect("in memory"));
-        assert_eq!(under_live, other.finish().expect("in memory").root);
-    }
-
-    #[test]
-    fn copies_of_a_row_change_sum_and_root() {
-        let many = vec![row(1, "same"); 65_536];
-        let (none, all) = (digest(&[], false, root(2)), digest(&many, false, root(2)));
-        assert_ne!(none.root, all.root);
-        assert_ne!(none.live_sum, all.live_sum);
-        let pairs = digest(&many[..2], false, root(2));
-        let others = digest(&vec![row(2, "other"); 2], false, root(2));
-        assert_ne!((pairs.live_sum, pairs.root), (others.live_sum, others.root));
-    }
-
-    #[test]
-    fn digests_under_different_keys_or_profiles_are_refused() {
-        let (keyed, keyless) = (digest(&table(3), true, None), digest(&table(3), false, None));
-        assert!(matches!(Difference::between(&keyed, &keyless), Err(Error::Usage(_))));
-    }
-
-    #[test]
-    fn a_long_key_leaves_the_table_comparable_but_not_decoded() {
-        let long = |text: &str| vec![(text.as_bytes().to_vec(), vec![7; 40])];
-        let (source, target) = (digest(&long("a"), true, None), digest(&long("b"), true, None));
-        let difference = Difference::between(&source, &target).expect("one key");
-        assert!(!difference.equal && !difference.decoded && difference.source_keys.is_empty());
-    }
-
-    #[test]
-    fn a_raw_digest_goes_on_after_it_was_read_and_ignores_order() {
-        let (mut one, mut two) = (RawDigester::new(&live()), RawDigester::new(&live()));
-        one.row(&[Cell::Int(1), Cell::Null]).expect("in memory");
-        let early = one.finish().expect("in memory");
-        one.row(&[Cell::Text("b")]).expect("in memory");
-        two.row(&[Cell::Text("b")]).expect("in memory");
-        two.row(&[Cell::Int(1), Cell::Null]).expect("in memory");
-        let whole = one.finish().expect("in memory");
-        assert_eq!(whole, two.finish().expect("in memory"));
-        assert_ne!(whole, early);
-        assert_eq!(whole.0, 2);
-    }
-
-    proptest! {
-        #![proptest_config(crate::cases(32))]
-        #[test]
-        fn any_one_byte_of_any_row_changes_the_sum(
-            rows in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..300), 1..30),
-            row in any::<prop::sample::Index>(), byte in any::<prop::sample::Index>(), bit in 0_u8..8,
-        ) {
-            let whole = |rows: &[Vec<u8>]| {
-                let rows: Vec<_> = rows.iter().map(|row| {
-                    let mut framed = (row.len() as u16).to_be_bytes().to_vec();
-                    framed.extend_from_slice(row);
-                    (framed, Vec::new())
-                }).collect();
-                digest(&rows, false, None).live_sum
-            };
-            let mut changed = rows.clone();
-            let chosen = row.index(changed.len());
-            let length = changed[chosen].len();
-            changed[chosen][byte.index(length)] ^= 1 << bit;
-            prop_assert_ne!(whole(&rows), whole(&changed));
-        }
-    }
-}
+mod tests;

@@ -75,6 +75,9 @@ pub enum Error {
     /// A stated limit was exceeded.
     #[error("limit exceeded: {0}")]
     Limit(String),
+    /// What the caller's own code raised while it was asked for more rows: handed back to it as it is.
+    #[error("{0}")]
+    Caller(Box<dyn std::error::Error + Send + Sync>),
     /// The caller asked to stop.
     #[error("stopped")]
     Stopped,

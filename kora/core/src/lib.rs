@@ -7,10 +7,12 @@
 //! [`second_pass`] the exact join; [`carried`] the parts of a fingerprint file; [`row_tree`] a table under one Merkle
 //! root, [`answer`] what a query answered and [`answer_file`] many of them in bytes, [`key_text`] a key as a person
 //! writes it; [`seal`] signatures; [`log_files`] a transparency log on disk; [`pushdown`] rows as a server can render
-//! and digest them itself; [`survey`] what a column holds; [`readers`] and [`writers`] the engines' own encodings.
+//! and digest them itself; [`survey`] what a column holds; [`picked`] single rows for a
+//! person and [`brief`] their long values cut short; [`readers`] and [`writers`] the engines' own encodings.
 pub mod answer;
 pub mod answer_file;
 pub mod batch;
+pub mod brief;
 pub mod canon;
 pub mod carried;
 pub mod cell;
@@ -18,14 +20,17 @@ pub mod digest;
 pub mod error;
 pub mod key_text;
 pub mod keys;
+pub mod lanes;
 pub mod large;
 pub mod loader;
 pub mod log_files;
 pub mod number;
+pub mod picked;
 pub mod policy;
 pub mod program;
 pub mod pushdown;
 pub mod readers;
+pub mod record_join;
 pub mod record_sort;
 pub mod represent;
 pub mod row_tree;

@@ -3,16 +3,15 @@
 //! Owns the pass that makes the leaves, in bounded memory (they are sorted on disk where they are many), and the
 //! proofs about them. What a leaf is, and how a proof is checked, is [`kora_seal::row_proof`]'s concern.
 
-use std::path::Path;
-
 use kora_seal::certificate::CertifiedTree;
 use kora_seal::merkle::{path_ranges, Frontier, Hash, RangeHasher};
 use kora_seal::row_proof::{commitment, key_commitment, key_digest, row_key, Evidence, Leaf, Place, RowProof};
 
 use crate::error::{Error, Result};
 use crate::keys::{profile_digest, DigestKey, Purpose, SecretKey};
+use crate::lanes;
 use crate::program::Profile;
-use crate::spill::{CountedRecords, Merged, RecordSorter, MEMORY_LIMIT_BYTES};
+use crate::spill::{CountedRecords, Merged, RecordSorter, SortRoom, Span};
 
 /// Key digest, commitment.
 const LEAF_BYTES: usize = 64;
@@ -42,13 +41,7 @@ struct Wanted {
 impl RowTreePass {
     /// A pass under the migration's key. `unique`: the profile's key is validated unique and NOT NULL; otherwise each
     /// row is its own key and equal rows are counted. Of the rows with the keys in `wanted` the bytes are kept.
-    pub fn new(
-        profile: &Profile,
-        key: &DigestKey,
-        unique: bool,
-        wanted: Vec<Vec<u8>>,
-        spill_folder: Option<&Path>,
-    ) -> Self {
+    pub fn new(profile: &Profile, key: &DigestKey, unique: bool, wanted: Vec<Vec<u8>>, room: &SortRoom) -> Self {
         let context = profile_digest(profile);
         let keys = TreeKeys {
             proof: key.derive(Purpose::ProofKey, &context),
@@ -63,7 +56,7 @@ impl RowTreePass {
             wanted: wanted.collect(),
             keys,
             keyed: unique && !profile.key.is_empty(),
-            sorter: RecordSorter::new(spill_folder, MEMORY_LIMIT_BYTES),
+            sorter: RecordSorter::within(room),
         }
     }
 
@@ -86,45 +79,92 @@ impl RowTreePass {
     /// The tree.
     ///
     /// # Errors
-    /// `Usage` where two different rows have one key: such a key is none; `File` where leaves cannot be read back.
+    /// As [`RowTreePart::whole`].
     pub fn finish(self) -> Result<RowTree> {
-        let leaves = self.sorter.finish();
-        let mut frontier = Frontier::default();
-        let mut before: Option<Hash> = None;
-        let mut sorted = Leaves::of(&leaves)?;
-        while let Some(leaf) = sorted.next()? {
-            if before.is_some_and(|before| before >= leaf.key_digest) || (self.keyed && leaf.multiplicity > 1) {
-                return Err(Error::Usage(
-                    "two rows have one key: the table cannot be put under a tree by it".into(),
-                ));
-            }
-            before = Some(leaf.key_digest);
-            frontier.push(leaf.hash());
+        RowTreePart::whole(vec![self.finish_part()])
+    }
+
+    /// The sorted leaves, where the pass saw one part of the table.
+    pub fn finish_part(self) -> RowTreePart {
+        RowTreePart {
+            keys: self.keys,
+            keyed: self.keyed,
+            wanted: self.wanted,
+            leaves: self.sorter.finish(),
         }
+    }
+}
+
+/// The leaves of one part of a table, under the same key and profile as those of the others.
+pub struct RowTreePart {
+    keys: TreeKeys,
+    keyed: bool,
+    wanted: Vec<Wanted>,
+    leaves: CountedRecords<LEAF_BYTES>,
+}
+
+impl RowTreePart {
+    /// The tree of the table whose parts these are, made with as many threads.
+    ///
+    /// # Errors
+    /// `Usage` where two different rows have one key, for such a key is none, or without a part; `File` where leaves
+    /// cannot be read back.
+    pub fn whole(parts: Vec<Self>) -> Result<RowTree> {
+        let mut parts = parts.into_iter();
+        let Some(mut whole) = parts.next() else {
+            return Err(Error::Usage("a row tree of no part of a table".into()));
+        };
+        let mut leaves = vec![whole.leaves];
+        for part in parts {
+            for (wanted, other) in whole.wanted.iter_mut().zip(part.wanted) {
+                wanted.row = wanted.row.take().or(other.row);
+            }
+            leaves.push(part.leaves);
+        }
+        let leaves = CountedRecords::merged(leaves);
+        let mut frontier = Frontier::default();
+        let (keyed, all, spans) = (whole.keyed, &leaves, leaves.span_count());
+        let hashed = |number| Leaves(all.within(&Span::number(number, spans))?).hashes(keyed);
+        lanes::in_order(0..spans, all.sorters(), hashed, |hashes| {
+            hashes.into_iter().for_each(|hash| frontier.push(hash));
+            Ok(())
+        })?;
         Ok(RowTree {
             size: frontier.size(),
             root: frontier.root(),
-            keys: self.keys,
-            wanted: self.wanted,
+            keys: whole.keys,
+            wanted: whole.wanted,
             leaves,
         })
     }
 }
 
 /// A table's leaves in order.
-struct Leaves<'a> {
-    records: Merged<'a, LEAF_BYTES>,
-}
+struct Leaves<'a>(Merged<'a, LEAF_BYTES>);
 
 impl<'a> Leaves<'a> {
     fn of(records: &'a CountedRecords<LEAF_BYTES>) -> Result<Self> {
-        Ok(Self {
-            records: records.in_order()?,
-        })
+        Ok(Self(records.in_order()?))
+    }
+
+    /// The hashes of all.
+    fn hashes(mut self, keyed: bool) -> Result<Vec<Hash>> {
+        let mut hashes = Vec::new();
+        let mut before: Option<Hash> = None;
+        while let Some(leaf) = self.next()? {
+            if before.is_some_and(|before| before >= leaf.key_digest) || (keyed && leaf.multiplicity > 1) {
+                return Err(Error::Usage(
+                    "two rows have one key: the table cannot be put under a tree by it".into(),
+                ));
+            }
+            before = Some(leaf.key_digest);
+            hashes.push(leaf.hash());
+        }
+        Ok(hashes)
     }
 
     fn next(&mut self) -> Result<Option<Leaf>> {
-        let Some((record, multiplicity)) = self.records.next_record()? else {
+        let Some((record, multiplicity)) = self.0.next_record()? else {
             return Ok(None);
         };
         let (mut key_digest, mut commitment) = ([0; 32], [0; 32]);

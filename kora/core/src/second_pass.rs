@@ -4,20 +4,21 @@
 //! without a key the first half of the row digest, so that a row is its own key and nothing can be a mismatch.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 
 use crate::batch::{padded_digest, BatchHasher, BATCH_ROWS};
-use crate::canon::display;
+use crate::brief::{brief, Brief};
 use crate::cell::Cell;
 use crate::error::{Error, Result};
 use crate::keys::{profile_digest, DigestKey, Purpose, SecretKey};
-use crate::program::{Profile, RowProgram, Side};
+use crate::large::{self, is_large};
+use crate::program::{ComparedCell, Profile, RowProgram, Side};
+use crate::record_join::{compare_records, Record, SpillDifference};
 use crate::set_hash::Digest;
 use crate::smallest_keys::SmallestKeys;
-use crate::spill::{compare_records, CountedRecords, Record, RecordSorter, SpillDifference, MEMORY_LIMIT_BYTES};
+use crate::spill::{CountedRecords, RecordSorter, SortRoom};
 
-/// Characters of a stored value that are kept to be shown.
-const SHOWN_CHARACTERS: usize = 256;
+/// Canonical bytes of a cell that are held; a longer one is known by its digest.
+const HELD_CELL_BYTES: usize = 4096;
 
 /// The name of a row's key: 16 bytes under the comparison's secret.
 pub type KeyTag = [u8; 16];
@@ -43,8 +44,8 @@ pub struct SpillPass {
 }
 
 impl SpillPass {
-    /// Records go to nameless files in `folder` once memory's share (64 MiB) is full.
-    pub fn new(profile: &Profile, key: &DigestKey, folder: &Path) -> Self {
+    /// Records wait in `room`.
+    pub fn new(profile: &Profile, key: &DigestKey, room: &SortRoom) -> Self {
         let context = profile_digest(profile);
         let keyed = !profile.key.is_empty();
         Self {
@@ -56,7 +57,7 @@ impl SpillPass {
             key_bytes: Vec::new(),
             key_ends: [0; BATCH_ROWS],
             smallest: SmallestKeys::default(),
-            sorter: RecordSorter::new(Some(folder), MEMORY_LIMIT_BYTES),
+            sorter: RecordSorter::within(room),
         }
     }
 
@@ -142,6 +143,20 @@ pub struct RowSpill {
 }
 
 impl RowSpill {
+    /// The parts of one table together.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for parts of different keys or profiles, or for none.
+    pub fn merged(parts: Vec<Self>) -> Result<Self> {
+        let comparison = one_comparison(parts.iter().map(|part| &part.comparison))?;
+        let (records, smallest): (Vec<_>, Vec<_>) = parts.into_iter().map(|part| (part.records, part.smallest)).unzip();
+        Ok(Self {
+            comparison,
+            records: CountedRecords::merged(records),
+            smallest: SmallestKeys::merged(smallest),
+        })
+    }
+
     /// Rows, equal ones included.
     pub fn row_count(&self) -> u64 {
         self.records.record_count()
@@ -166,6 +181,20 @@ impl RowSpill {
     }
 }
 
+/// What all parts of a table were digested under.
+///
+/// # Errors
+/// [`Error::Usage`] where that is not the same, or there is no part.
+pub(crate) fn one_comparison<'a>(mut parts: impl Iterator<Item = &'a Digest>) -> Result<Digest> {
+    let first = parts.next();
+    match first.filter(|first| parts.all(|other| other == *first)) {
+        Some(first) => Ok(*first),
+        None => Err(Error::Usage(
+            "parts of a table were made under different keys or profiles".into(),
+        )),
+    }
+}
+
 /// One row held in memory, to show it and to say which columns differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -175,10 +204,10 @@ pub struct Row {
     pub key_tag: KeyTag,
     /// The row's digest under the comparison's key.
     pub digest: Digest,
-    /// Canonical bytes per compared column, after the rules.
-    pub cells: Vec<Vec<u8>>,
-    /// Kind and text per column as stored; a text is cut at 256 characters, which an ellipsis shows.
-    pub stored: Vec<(&'static str, Option<String>)>,
+    /// Per compared column what tells two values apart, after the rules.
+    pub cells: Vec<ComparedCell>,
+    /// The columns as stored, long values cut.
+    pub stored: Vec<Brief>,
     /// How many rows like it came: equal ones are held once, however many they are.
     pub copies: u64,
 }
@@ -192,6 +221,7 @@ pub struct RowCollector {
     wanted_carried: Option<HashSet<[u8; 8]>>,
     limit: usize,
     encoded: Vec<u8>,
+    last_row_bytes: usize,
     key: Vec<u8>,
     rows: Vec<Row>,
     places: HashMap<Digest, usize>,
@@ -215,6 +245,7 @@ impl RowCollector {
             wanted_carried: None,
             limit,
             encoded: Vec::new(),
+            last_row_bytes: 0,
             key: Vec::new(),
             rows: Vec::new(),
             places: HashMap::new(),
@@ -234,14 +265,29 @@ impl RowCollector {
 
     /// Looks at one row.
     pub fn row(&mut self, stored: &[Cell<'_>]) -> Result<()> {
-        self.encoded.clear();
         self.key.clear();
-        self.program.encode(stored, &mut self.encoded, &mut self.key)?;
+        if is_large(stored) {
+            let _alone = large::alone();
+            let gathered = self.program.gather(stored, &mut self.key)?;
+            self.last_row_bytes = gathered.byte_count();
+            return self.keep(stored, |key| gathered.digest(key));
+        }
+        let mut encoded = std::mem::take(&mut self.encoded);
+        encoded.clear();
+        self.program.encode(stored, &mut encoded, &mut self.key)?;
+        self.last_row_bytes = encoded.len();
+        let kept = self.keep(stored, |key| padded_digest(key, &encoded));
+        self.encoded = encoded;
+        kept
+    }
+
+    /// Keeps the row whose key was just encoded, if it is asked for.
+    fn keep(&mut self, stored: &[Cell<'_>], digest: impl FnOnce(&Digest) -> Digest) -> Result<()> {
         let tag = self.tag_key.as_ref().map(|key| half(&padded_digest(key, &self.key)));
         if self.is_full() || tag.is_some_and(|tag| !self.wants(&tag)) {
             return Ok(());
         }
-        let digest = padded_digest(&self.row_key, &self.encoded);
+        let digest = digest(&self.row_key);
         let key_tag = tag.unwrap_or_else(|| half(&digest));
         if !self.wants(&key_tag) {
             return Ok(());
@@ -251,9 +297,8 @@ impl RowCollector {
             return Ok(());
         }
         self.places.insert(digest, self.rows.len());
-        let mut cells = Vec::new();
-        self.program.cells_canonical(stored, &mut cells)?;
-        let stored = stored.iter().map(shown).collect();
+        let cells = self.program.cells_compared(stored, HELD_CELL_BYTES, &self.row_key)?;
+        let stored = stored.iter().map(brief).collect();
         self.rows.push(Row {
             key: self.key.clone(),
             key_tag,
@@ -273,7 +318,7 @@ impl RowCollector {
 
     /// Canonical bytes of the last row.
     pub fn last_row_bytes(&self) -> usize {
-        self.encoded.len()
+        self.last_row_bytes
     }
 
     /// The different rows in the order of the stream.
@@ -282,22 +327,10 @@ impl RowCollector {
     }
 }
 
-fn shown(cell: &Cell<'_>) -> (&'static str, Option<String>) {
-    let (kind, text) = display(cell);
-    let cut = |mut text: String| {
-        if let Some((end, _)) = text.char_indices().nth(SHOWN_CHARACTERS) {
-            text.truncate(end);
-            text.push('…');
-        }
-        text
-    };
-    (kind, text.map(cut))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spill::Outcome;
+    use crate::record_join::Outcome;
 
     const KEYED: &str = r#"{"format":"kora-profile-1","pair":"t","key":[0],"unicode":"","columns":[
         {"pair":"id","policies":[]},{"pair":"name","policies":[]}]}"#;
@@ -323,7 +356,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let profile = Profile::from_json(profile).expect("a profile");
         let mut program = RowProgram::new(&profile, Side::Source).expect("a program");
-        let mut pass = SpillPass::new(&profile, &secret(), folder.path());
+        let mut pass = SpillPass::new(&profile, &secret(), &SortRoom::new(Some(folder.path())));
         for (id, name) in rows {
             let (mut row, mut key) = (Vec::new(), Vec::new());
             program
@@ -353,11 +386,13 @@ mod tests {
         let key = source.key_of(&tag).map(<[u8]>::to_vec);
         let found = collected(KEYED, &rows, Some(HashSet::from([tag])));
         assert_eq!(found.len(), 1);
-        assert_eq!(
-            found[0].stored,
-            [("integer", Some("123".into())), ("text", Some("altered".into()))]
-        );
-        assert_eq!(found[0].key, found[0].cells[0]);
+        let shown = |kind, text: &str| Brief {
+            kind,
+            text: Some(text.to_owned()),
+            whole: None,
+        };
+        assert_eq!(found[0].stored, [shown("integer", "123"), shown("text", "altered")]);
+        assert_eq!(found[0].key, found[0].cells[0].bytes);
         assert_eq!(key.as_ref(), Some(&found[0].key));
     }
 
@@ -404,9 +439,37 @@ mod tests {
     }
 
     #[test]
-    fn a_long_value_is_shown_cut_at_whole_characters() {
-        let long = "ü".repeat(400);
-        let found = collected(KEYED, &[(1, &long)], None);
-        assert_eq!(found[0].stored[1].1, Some("ü".repeat(256) + "…"));
+    fn a_long_value_is_known_by_its_digest_and_shown_cut() {
+        let long = "ü".repeat(crate::large::LARGE_ROW_BYTES);
+        let other = long.replacen('ü', "é", 1);
+        let found = collected(KEYED, &[(1, &long), (2, &long), (3, &other), (4, &long[..400])], None);
+        let cells: Vec<&ComparedCell> = found.iter().map(|row| &row.cells[1]).collect();
+        assert_eq!(cells[0], cells[1]);
+        assert_ne!(cells[0], cells[2]);
+        let long_kinds: Vec<_> = cells.iter().map(|cell| cell.long).collect();
+        assert_eq!(long_kinds, [Some("text"), Some("text"), Some("text"), None]);
+        assert!(cells.iter().all(|cell| cell.bytes.len() < 500));
+        assert_eq!(found[0].stored[1].text, Some("ü".repeat(256) + "…"));
+        assert_eq!(
+            found[0].stored[1].whole.map(|whole| whole.byte_count),
+            Some(long.len() as u64)
+        );
+    }
+
+    #[test]
+    fn a_large_row_is_collected_with_the_digest_of_the_pass() {
+        let long = "z".repeat(crate::large::LARGE_ROW_BYTES);
+        let profile = Profile::from_json(KEYED).expect("a profile");
+        let mut program = RowProgram::new(&profile, Side::Source).expect("a program");
+        let mut pass = crate::digest::TablePass::new(&profile, &secret(), None);
+        let (mut row, mut key) = (Vec::new(), Vec::new());
+        program
+            .encode(&[Cell::Int(9), Cell::Text(&long)], &mut row, &mut key)
+            .expect("encodable");
+        pass.row(&row, &key).expect("in memory");
+        let found = collected(KEYED, &[(9, &long)], None);
+        let sum = crate::set_hash::set_digest(found.iter().map(|row| &row.digest));
+        assert_eq!(sum, pass.finish().expect("in memory").live_sum);
+        assert_eq!(found[0].key, key);
     }
 }

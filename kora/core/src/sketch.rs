@@ -161,6 +161,13 @@ impl Sketch {
         }
     }
 
+    /// Adds all of another part of the same table.
+    pub fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in self.cells.iter_mut().zip(other.cells.iter()) {
+            mine.add(theirs);
+        }
+    }
+
     /// What this side has and the other has not, decoded; `None` where the difference is too large or too tangled.
     ///
     /// All residues must come to zero. That the named rows are the whole truth is proven only by the caller, who

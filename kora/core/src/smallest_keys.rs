@@ -57,6 +57,19 @@ impl SmallestKeys {
         self
     }
 
+    /// What was kept of all parts of one table: the same keys as if one had seen it whole.
+    pub fn merged(parts: impl IntoIterator<Item = Self>) -> Self {
+        let mut whole = Self::default();
+        for part in parts {
+            whole.end = whole.end.into_iter().chain(part.end).min();
+            whole.kept.extend(part.kept);
+        }
+        if let Some(end) = whole.end {
+            whole.kept.retain(|(tag, _)| *tag < end);
+        }
+        whole.finish()
+    }
+
     /// The key with this tag, if it was kept.
     pub fn get(&self, tag: &KeyTag) -> Option<&[u8]> {
         let place = self.kept.binary_search_by_key(tag, |(kept, _)| *kept).ok()?;
@@ -95,6 +108,30 @@ mod tests {
                 "rank {rank}"
             );
         }
+    }
+
+    #[test]
+    fn keys_of_several_parts_are_those_of_the_whole_however_uneven_the_parts() {
+        let count = 5 * KEPT_KEYS as u32;
+        let whole = kept(0..count);
+        for cut in [0, 10, count / 3, count] {
+            let merged = SmallestKeys::merged([kept(0..cut), kept(cut..count), kept(0..0)]);
+            assert!(merged.kept == whole.kept, "cut at {cut}");
+        }
+        let few = SmallestKeys::merged([kept(0..5), kept(3..9)]);
+        assert!(few.kept == kept(0..9).kept);
+    }
+
+    #[test]
+    fn where_one_part_met_a_key_that_is_too_long_nothing_from_there_on_is_claimed() {
+        let mut cut = SmallestKeys::default();
+        cut.offer([2; 16], &[0; KEY_LIMIT_BYTES + 1]);
+        let mut other = SmallestKeys::default();
+        other.offer([1; 16], b"one");
+        other.offer([3; 16], b"three");
+        let keys = SmallestKeys::merged([other.finish(), cut.finish()]);
+        let known: Vec<bool> = (1..=3).map(|byte| keys.get(&[byte; 16]).is_some()).collect();
+        assert_eq!(known, [true, false, false]);
     }
 
     #[test]

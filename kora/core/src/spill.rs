@@ -1,8 +1,11 @@
-//! Counted sets of 32-byte records in bounded memory, and the exact second pass that joins two of them.
+//! Counted sets of records in bounded memory.
 //!
 //! Records are sorted in memory; when a limit is reached they go, sorted and counted, to a nameless file as one run,
-//! and all runs are merged when read. So equal records meet however many there are, no skew matters, and each side
+//! and all runs are merged when read. So equal records meet however many there are, no skew matters, and each sorter
 //! holds one file open. The file has no name in its folder: whatever ends the process, nothing stays behind.
+//!
+//! What several sorters took of one table is one set ([`CountedRecords::merged`]). Records begin with a digest, which is
+//! evenly spread, so such a set can be read in [`Span`]s by several threads at once.
 //! Source: Knuth, The Art of Computer Programming, volume 3, §5.4 (external sorting by replacement-free runs).
 
 use std::cmp::Reverse;
@@ -10,15 +13,12 @@ use std::collections::binary_heap::PeekMut;
 use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::record_sort::{head, sort_records};
-use crate::set_hash::Digest;
-
-/// What is counted: a row digest, or a key tag and half a row digest.
-pub type Record = Digest;
 
 /// Bytes of records that wait in memory before they are written.
 pub const MEMORY_LIMIT_BYTES: usize = 64 << 20;
@@ -26,6 +26,59 @@ pub const MEMORY_LIMIT_BYTES: usize = 64 << 20;
 const MULTIPLICITY_BYTES: usize = 8;
 /// Records that one run's cursor reads at a time, at least.
 const CURSOR_RECORDS: usize = 100;
+/// Bytes of records that a span is to hold.
+const SPAN_BYTES: u64 = 1 << 20;
+/// Records are told apart by their first two bytes where they are cut into spans.
+const PREFIXES: u32 = 1 << 16;
+
+/// Where records wait to be sorted.
+#[derive(Clone, Debug)]
+pub struct SortRoom {
+    /// Where they go when memory's share is full. None: more than that is an error.
+    pub folder: Option<PathBuf>,
+    /// Bytes of records in memory.
+    pub memory_bytes: usize,
+}
+
+impl SortRoom {
+    /// Memory's usual share, and a folder for the rest.
+    pub fn new(folder: Option<&Path>) -> Self {
+        Self {
+            folder: folder.map(Path::to_path_buf),
+            memory_bytes: MEMORY_LIMIT_BYTES,
+        }
+    }
+
+    /// What each of so many sorters may take of it.
+    pub fn shared_by(&self, sorters: usize) -> Self {
+        Self {
+            folder: self.folder.clone(),
+            memory_bytes: self.memory_bytes / sorters.max(1),
+        }
+    }
+}
+
+/// Records whose first two bytes, as a big-endian number, are within these bounds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span(Range<u32>);
+
+impl Span {
+    /// All records.
+    pub const ALL: Self = Self(0..PREFIXES);
+
+    /// The span of this number where all records are cut into `of` of them, at most 65,536.
+    pub fn number(number: usize, of: usize) -> Self {
+        let edge = |place: usize| (place as u64 * u64::from(PREFIXES) / of.max(1) as u64) as u32;
+        Self(edge(number)..edge(number + 1))
+    }
+}
+
+/// The first two bytes.
+fn prefix(record: &[u8]) -> u32 {
+    record
+        .first_chunk()
+        .map_or(0, |start| u32::from(u16::from_be_bytes(*start)))
+}
 
 /// Takes records of `N` bytes in any order.
 pub struct RecordSorter<const N: usize = 32> {
@@ -56,6 +109,11 @@ impl<const N: usize> RecordSorter<N> {
         }
     }
 
+    /// A sorter with this room.
+    pub fn within(room: &SortRoom) -> Self {
+        Self::new(room.folder.as_deref(), room.memory_bytes)
+    }
+
     /// Adds one record.
     ///
     /// # Errors
@@ -73,13 +131,15 @@ impl<const N: usize> RecordSorter<N> {
     /// All that was pushed, to be read in order as often as one likes.
     pub fn finish(mut self) -> CountedRecords<N> {
         sort_records(&mut self.waiting);
-        let (folder, record_count) = (self.folder.unwrap_or_default(), self.record_count);
-        CountedRecords {
-            folder,
+        let store = Store {
+            folder: self.folder.unwrap_or_default(),
             last: self.waiting,
             file: self.file,
             runs: self.runs,
-            record_count,
+        };
+        CountedRecords {
+            stores: vec![store],
+            record_count: self.record_count,
         }
     }
 
@@ -125,28 +185,102 @@ fn write_counted<const N: usize>(file: &File, sorted: &[[u8; N]]) -> std::io::Re
     Ok(distinct)
 }
 
-/// Records in order, each with its multiplicity.
-pub struct CountedRecords<const N: usize = 32> {
+/// What one sorter left behind.
+struct Store<const N: usize> {
     folder: PathBuf,
     last: Vec<[u8; N]>,
     file: Option<File>,
     runs: Vec<Run>,
+}
+
+impl<const N: usize> Store<N> {
+    /// Distinct records of each run, and those in memory.
+    fn held(&self) -> u64 {
+        self.runs.iter().map(|run| run.records).sum::<u64>() + self.last.len() as u64
+    }
+
+    /// The part of a run that lies within a span, by halving: records are as long as each other.
+    fn part(&self, file: &File, run: Run, span: &Span) -> Result<Run> {
+        let size = (N + MULTIPLICITY_BYTES) as u64;
+        let first_from = |bound: u32| -> Result<u64> {
+            if bound == 0 || bound >= PREFIXES {
+                return Ok(if bound == 0 { 0 } else { run.records });
+            }
+            let (mut low, mut high) = (0, run.records);
+            while low < high {
+                let middle = low + (high - low) / 2;
+                let mut start = [0; 2];
+                self.read(file, &mut start, run.offset + middle * size)?;
+                if prefix(&start) < bound {
+                    low = middle + 1;
+                } else {
+                    high = middle;
+                }
+            }
+            Ok(low)
+        };
+        let (from, to) = (first_from(span.0.start)?, first_from(span.0.end)?);
+        Ok(Run {
+            offset: run.offset + from * size,
+            records: to - from,
+        })
+    }
+
+    fn read(&self, file: &File, buffer: &mut [u8], offset: u64) -> Result<()> {
+        file.read_exact_at(buffer, offset).map_err(|source| Error::File {
+            path: self.folder.clone(),
+            source,
+        })
+    }
+}
+
+/// Records in order, each with its multiplicity.
+pub struct CountedRecords<const N: usize = 32> {
+    /// One of each sorter that took some of them.
+    stores: Vec<Store<N>>,
     record_count: u64,
 }
 
 impl<const N: usize> CountedRecords<N> {
+    /// What several sorters took, as one set.
+    pub fn merged(parts: impl IntoIterator<Item = Self>) -> Self {
+        let mut whole = Self {
+            stores: Vec::new(),
+            record_count: 0,
+        };
+        for part in parts {
+            whole.stores.extend(part.stores);
+            whole.record_count += part.record_count;
+        }
+        whole
+    }
+
     /// Records pushed, equal ones included.
     pub fn record_count(&self) -> u64 {
         self.record_count
     }
 
+    /// How many sorters took them: as many threads may read them.
+    pub fn sorters(&self) -> usize {
+        self.stores.len()
+    }
+
+    /// Into how many spans they are to be cut, so that one of them is about a megabyte.
+    pub fn span_count(&self) -> usize {
+        let held: u64 = self.stores.iter().map(Store::held).sum();
+        let bytes = held * (N + MULTIPLICITY_BYTES) as u64;
+        (bytes / SPAN_BYTES + 1).min(u64::from(PREFIXES)) as usize
+    }
+
     /// Hands out each distinct record and its multiplicity, from the smallest.
     pub fn for_each(&self, mut take: impl FnMut(&[u8; N], u64)) -> Result<()> {
-        if self.runs.is_empty() {
-            for equal in self.last.chunk_by(|left, right| left == right) {
-                take(&equal[0], equal.len() as u64);
+        if let [Store { last, runs, .. }] = self.stores.as_slice() {
+            if runs.is_empty() {
+                for equal in last.chunk_by(|left, right| left == right) {
+                    take(&equal[0], equal.len() as u64);
+                }
+                return Ok(());
             }
-            return Ok(());
         }
         let mut merged = self.in_order()?;
         while let Some((record, multiplicity)) = merged.next_record()? {
@@ -157,14 +291,24 @@ impl<const N: usize> CountedRecords<N> {
 
     /// Reads them from the smallest.
     pub fn in_order(&self) -> Result<Merged<'_, N>> {
-        let share = MEMORY_LIMIT_BYTES / 4 / (N + MULTIPLICITY_BYTES) / self.runs.len().max(1);
-        let cursors: Vec<Cursor<'_, N>> = std::iter::once(Cursor::memory(&self.last))
-            .chain(self.file.iter().flat_map(|file| {
-                self.runs
-                    .iter()
-                    .map(move |run| Cursor::file(self, file, *run, share.clamp(CURSOR_RECORDS, 1 << 14)))
-            }))
-            .collect();
+        self.within(&Span::ALL)
+    }
+
+    /// Reads those of a span, from the smallest.
+    pub fn within(&self, span: &Span) -> Result<Merged<'_, N>> {
+        let runs: usize = self.stores.iter().map(|store| store.runs.len()).sum();
+        let share = MEMORY_LIMIT_BYTES / 4 / (N + MULTIPLICITY_BYTES) / runs.max(1);
+        let mut cursors = Vec::with_capacity(runs + self.stores.len());
+        for store in &self.stores {
+            let place = |bound: u32| store.last.partition_point(|record| prefix(record) < bound);
+            cursors.push(Cursor::memory(&store.last[place(span.0.start)..place(span.0.end)]));
+            for run in &store.runs {
+                if let Some(file) = &store.file {
+                    let part = store.part(file, *run, span)?;
+                    cursors.push(Cursor::file(store, file, part, share.clamp(CURSOR_RECORDS, 1 << 14)));
+                }
+            }
+        }
         let mut merged = Merged {
             heap: BinaryHeap::with_capacity(cursors.len()),
             cursors,
@@ -183,7 +327,7 @@ struct Cursor<'a, const N: usize> {
 }
 
 struct StoredRun<'a, const N: usize> {
-    owner: &'a CountedRecords<N>,
+    store: &'a Store<N>,
     file: &'a File,
     run: Run,
     share: usize,
@@ -196,9 +340,9 @@ impl<'a, const N: usize> Cursor<'a, N> {
         Self { memory, stored: None }
     }
 
-    fn file(owner: &'a CountedRecords<N>, file: &'a File, run: Run, share: usize) -> Self {
+    fn file(store: &'a Store<N>, file: &'a File, run: Run, share: usize) -> Self {
         let stored = StoredRun {
-            owner,
+            store,
             file,
             run,
             share,
@@ -241,12 +385,7 @@ impl<const N: usize> StoredRun<'_, N> {
         let records = self.run.records.min(self.share as u64);
         self.buffer.resize(records as usize * (N + MULTIPLICITY_BYTES), 0);
         self.position = 0;
-        self.file
-            .read_exact_at(&mut self.buffer, self.run.offset)
-            .map_err(|source| Error::File {
-                path: self.owner.folder.clone(),
-                source,
-            })?;
+        self.store.read(self.file, &mut self.buffer, self.run.offset)?;
         self.run.offset += self.buffer.len() as u64;
         self.run.records -= records;
         Ok(records > 0)
@@ -301,200 +440,28 @@ impl<const N: usize> Merged<'_, N> {
     }
 }
 
-/// What is left of one key when equal rows have cancelled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Rows of this key stand on both sides, and differ.
-    Mismatch,
-    /// The key stands on the source's side alone.
-    MissingInTarget,
-    /// The key stands on the target's side alone.
-    ExtraInTarget,
-}
-
-impl Outcome {
-    /// As findings name it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Mismatch => "mismatch",
-            Self::MissingInTarget => "missing_in_target",
-            Self::ExtraInTarget => "extra_in_target",
-        }
-    }
-}
-
-/// One key among the findings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sample {
-    /// What happened to it.
-    pub outcome: Outcome,
-    /// The key's tag.
-    pub key_tag: [u8; 16],
-    /// Rows that only the source has.
-    pub source_rows: u64,
-    /// Rows that only the target has.
-    pub target_rows: u64,
-}
-
-/// How two sets differ, counted exactly.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SpillDifference {
-    /// Rows that stand on both sides under one key, with other content.
-    pub mismatch: u64,
-    /// Rows of the source that the target has not.
-    pub missing_in_target: u64,
-    /// Rows of the target that the source has not.
-    pub extra_in_target: u64,
-    /// The first keys in the order of their tags, which is no order of the data.
-    pub samples: Vec<Sample>,
-}
-
-impl SpillDifference {
-    /// Of `left` source rows and `right` target rows under one key, the smaller number are mismatches.
-    fn count(&mut self, key_tag: [u8; 16], left: u64, right: u64, limit: usize) {
-        let paired = left.min(right);
-        self.mismatch += paired;
-        self.missing_in_target += left - paired;
-        self.extra_in_target += right - paired;
-        if self.samples.len() < limit && left + right > 0 {
-            let outcome = match (paired > 0, left > 0) {
-                (true, _) => Outcome::Mismatch,
-                (false, true) => Outcome::MissingInTarget,
-                (false, false) => Outcome::ExtraInTarget,
-            };
-            self.samples.push(Sample {
-                outcome,
-                key_tag,
-                source_rows: left,
-                target_rows: right,
-            });
-        }
-    }
-}
-
-/// Joins two sets of records (key tag, half row digest). Memory does not depend on how many rows share a key.
-pub fn compare_records(source: &CountedRecords, target: &CountedRecords, limit: usize) -> Result<SpillDifference> {
-    let (mut left, mut right) = (source.in_order()?, target.in_order()?);
-    let (mut mine, mut theirs) = (left.next_record()?, right.next_record()?);
-    let mut difference = SpillDifference::default();
-    let mut group: Option<([u8; 16], u64, u64)> = None;
-    while let Some(record) = smaller(&mine, &theirs) {
-        let in_source = take_if(&mut mine, &mut left, &record)?;
-        let in_target = take_if(&mut theirs, &mut right, &record)?;
-        let tag = key_tag(&record);
-        if let Some((old, a, b)) = group.filter(|(old, _, _)| *old != tag) {
-            difference.count(old, a, b, limit);
-            group = None;
-        }
-        let (_, a, b) = group.unwrap_or((tag, 0, 0));
-        group = Some((
-            tag,
-            a + in_source.saturating_sub(in_target),
-            b + in_target.saturating_sub(in_source),
-        ));
-    }
-    if let Some((tag, a, b)) = group {
-        difference.count(tag, a, b, limit);
-    }
-    Ok(difference)
-}
-
-fn smaller(mine: &Option<(Record, u64)>, theirs: &Option<(Record, u64)>) -> Option<Record> {
-    match (mine, theirs) {
-        (Some((a, _)), Some((b, _))) => Some(*a.min(b)),
-        (Some((only, _)), None) | (None, Some((only, _))) => Some(*only),
-        (None, None) => None,
-    }
-}
-
-/// The multiplicity of `record` on one side, moving past it; 0 where that side has it not.
-fn take_if(head: &mut Option<(Record, u64)>, rest: &mut Merged<'_>, record: &Record) -> Result<u64> {
-    match head {
-        Some((first, multiplicity)) if first == record => {
-            let multiplicity = *multiplicity;
-            *head = rest.next_record()?;
-            Ok(multiplicity)
-        }
-        _ => Ok(0),
-    }
-}
-
-fn key_tag(record: &Record) -> [u8; 16] {
-    let mut tag = [0; 16];
-    tag.copy_from_slice(&record[..16]);
-    tag
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
-    fn record(key: u8, row: u8) -> Record {
-        let mut record = [0; 32];
-        record[..16].fill(key);
-        record[16..].fill(row);
+    fn record(first: u8, rest: u8) -> [u8; 32] {
+        let mut record = [rest; 32];
+        record[0] = first;
         record
     }
 
-    fn counted(rows: &[(u8, u8)], folder: Option<&Path>, limit_records: usize) -> CountedRecords {
+    fn sorted(records: &[[u8; 32]], folder: Option<&Path>, limit_records: usize) -> CountedRecords {
         let mut sorter = RecordSorter::new(folder, limit_records * 32);
-        for (key, row) in rows {
-            sorter.push(&record(*key, *row)).expect("the folder takes all");
+        for record in records {
+            sorter.push(record).expect("the folder takes all");
         }
         sorter.finish()
     }
 
-    fn compared(source: &[(u8, u8)], target: &[(u8, u8)]) -> SpillDifference {
-        compare_records(&counted(source, None, 1000), &counted(target, None, 1000), 10).expect("in memory")
-    }
-
-    fn figures(difference: &SpillDifference) -> (u64, u64, u64) {
-        (
-            difference.mismatch,
-            difference.missing_in_target,
-            difference.extra_in_target,
-        )
-    }
-
-    #[test]
-    fn one_row_on_each_side_of_a_key_is_one_mismatch() {
-        let difference = compared(&[(1, 1), (2, 2)], &[(1, 9), (2, 2)]);
-        assert_eq!(figures(&difference), (1, 0, 0));
-        let sample = Sample {
-            outcome: Outcome::Mismatch,
-            key_tag: [1; 16],
-            source_rows: 1,
-            target_rows: 1,
-        };
-        assert_eq!(difference.samples, vec![sample]);
-    }
-
-    #[test]
-    fn three_against_one_are_a_mismatch_and_two_missing() {
-        assert_eq!(figures(&compared(&[(1, 1), (1, 2), (1, 3)], &[(1, 4)])), (1, 2, 0));
-    }
-
-    #[test]
-    fn another_multiplicity_of_the_same_row_is_missing_or_extra() {
-        assert_eq!(figures(&compared(&[(1, 1), (1, 1), (1, 1)], &[(1, 1)])), (0, 2, 0));
-        assert_eq!(figures(&compared(&[(1, 1)], &[(1, 1), (1, 1)])), (0, 0, 1));
-    }
-
-    #[test]
-    fn keys_of_one_side_alone_are_missing_and_extra() {
-        let difference = compared(&[(1, 1), (3, 3)], &[(2, 2), (3, 3)]);
-        assert_eq!(figures(&difference), (0, 1, 1));
-        let outcomes: Vec<&str> = difference.samples.iter().map(|sample| sample.outcome.name()).collect();
-        assert_eq!(outcomes, ["missing_in_target", "extra_in_target"]);
-    }
-
-    #[test]
-    fn samples_end_at_their_limit_and_counts_do_not() {
-        let rows: Vec<(u8, u8)> = (0..200).map(|key| (key, 0)).collect();
-        let difference = compared(&rows, &[]);
-        assert_eq!((difference.samples.len(), difference.missing_in_target), (10, 200));
+    fn all(mut merged: Merged<'_>) -> Vec<([u8; 32], u64)> {
+        std::iter::from_fn(|| merged.next_record().expect("the folder is readable")).collect()
     }
 
     #[test]
@@ -507,48 +474,43 @@ mod tests {
     #[test]
     fn spilled_runs_leave_no_name_in_their_folder() {
         let folder = tempfile::tempdir().expect("a folder");
-        let set = counted(&[(1, 1); 50], Some(folder.path()), 4);
-        assert!(set.runs.len() > 10);
+        let set = sorted(&[record(1, 1); 50], Some(folder.path()), 4);
+        assert!(set.stores[0].runs.len() > 10);
         assert_eq!(std::fs::read_dir(folder.path()).expect("readable").count(), 0);
-        let mut merged = set.in_order().expect("readable");
-        assert_eq!(merged.next_record().expect("readable"), Some((record(1, 1), 50)));
-        assert_eq!(merged.next_record().expect("readable"), None);
+        assert_eq!(all(set.in_order().expect("readable")), [(record(1, 1), 50)]);
+    }
+
+    #[test]
+    fn sorters_share_a_room_that_does_not_grow() {
+        let room = SortRoom::new(None);
+        assert_eq!(room.shared_by(8).memory_bytes * 8, MEMORY_LIMIT_BYTES);
+        assert_eq!(room.shared_by(0).memory_bytes, MEMORY_LIMIT_BYTES);
     }
 
     proptest! {
         #![proptest_config(crate::cases(64))]
         #[test]
-        fn runs_on_disk_count_as_memory_does(
-            source in prop::collection::vec((0_u8..6, 0_u8..4), 0..120),
-            target in prop::collection::vec((0_u8..6, 0_u8..4), 0..120),
+        fn what_several_sorters_took_is_one_set_whole_and_in_spans(
+            parts in prop::collection::vec(prop::collection::vec((any::<u8>(), 0_u8..3), 0..60), 1..6),
             limit in 1_usize..40,
+            spans in 1_usize..300,
         ) {
             let folder = tempfile::tempdir().expect("a folder");
-            let on_disk = compare_records(
-                &counted(&source, Some(folder.path()), limit),
-                &counted(&target, Some(folder.path()), limit),
-                100,
-            ).expect("the folder is readable");
-            prop_assert_eq!(&on_disk, &compare_records(&counted(&source, None, 1000), &counted(&target, None, 1000), 100)
-                .expect("in memory"));
-            prop_assert_eq!(figures(&on_disk), by_definition(&source, &target));
+            let parts: Vec<Vec<[u8; 32]>> = parts
+                .iter()
+                .map(|part| part.iter().map(|(first, rest)| record(*first, *rest)).collect())
+                .collect();
+            let set = CountedRecords::merged(parts.iter().map(|part| sorted(part, Some(folder.path()), limit)));
+            let mut counts: BTreeMap<[u8; 32], u64> = BTreeMap::new();
+            parts.iter().flatten().for_each(|record| *counts.entry(*record).or_default() += 1);
+            let expected: Vec<([u8; 32], u64)> = counts.into_iter().collect();
+            prop_assert_eq!(set.record_count(), parts.iter().map(Vec::len).sum::<usize>() as u64);
+            prop_assert_eq!(&all(set.in_order().expect("readable")), &expected);
+            let mut handed = Vec::new();
+            set.for_each(|record, multiplicity| handed.push((*record, multiplicity))).expect("readable");
+            prop_assert_eq!(&handed, &expected);
+            let pieces = (0..spans).flat_map(|number| all(set.within(&Span::number(number, spans)).expect("readable")));
+            prop_assert_eq!(&pieces.collect::<Vec<_>>(), &expected);
         }
-    }
-
-    /// Counts straight from the definition, with maps.
-    fn by_definition(source: &[(u8, u8)], target: &[(u8, u8)]) -> (u64, u64, u64) {
-        let mut rows: BTreeMap<(u8, u8), i64> = BTreeMap::new();
-        source.iter().for_each(|row| *rows.entry(*row).or_default() += 1);
-        target.iter().for_each(|row| *rows.entry(*row).or_default() -= 1);
-        let mut keys: BTreeMap<u8, (u64, u64)> = BTreeMap::new();
-        for ((key, _), surplus) in rows {
-            let left = keys.entry(key).or_default();
-            left.0 += surplus.max(0) as u64;
-            left.1 += (-surplus).max(0) as u64;
-        }
-        keys.values().fold((0, 0, 0), |sum, (a, b)| {
-            let paired = a.min(b);
-            (sum.0 + paired, sum.1 + a - paired, sum.2 + b - paired)
-        })
     }
 }

@@ -193,6 +193,7 @@ pub const fn kind_byte(kind: Temporal) -> u8 {
         Temporal::Date => 0,
         Temporal::Timestamp => 1,
         Temporal::Instant => 2,
+        Temporal::Interval => 3,
     }
 }
 

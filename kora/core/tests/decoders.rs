@@ -12,6 +12,7 @@ use arrow_schema::{DataType, Field, Schema};
 use kora_core::answer_file;
 use kora_core::canon::{decode_cells, decode_row, encode_cell};
 use kora_core::cell::Cell;
+use kora_core::error::Error;
 use kora_core::program::Profile;
 use kora_core::readers::arrow::ArrowRows;
 use kora_core::readers::csv::dialect::Wanted;
@@ -20,6 +21,7 @@ use kora_core::readers::line::certificate::Certificate;
 use kora_core::readers::mysql::decoder::RowDecoder;
 use kora_core::readers::mysql::reply::{self, ColumnDefinition};
 use kora_core::readers::mysql::types::{Column, ColumnKind};
+use kora_core::readers::parquet::{ParquetRows, Wanted as WantedRows};
 use kora_core::readers::postgres::numeric;
 use kora_core::readers::postgres::reply::ServerError;
 use kora_core::rows::{Flow, RowReader};
@@ -87,7 +89,98 @@ fn number() -> impl Strategy<Value = i64> {
     ]
 }
 
+/// Files of 40 rows that pyarrow wrote, one for each codec; together they have every encoding that is read.
+const PARQUET: [&[u8]; 8] = [
+    include_bytes!("parquet/plain.parquet"),
+    include_bytes!("parquet/dictionary.parquet"),
+    include_bytes!("parquet/deltas.parquet"),
+    include_bytes!("parquet/snappy.parquet"),
+    include_bytes!("parquet/gzip.parquet"),
+    include_bytes!("parquet/brotli.parquet"),
+    include_bytes!("parquet/zstd.parquet"),
+    include_bytes!("parquet/lz4.parquet"),
+];
+const PARQUET_COLUMNS: [(&str, &str); 6] = [
+    ("n", "INTEGER"),
+    ("l", "BIGINT"),
+    ("b", "BOOLEAN"),
+    ("s", "VARCHAR"),
+    ("d", "DOUBLE"),
+    ("x", "BLOB"),
+];
+
+/// Reads a column of a file; the rows that came before its end or before damage, 1,000 at most.
+fn parquet_rows(file: &[u8], columns: &[(&str, &str)], spans: Option<Vec<(u64, u64)>>) -> Result<usize, Error> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("f.parquet");
+    std::fs::write(&path, file).expect("room");
+    let owned = |(name, kind): &(&str, &str)| ((*name).to_owned(), (*kind).to_owned());
+    let columns: Vec<_> = columns.iter().map(owned).collect();
+    let mut rows = ParquetRows::open(vec![WantedRows { path, spans }], &columns)?;
+    let (mut count, mut out) = (0, Vec::new());
+    let mut sink = |cells: &[Cell<'_>]| {
+        out.clear();
+        cells.iter().try_for_each(|cell| encode_cell(cell, &mut out))?;
+        count += 1;
+        Ok(if count < 1000 { Flow::Continue } else { Flow::Pause })
+    };
+    rows.pump(&mut sink)?;
+    Ok(count)
+}
+
+#[test]
+fn the_parquet_files_are_whole_before_they_are_damaged() {
+    for file in PARQUET {
+        assert_eq!(parquet_rows(file, &PARQUET_COLUMNS, None).expect("whole"), 40);
+        let some = Some(vec![(3, 5), (24, 27), (39, 40)]);
+        assert_eq!(parquet_rows(file, &PARQUET_COLUMNS, some).expect("whole"), 6);
+        assert!(matches!(
+            parquet_rows(file, &PARQUET_COLUMNS, Some(vec![(0, 41)])),
+            Err(Error::Usage(_))
+        ));
+        assert!(matches!(
+            parquet_rows(file, &[("n", "VARCHAR")], None),
+            Err(Error::Unsupported { .. })
+        ));
+        assert!(matches!(
+            parquet_rows(file, &[("no", "INTEGER")], None),
+            Err(Error::Unsupported { .. })
+        ));
+    }
+}
+
+#[test]
+fn a_parquet_file_that_ends_anywhere_is_refused() {
+    for file in PARQUET {
+        for length in (0..file.len()).step_by(3) {
+            let refused = parquet_rows(&file[..length], &PARQUET_COLUMNS, None);
+            assert!(
+                matches!(refused, Err(Error::Malformed { .. })),
+                "{length} bytes: {refused:?}"
+            );
+        }
+    }
+}
+
 proptest! {
+    #[test]
+    fn a_damaged_parquet_file_is_rows_or_a_typed_error(
+        file in 0..PARQUET.len(),
+        column in 0..PARQUET_COLUMNS.len(),
+        damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        spans in prop_oneof![Just(None), (0_u64..20, 20_u64..41).prop_map(|span| Some(vec![span]))],
+    ) {
+        let mut bytes = PARQUET[file].to_vec();
+        let length = bytes.len();
+        for (place, byte) in damage {
+            bytes[place.index(length)] = byte;
+        }
+        match parquet_rows(&bytes, &PARQUET_COLUMNS[column..=column], spans) {
+            Ok(_) | Err(Error::Malformed { .. } | Error::Unsupported { .. } | Error::Usage(_)) => {}
+            Err(other) => prop_assert!(false, "{other:?}"),
+        }
+    }
+
     #[test]
     fn every_number_that_arrow_can_hold_is_a_value_or_an_error(values in proptest::collection::vec(number(), 1..5)) {
         let all = |wrap: fn(Vec<i64>) -> ArrayRef| wrap(values.clone());

@@ -4,14 +4,18 @@ DuckDB hands rows out in vectors of 2,048 and takes all strings of a vector into
 megabytes needs gigabytes. What its storage says of each row group (`pragma_storage_info`: no row is read for it) tells
 where that would happen. There rows are read in windows: one by one through the primary key's index, which fetches a
 row alone, or, without one, by row ids, some megabytes at a time. The file does not change, so neither do row ids.
+
+The statistics do not say which row ids a row group has. They follow each other without gaps until a whole row group is
+deleted; then the next one keeps its row ids. So the spans here are held against the row ids that the table really has.
 """
 
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import accumulate, groupby
 
 VECTOR_ROWS = 2048
+_ROW_GROUP_ROWS = 122_880
 _VECTOR_SIZE_BYTES = 32 << 20
 """A vector's strings above this are read in windows."""
 _BATCH_SIZE_BYTES = 64 << 20
@@ -39,11 +43,18 @@ class Span:
     """Bytes of all strings."""
     longest_bytes: int = 0
     """Bytes of the longest string."""
+    stored_rows: int = 0
+    """Rows that the sizes are of, where they are not of all row ids; 0: of all."""
 
     @property
     def rows(self) -> int:
         """Row ids, of deleted rows too."""
         return self.last - self.first + 1
+
+    @property
+    def sized_rows(self) -> int:
+        """Rows that the sizes are of."""
+        return self.stored_rows or self.rows
 
     @property
     def vector_bytes(self) -> int:
@@ -53,7 +64,7 @@ class Span:
     @property
     def large(self) -> bool:
         """Whether a vector's strings may be more than is wanted in memory at once."""
-        average = self.string_bytes * VECTOR_ROWS // max(self.rows, VECTOR_ROWS)
+        average = self.string_bytes * VECTOR_ROWS // max(self.sized_rows, VECTOR_ROWS)
         return min(average * _SKEW + self.longest_bytes, self.vector_bytes) > _VECTOR_SIZE_BYTES
 
     @property
@@ -64,25 +75,43 @@ class Span:
     @property
     def row_bytes(self) -> int:
         """Bytes of strings in a row, on average."""
-        return self.string_bytes // self.rows
+        return self.string_bytes // self.sized_rows
 
 
 def read_spans(query: Query, table: str, columns: Sequence[str] | None) -> tuple[Span, ...]:
-    """A table's row groups, from its storage's statistics.
+    """A table's row groups, from its storage's statistics. Together they cover every row id that the table has.
+
+    None for a table with a column `rowid`, behind which DuckDB hides the row ids: such a table is not read in windows.
 
     Args:
         query: Runs a SELECT.
-        table: The qualified name as a string literal.
+        table: The qualified name, quoted.
         columns: Those that are to be read; None: all. Strings in nested columns count too.
     """
+    groups = _row_groups(query, table, columns)
+    spans = _side_by_side(groups, [])
+    if all(span.plain for span in spans):
+        return spans
+    [(rows, last)] = query(f"SELECT count(*), coalesce(max(rowid), -1) FROM {table}")
+    stored = sum(group.rows for group in groups)
+    if int(str(last)) < stored:
+        return spans
+    if int(str(rows)) == stored:
+        return _side_by_side(groups, _first_row_ids(query, table, groups))
+    return _of_the_worst(groups, int(str(last)))
+
+
+def _row_groups(query: Query, table: str, columns: Sequence[str] | None) -> list[Span]:
+    """The row groups with their sizes, each as if it began at row id 0."""
     rows = query(
         "SELECT row_group_id, column_name, column_path = '[0, 0]', count,"
         " CASE WHEN segment_type NOT IN ('VALIDITY', 'INTEGER', 'BIGINT', 'DOUBLE') THEN CAST(stats AS VARCHAR) END"
-        f" FROM pragma_storage_info({table}) ORDER BY row_group_id"
+        f" FROM pragma_storage_info({literal(table)}) ORDER BY row_group_id"
     )
-    spans: list[Span] = []
+    if any(str(row[1]).lower() == "rowid" for row in rows):
+        return []
+    groups: list[Span] = []
     for _, segments in groupby(rows, key=lambda row: row[0]):
-        first = spans[-1].last + 1 if spans else 0
         count = strings = longest = 0
         for _, column, counted, segment_rows, stats in segments:
             count += int(str(segment_rows)) if counted else 0
@@ -90,8 +119,38 @@ def read_spans(query: Query, table: str, columns: Sequence[str] | None) -> tuple
                 total, most = _lengths(str(stats), int(str(segment_rows)))
                 strings, longest = strings + total, max(longest, most)
         if count:
-            spans.append(Span(first, first + count - 1, strings, longest))
+            groups.append(Span(0, count - 1, strings, longest))
+    return groups
+
+
+def _side_by_side(groups: Sequence[Span], first_row_ids: Sequence[int]) -> tuple[Span, ...]:
+    """Row groups where they lie: each at its first row id, or behind the one before. A gap goes to the next of them."""
+    spans: list[Span] = []
+    for place, group in enumerate(groups):
+        after = spans[-1].last + 1 if spans else 0
+        first = first_row_ids[place] if first_row_ids else after
+        spans.append(Span(after, first + group.rows - 1, group.string_bytes, group.longest_bytes, group.rows))
     return tuple(spans)
+
+
+def _first_row_ids(query: Query, table: str, groups: Sequence[Span]) -> list[int]:
+    """Where each row group begins, in a table none of whose stored rows is deleted: at its first row."""
+    rows_before = [0, *accumulate(group.rows for group in groups)][:-1]
+    listed = query(
+        f"SELECT kora_row_id FROM (SELECT rowid AS kora_row_id, row_number() OVER (ORDER BY rowid) - 1 AS kora_row"
+        f" FROM {table}) WHERE kora_row IN ({', '.join(map(str, rows_before))}) ORDER BY kora_row"
+    )
+    return [int(str(row[0])) for row in listed]
+
+
+def _of_the_worst(groups: Sequence[Span], last: int) -> tuple[Span, ...]:
+    """All row ids up to `last` where nobody knows which row group has which: each place may be that of the worst."""
+    worst = max(groups, key=lambda group: (group.large, not group.plain, group.vector_bytes))
+    longest = max(group.longest_bytes for group in groups)
+    return tuple(
+        Span(first, min(first + _ROW_GROUP_ROWS - 1, last), worst.string_bytes, longest, worst.rows)
+        for first in range(0, last + 1, _ROW_GROUP_ROWS)
+    )
 
 
 def _lengths(stats: str, rows: int) -> tuple[int, int]:

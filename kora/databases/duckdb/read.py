@@ -9,6 +9,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import duckdb
@@ -17,14 +18,17 @@ from kora import _core
 from kora._core import RowStream
 from kora.catalog import Catalog, Column, Name, Table
 from kora.databases.address import Address
-from kora.databases.base import MANY_STREAMS, Dialect, KeyRange, KeyTuple, KeyValue, Selection, require_readable
+from kora.databases.base import MANY_STREAMS, Dialect, KeyRange, KeyTuple, KeyValue, Lanes, Selection, require_readable
 from kora.databases.duckdb.catalog import read_catalog
 from kora.databases.duckdb.errors import translated
+from kora.databases.duckdb.lanes import conditions
 from kora.databases.duckdb.large import Source, Span, literal, memory_bytes, read_spans
 from kora.databases.duckdb.room import Room
 from kora.databases.duckdb.types import carried_type, column_type
 from kora.databases.files import existing_file, file_identity
 from kora.databases.keys import check_keys, row_of, spelled_out_range
+from kora.databases.lanes import in_lanes
+from kora.databases.limits import Clock
 from kora.databases.secrets import Secret
 from kora.errors import EngineError, SenseiError, UnsupportedType
 
@@ -93,6 +97,7 @@ class DuckDbDatabase:
         self._path = path
         self._connection = connection
         self._closed = False
+        self._clock = Clock()
         self._room = Room(self._query, _MEMORY_LIMIT_BYTES)
         self._known_spans: dict[tuple[Name, tuple[str, ...] | None], tuple[Span, ...]] = {}
 
@@ -108,6 +113,20 @@ class DuckDbDatabase:
         key = [self.dialect.quote(name) for name in key_range.columns]
         where = spelled_out_range(key_range, key, lambda values: self._values(table, key_range.columns, values))
         return self._stream(table, columns, where, f" ORDER BY {', '.join(key)}")
+
+    def rows_in_lanes(self, table: Table, columns: Sequence[str], lanes: Lanes) -> RowStream:
+        """Rows of a table by its row groups, each lane through cursors of its own."""
+        select = self._select(table, columns)
+        types = [table.column(name).type.wire for name in columns]
+        count, pieces = conditions(table, self._spans(table.name, columns), len(columns), lanes)
+        if count < 2:
+            return self.rows(table, columns)
+
+        def opened(condition: str) -> RowStream:
+            with translated(f"{self._path}: {table.name}"):
+                return _core.arrow_rows(self._relation(table, select + condition), types)
+
+        return in_lanes(len(columns), pieces, [opened] * count)
 
     def rows_by_key(
         self, table: Table, columns: Sequence[str], key: Sequence[str], keys: Sequence[KeyTuple]
@@ -149,7 +168,9 @@ class DuckDbDatabase:
     def query_rows(self, sql: str) -> RowStream:
         """The rows of a SELECT; what Arrow cannot carry is cast, as in a table."""
         with translated(str(self._path)):
-            relation = self._connection.cursor().sql(sql)
+            cursor = self._connection.cursor()
+            self._clock.start(cursor.interrupt)
+            relation = cursor.sql(sql)
             if relation is None:
                 raise EngineError(f"duckdb: {self._path}: the query gave no rows to read")
             types = [column_type(str(kind)) for kind in relation.types]
@@ -160,6 +181,10 @@ class DuckDbDatabase:
                 casts = (f"CAST(#{place} AS {carried_type(kind)})" for place, kind in enumerate(types, 1))
                 relation = relation.project(", ".join(casts))
             return _core.arrow_rows(relation, [kind.wire for kind in types])
+
+    def asking(self, seconds: int) -> AbstractContextManager[None]:
+        """DuckDB keeps no clock: it is interrupted."""
+        return self._clock.limit(seconds)
 
     def identity(self) -> dict[str, str]:
         """The file's digest and the session's settings. A WAL beside it is part of the database."""
@@ -231,7 +256,7 @@ class DuckDbDatabase:
         key = (name, None if columns is None else tuple(columns))
         if key not in self._known_spans:
             with translated(f"{self._path}: {name}"):
-                self._known_spans[key] = read_spans(self._query, literal(self.dialect.qualify(name)), columns)
+                self._known_spans[key] = read_spans(self._query, self.dialect.qualify(name), columns)
         return self._known_spans[key]
 
     def _index_keys(self, table: Table) -> tuple[tuple[str, str], ...]:

@@ -1,5 +1,6 @@
 """Key values as SQL. A text is compared under its column's collation, and told apart from its equals by its bytes."""
 
+import re
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 
@@ -8,6 +9,8 @@ from kora.databases.base import KeyTuple, KeyValue
 from kora.databases.keys import row_of
 from kora.databases.mariadb.session import quoted
 from kora.errors import InvalidRequest
+
+_LONG = re.compile(r"(tiny|medium|long)?(text|blob)\b", re.IGNORECASE)
 
 
 def sort_expression(table: Table, name: str) -> str:
@@ -18,6 +21,15 @@ def sort_expression(table: Table, name: str) -> str:
 def sort_wire(table: Table, name: str) -> str:
     """How the reader takes that expression."""
     return "" if _numbered(table, name) else table.column(name).type.wire
+
+
+def may_cut(table: Table) -> bool:
+    """Whether ranges of the primary key are found by its index, so that no piece costs a walk through the table.
+
+    A key of long texts has only their beginnings in its index.
+    """
+    key = table.primary_key.columns if table.primary_key else ()
+    return bool(key) and not any(_LONG.match(table.column(name).type.declared) for name in key)
 
 
 def _numbered(table: Table, name: str) -> bool:

@@ -5,19 +5,21 @@ stream ends the oldest one's. Keys are decoded as rows are; their order is the c
 unique key has no two equal values: so ranges neither lose nor double a row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from threading import Lock
 
 from kora import _core
 from kora._core import LineBytes, MysqlConnection, RowStream
 from kora.catalog import Catalog, Column, Table
 from kora.databases.address import Address
-from kora.databases.base import Dialect, KeyRange, KeyTuple, KeyValue, Selection, require_readable
+from kora.databases.base import Dialect, KeyRange, KeyTuple, KeyValue, Lanes, Selection, require_readable
 from kora.databases.keys import check_keys, spelled_out_range
+from kora.databases.lanes import PIECES_PER_LANE, Bound, in_lanes, integer_bounds, key_ranges
 from kora.databases.mariadb import pushdown
 from kora.databases.mariadb.catalog import read_catalog
 from kora.databases.mariadb.errors import translated
-from kora.databases.mariadb.keys import bounds, key_condition, sort_expression, sort_wire
+from kora.databases.mariadb.keys import bounds, key_condition, may_cut, sort_expression, sort_wire
 from kora.databases.mariadb.session import PINS, Sessions, open_sessions, variable
 from kora.databases.pushdown import (
     DigestOf,
@@ -31,7 +33,7 @@ from kora.databases.pushdown import (
     measured,
 )
 from kora.databases.secrets import Secret
-from kora.errors import ProtocolViolation
+from kora.errors import EngineError, ProtocolViolation
 
 DIALECT = Dialect(
     engine="mariadb",
@@ -87,6 +89,19 @@ class MariadbDatabase:
             sql += self._range(table, key_range)
         return self._stream(table, columns, sql)
 
+    def rows_in_lanes(self, table: Table, columns: Sequence[str], lanes: Lanes) -> RowStream:
+        """Rows of a table by ranges of its primary key, each lane in a session of the one snapshot."""
+        sql = self._select(table, columns)
+        key = table.primary_key.columns if table.primary_key and may_cut(table) else ()
+        count = min(lanes.worth(table.row_estimate or 0), self.streams_at_once) if key else 1
+        if count < 2:
+            return self._stream(table, columns, sql)
+
+        def opened(piece: KeyRange) -> RowStream:
+            return self._stream(table, columns, sql + self._where(table, piece))
+
+        return in_lanes(len(columns), key_ranges(key, self._bounds(table, key, lanes, count)), [opened] * count)
+
     def rows_by_key(
         self, table: Table, columns: Sequence[str], key: Sequence[str], keys: Sequence[KeyTuple]
     ) -> RowStream:
@@ -96,21 +111,25 @@ class MariadbDatabase:
 
     def key_boundaries(self, table: Table, key: Sequence[str], rows_per_chunk: int) -> list[KeyTuple]:
         """Every `rows_per_chunk`-th key, by one walk along the key's index: each step begins at the last boundary."""
+        return list(self._boundaries(table, key, rows_per_chunk))
+
+    def _boundaries(self, table: Table, key: Sequence[str], rows_per_chunk: int) -> Iterator[KeyTuple]:
         listed = ", ".join(sort_expression(table, name) for name in key)
         wires = [sort_wire(table, name) for name in key]
-        boundaries: dict[KeyTuple, None] = {}
+        boundaries = set[KeyTuple]()
         after: KeyTuple | None = None
         while True:
             step = self._range(table, KeyRange(tuple(key), after))
             sql = f"SELECT {listed} FROM {self.dialect.qualify(table.name)}{step} LIMIT 2 OFFSET {rows_per_chunk - 1}"
             found = self._ask(sql, wires, 2, stored=True)
             if len(found) < 2:  # no row follows: this was the last key
-                return list(boundaries)
+                return
             reached = tuple(_key_value(kind, text) for kind, text in found[0])
             if reached in boundaries:
                 raise ProtocolViolation(f"{self._place}: the server puts a key of {table.name} behind itself")
             after = reached
-            boundaries[after] = None
+            boundaries.add(after)
+            yield after
 
     def row_count(self, table: Table) -> int:
         """The exact count within the snapshot."""
@@ -125,6 +144,23 @@ class MariadbDatabase:
         """The rows of a SELECT, each column as the result set says."""
         with translated(self._place), self._lock:
             return _core.mysql_rows(self._next_reader(), sql, [])
+
+    @contextmanager
+    def asking(self, seconds: int) -> Iterator[None]:
+        """By the server's own clock, whose name tells MariaDB from MySQL; under its own SQL mode."""
+        self._set(seconds, "@@GLOBAL.sql_mode")
+        try:
+            yield
+        finally:
+            self._set(0, self._sessions.server.product.pins["sql_mode"])
+
+    def _set(self, seconds: int, mode: str) -> None:
+        with self._lock:
+            for reader in self._sessions.readers:
+                reader.execute(f"SET SESSION sql_mode = {mode}")
+                for setting in (f"max_statement_time = {seconds}", f"max_execution_time = {seconds * 1000}"):
+                    with suppress(EngineError):  # the other product's name for it
+                        reader.execute(f"SET SESSION {setting}")
 
     @property
     def line(self) -> LineBytes:
@@ -221,8 +257,31 @@ class MariadbDatabase:
 
     def _range(self, table: Table, key_range: KeyRange) -> str:
         names = [sort_expression(table, name) for name in key_range.columns]
-        where = spelled_out_range(key_range, names, lambda values: bounds(table, key_range.columns, values))
-        return f"{where} ORDER BY {', '.join(names)}"
+        return f"{self._where(table, key_range)} ORDER BY {', '.join(names)}"
+
+    def _where(self, table: Table, key_range: KeyRange) -> str:
+        names = [sort_expression(table, name) for name in key_range.columns]
+        return spelled_out_range(key_range, names, lambda values: bounds(table, key_range.columns, values))
+
+    def _bounds(self, table: Table, key: Sequence[str], lanes: Lanes, count: int) -> Iterator[KeyTuple]:
+        """Where the key is cut: whole numbers by looking for their ends, other keys by a walk along the index."""
+        pieces = count * PIECES_PER_LANE
+        if len(key) > 1 or table.column(key[0]).type.kind != "integer":
+            yield from self._boundaries(table, key, max((table.row_estimate or 0) // pieces, lanes.fewest_rows, 1))
+            return
+        name, place = self.dialect.quote(key[0]), self.dialect.qualify(table.name)
+
+        def asked(end: str, sign: str) -> Bound:
+            return lambda bound: self._number(f"SELECT {end}({name}) FROM {place} WHERE {name} {sign} {bound}")
+
+        first, last = (self._number(f"SELECT {end}({name}) FROM {place}") for end in ("MIN", "MAX"))
+        if first is not None and last is not None:
+            for bound in integer_bounds(asked("MIN", ">"), asked("MAX", "<="), (first, last), pieces):
+                yield (bound,)
+
+    def _number(self, sql: str) -> int | None:
+        found = self.scalar_query(sql)[0][0]
+        return None if found is None else int(str(found))
 
     def _stream(self, table: Table, columns: Sequence[str], sql: str) -> RowStream:
         types = [table.column(name).type.wire for name in columns]

@@ -14,6 +14,7 @@ _GEOMETRIES = frozenset(
 )  # fmt: skip
 _LABEL = re.compile(r"'((?:[^']|'')*)'")
 _BIT = re.compile(r"bit\((\d+)\)")
+_VECTOR = re.compile(r"vector\((\d+)\)")
 _YEARS = (0, 2155)
 ZERO_DATE = "0000-00-00"
 _MOMENTS: dict[str, tuple[Kind, str]] = {
@@ -78,7 +79,16 @@ def column_type(raw: RawType) -> Type:
         return Type("geometry", declared, "geometry")
     if name in ("inet4", "inet6"):
         return Type("inet", declared, "inet")
+    if name == "vector":
+        return _vector(declared)
     return Type("uuid", declared, "uuid") if name == "uuid" else Type("unsupported", declared, name)
+
+
+def _vector(declared: str) -> Type:
+    """A list of singles."""
+    found = _VECTOR.match(declared)
+    single = Type("float", "float", "float", float_bits=32)
+    return Type("list", declared, "vector", elements=(single,), length=int(found[1]) if found else None, fixed=True)
 
 
 def _integer(bits: int, declared: str) -> Type:

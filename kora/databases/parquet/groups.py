@@ -87,6 +87,40 @@ def memory_bytes(groups: Sequence[RowGroup]) -> int:
     return min(_BASE_MEMORY_BYTES + _MEMORY_FACTOR * largest, _MOST_MEMORY_BYTES)
 
 
+def lane_queries(select: str, groups: Sequence[RowGroup], options: str, fewest_rows: int) -> list[str]:
+    """SELECTs that together give all rows of plain groups, each of about so many rows or more: whole small files
+    together, large ones between their groups.
+    """
+    pieces: list[str] = []
+    together: list[RowGroup] = []
+    for path, found in groupby(groups, key=lambda group: group.path):
+        of_file = list(found)
+        rows = sum(group.rows for group in of_file)
+        if rows >= 2 * fewest_rows and len(of_file) > 1:
+            call = reader_call("read_parquet", [path], f"file_row_number=true, {options}")
+            ranges = [(part[0].first, part[-1].first + part[-1].rows - 1) for part in _batches(of_file, fewest_rows)]
+            pieces += [
+                f"{select} FROM {call} WHERE file_row_number BETWEEN {first} AND {last}" for first, last in ranges
+            ]
+        else:
+            together.append(RowGroup(path, 0, rows, 0))
+    for batch in _batches(together, fewest_rows):
+        pieces.append(f"{select} FROM {reader_call('read_parquet', [file.path for file in batch], options)}")
+    return pieces
+
+
+def _batches(groups: Sequence[RowGroup], fewest_rows: int) -> Iterator[list[RowGroup]]:
+    """Neighbours until they hold so many rows; the last batch may hold fewer."""
+    batch: list[RowGroup] = []
+    for group in groups:
+        batch.append(group)
+        if sum(member.rows for member in batch) >= fewest_rows:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
 def queries(select: str, groups: Sequence[RowGroup], options: str) -> Iterator[str]:
     """SELECTs that together give all rows: neighbouring plain groups of a file in one, large ones in windows."""
     for (path, plain), neighbours in groupby(groups, key=lambda group: (group.path, group.plain)):

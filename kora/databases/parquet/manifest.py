@@ -71,13 +71,13 @@ def read_manifest(folder: Path) -> Manifest | None:
     """
     path = folder / MANIFEST_NAME
     try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST_MANIFEST_BYTES + 1)
+        large = path.stat().st_size > LARGEST_MANIFEST_BYTES
+        data = b"" if large else path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as problem:
         raise FileProblem(f"{path}: {problem.strerror}") from problem
-    if len(data) > LARGEST_MANIFEST_BYTES:
+    if large:
         raise LimitExceeded(f"{path}: larger than {LARGEST_MANIFEST_BYTES >> 20} MiB, more than such a record has")
     try:
         return Manifest.model_validate_json(data)

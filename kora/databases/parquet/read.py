@@ -12,14 +12,16 @@ from pathlib import Path
 
 import duckdb
 
+from kora import _core
 from kora._core import RowStream
 from kora.catalog import Catalog, Column, Key, Name, NotModelled, Table, Type
 from kora.databases.address import Address
-from kora.databases.base import MANY_STREAMS, Dialect, Selection, require_readable
+from kora.databases.base import MANY_STREAMS, Dialect, Lanes, Selection, require_readable
 from kora.databases.duckdb.errors import translated
 from kora.databases.duckdb.large import Span
 from kora.databases.duckdb.read import DuckDbDatabase, connect_in_memory
 from kora.databases.files import existing_file, file_identity
+from kora.databases.lanes import PIECES_PER_LANE, in_lanes
 from kora.databases.parquet.files import (
     Found,
     TableFiles,
@@ -30,15 +32,16 @@ from kora.databases.parquet.files import (
     reader_call,
     require_unchanged,
 )
-from kora.databases.parquet.groups import RowGroup, memory_bytes, queries, read_groups, with_dictionaries
+from kora.databases.parquet.groups import RowGroup, lane_queries, memory_bytes, queries, read_groups, with_dictionaries
 from kora.databases.parquet.manifest import MANIFEST_NAME, Entry, Manifest, read_manifest
+from kora.databases.parquet.pages import ROW_NUMBER, all_rows, read_pages, rows_at, worth_a_list
 from kora.databases.parquet.schema import read_columns
 from kora.databases.secrets import Secret
 from kora.errors import EngineError, FileProblem, MalformedInput
 
 DIALECT = Dialect(engine="parquet", sqlglot="duckdb", identifier_length=None, folds_case="insensitive")
-_ROW_NUMBER = "file_row_number"
-"""A column of this name would hide the reader's own."""
+_LANE_SIZE_BYTES = 32 << 20
+"""What DuckDB is allowed for each reader of a table beyond the first."""
 _UNSEALED = "its export was not finished, or goes on: `sensei resume` finishes it"
 
 
@@ -78,6 +81,7 @@ class ParquetDatabase(DuckDbDatabase):
         self._found = found
         self._manifest = manifest
         self._remarks: list[NotModelled] = []
+        self._stored: dict[Name, tuple[list[RowGroup], list[str]]] = {}
         self._groups: dict[Name, list[RowGroup]] = {}
         self._files = {self._name(files): files for files in found.tables}
         self._tables = {name: self._table(name, files) for name, files in self._files.items()}
@@ -97,6 +101,29 @@ class ParquetDatabase(DuckDbDatabase):
             tables=tables,
             not_modelled=(*others, *unfinished, *self._remarks, *_recorded_keys(tables)),
         )
+
+    def rows_in_lanes(self, table: Table, columns: Sequence[str], lanes: Lanes) -> RowStream:
+        """Rows of a table by its files and their row groups, each lane through cursors of its own."""
+        require_readable(table, columns)
+        self._require_unchanged(table.name)
+        rows = sum(group.rows for group in self._stored_groups(table)[0])
+        count = lanes.worth(rows)
+        # Where groups are large, one lane reads them: what their dictionaries stand for is then not worth a look.
+        if count < 2 or self._has_large_groups(table) or ROW_NUMBER in _column_names(table):
+            return self.rows(table, columns)
+        groups = self._row_groups(table)
+        select = "SELECT " + ", ".join(self._expression(table, name) for name in columns)
+        piece_rows = max(rows // (count * PIECES_PER_LANE), 1)
+        pieces = lane_queries(select, groups, _options(self._files[table.name]), piece_rows)
+        types = [table.column(name).type.wire for name in columns]
+        count = min(count, len(pieces))
+        self._room.widen(memory_bytes(groups) + (count - 1) * _LANE_SIZE_BYTES)
+
+        def opened(sql: str) -> RowStream:
+            with translated(f"{self._path}: {table.name}"):
+                return _core.arrow_rows(self._relation(table, sql), types)
+
+        return in_lanes(len(columns), pieces, [opened] * count)
 
     def row_count(self, table: Table) -> int:
         """The exact count, from the files' footers."""
@@ -119,31 +146,56 @@ class ParquetDatabase(DuckDbDatabase):
         return facts | {"TimeZone": "UTC", "snapshot": "files pinned by size, times and inode, and by their digests"}
 
     def _stream(self, table: Table, columns: Sequence[str], where: str = "", order: str = "") -> RowStream:
-        """Rows as DuckDB hands them out, or, where row groups are large and all rows are wanted, in windows."""
+        """Rows as DuckDB hands them out; where row groups are large, page by page or, failing that, in windows."""
         self._require_unchanged(table.name)
+        require_readable(table, columns)
+        if self._has_large_groups(table) and (stream := self._by_pages(table, columns, where, order)) is not None:
+            return stream
         groups = self._row_groups(table)
-        if where or order or all(group.plain for group in groups) or _ROW_NUMBER in _column_names(table):
+        # A column of this name would hide the reader's own.
+        if where or order or all(group.plain for group in groups) or ROW_NUMBER in _column_names(table):
             self._room.widen(memory_bytes(groups))
             return super()._stream(table, columns, where, order)
-        require_readable(table, columns)
         select = "SELECT " + ", ".join(self._expression(table, name) for name in columns)
         options = _options(self._files[table.name])
         types = [table.column(name).type.wire for name in columns]
         with translated(f"{self._path}: {table.name}"):
             return self._windows(table, queries(select, groups, options), types, memory_bytes(groups))
 
-    def _row_groups(self, table: Table) -> list[RowGroup]:
-        """The row groups of a table's files; read once, for the files do not change."""
-        if table.name not in self._groups:
+    def _by_pages(self, table: Table, columns: Sequence[str], where: str, order: str) -> RowStream | None:
+        """Rows as the core reads them; None where it cannot, or where a condition names many small ones."""
+        files = self._files[table.name]
+        if not (where or order):
+            return read_pages(table, columns, files, all_rows(files))
+        if not worth_a_list(self._stored_groups(table)[0]):
+            return None
+        with translated(f"{self._path}: {table.name}"):
+            picked = rows_at(self._query, table, files, _options(files), where, order)
+        return None if picked is None else read_pages(table, columns, files, picked)
+
+    def _has_large_groups(self, table: Table) -> bool:
+        """By what is stored, or else by what dictionaries stand for."""
+        stored, _ = self._stored_groups(table)
+        return not all(group.plain for group in stored) or not all(group.plain for group in self._row_groups(table))
+
+    def _stored_groups(self, table: Table) -> tuple[list[RowGroup], list[str]]:
+        """The row groups of a table's files and its columns with dictionaries; the files do not change."""
+        if table.name not in self._stored:
             with translated(f"{self._path}: {table.name}"):
-                groups, coded = read_groups(self._query, self._files[table.name])
-                lengths = [_length(self.dialect.quote(name), column.type) for name, column in _named(table, coded)]
-                if lengths:
-                    name = self.dialect.qualify(table.name)
-                    with self._room.widened(memory_bytes(groups)):
-                        total = self._query(f"SELECT coalesce(sum({' + '.join(lengths)}), 0)::BIGINT FROM {name}")
-                    groups = with_dictionaries(groups, int(str(total[0][0])))
-                self._groups[table.name] = groups
+                self._stored[table.name] = read_groups(self._query, self._files[table.name])
+        return self._stored[table.name]
+
+    def _row_groups(self, table: Table) -> list[RowGroup]:
+        """The row groups with what dictionaries stand for: the columns that have some are read once for it."""
+        if table.name not in self._groups:
+            groups, coded = self._stored_groups(table)
+            lengths = [_length(self.dialect.quote(name), column.type) for name, column in _named(table, coded)]
+            if lengths:
+                name = self.dialect.qualify(table.name)
+                with translated(f"{self._path}: {table.name}"), self._room.widened(memory_bytes(groups)):
+                    total = self._query(f"SELECT coalesce(sum({' + '.join(lengths)}), 0)::BIGINT FROM {name}")
+                groups = with_dictionaries(groups, int(str(total[0][0])))
+            self._groups[table.name] = groups
         return self._groups[table.name]
 
     def _spans(self, name: Name, columns: Sequence[str] | None) -> tuple[Span, ...]:

@@ -23,7 +23,7 @@ from kora.databases.pushdown import (
 
 _AS_TEXT = {
     "int2": "n", "int4": "n", "int8": "n", "oid": "n", "xid": "n", "cid": "n", "xid8": "n",
-    "text": "t", "varchar": "t", "bpchar": "t", "name": "t", "citext": "t",
+    "text": "t", "varchar": "t", "bpchar": "t", "name": "t", "citext": "t", "jsonpath": "t",
     "uuid": "u", "bit": "a", "varbit": "a", "date": "d", "time": "c", "timetz": "k", "timestamp": "s",
     "timestamptz": "i", "json": "j", "jsonb": "j", "enum": "e",
 }  # fmt: skip
@@ -36,9 +36,11 @@ _LAST_MOMENT = "294247-01-10 04:00:54.775807"
 _HALF = 1 << 62
 _SENT = {
     "bytea": ("x", ""), "char": ("x", "charsend"), "money": ("M", "cash_send"), "interval": ("v", "interval_send"),
+    "tsvector": ("x", "tsvectorsend"), "tsquery": ("x", "tsquerysend"), "pg_snapshot": ("x", "pg_snapshot_send"),
 }  # fmt: skip
 """Types whose form is the bytes in hex that the server sends of them: the kind's letter, and the function."""
 _ADDRESSES = {"inet": "inet", "cidr": "cidr", "macaddr": "macaddr", "macaddr8": "macaddr"}
+_OTHERS = ("numeric", "bool", "float4", "float8", "interval17", "pg_lsn")
 _ADDRESS_HEAD_DIGITS = 8
 """Hex digits of an address before its bytes, as the server sends it: family, prefix, which kind, length."""
 SAMPLE_TYPES = ("int8", "int8", "int8")
@@ -56,7 +58,7 @@ def _has_form(kind: Type, depth: int) -> bool:
     wire = kind.wire
     if is_structured(kind):
         return depth < _DEEPEST and all(_has_form(part, depth + 1) for part in kind.elements)
-    return wire in _AS_TEXT or wire in _SENT or wire in _ADDRESSES or wire in ("numeric", "bool", "float4", "float8")
+    return wire in _AS_TEXT or wire in _SENT or wire in _ADDRESSES or wire in _OTHERS
 
 
 def form(kind: Type, value: str, depth: int = 0) -> str:
@@ -76,6 +78,11 @@ def form(kind: Type, value: str, depth: int = 0) -> str:
             return _form(letter, f"encode({send}({value}), 'hex')")
         case wire if wire in _ADDRESSES:
             return _form("A", _address(wire, value))
+        case "pg_lsn":
+            return _form("n", f"({value} - '0/0')::text")
+        case "interval17":
+            bits = f"encode(interval_send({value}), 'hex')"
+            return _form("v", f"CASE WHEN isfinite({value}) THEN {bits} ELSE {value}::text END")
         case "timestamp" | "timestamptz" as wire:
             return f"CASE WHEN {_beyond(wire, value)} ELSE {_form(_AS_TEXT[wire], f'({value})::text')} END"
         case wire:

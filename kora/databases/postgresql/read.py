@@ -4,7 +4,9 @@ Each stream has a session of its own, taken from those that are idle; so streams
 PostgreSQL's text of the values, cast back to the column's type; their order is the column's own collation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
@@ -12,11 +14,13 @@ from kora import _core
 from kora._core import LineBytes, PostgresConnection, RowStream
 from kora.catalog import Catalog, Table
 from kora.databases.address import Address
-from kora.databases.base import MANY_STREAMS, Dialect, KeyRange, KeyTuple, KeyValue, Selection, require_readable
+from kora.databases.base import MANY_STREAMS, Dialect, KeyRange, KeyTuple, KeyValue, Lanes, Selection, require_readable
 from kora.databases.keys import check_keys, range_condition, row_of
+from kora.databases.lanes import in_lanes
 from kora.databases.postgresql import pushdown
 from kora.databases.postgresql.catalog import read_catalog
 from kora.databases.postgresql.errors import by_state, translated
+from kora.databases.postgresql.lanes import TID_RANGES_SINCE, conditions
 from kora.databases.postgresql.session import PINS, export_snapshot, first_session, join_snapshot, reading_session
 from kora.databases.postgresql.tables import read_types
 from kora.databases.postgresql.types import TypeTable
@@ -92,10 +96,12 @@ class PostgresDatabase:
         self._control, self._snapshot, self._version = control, snapshot, version
         self._lock = Lock()
         self._sessions: list[PostgresConnection] = []
+        self._starting: list[PostgresConnection] = []
         self._closed = False
         self._types: TypeTable | None = None
         self._encoding: str | None = None
         self._asking: PostgresConnection | None = None
+        self._asking_seconds = self._asking_limit = 0
 
     def catalog(self, selection: Selection = Selection()) -> Catalog:  # noqa: B008  frozen
         """What the database holds."""
@@ -109,6 +115,21 @@ class PostgresDatabase:
         key = [self.dialect.quote(name) for name in key_range.columns]
         where = range_condition(key_range, key, lambda values: _values(table, key_range.columns, values))
         return self._stream(table, columns, f"{sql}{where} ORDER BY {', '.join(key)}")
+
+    def rows_in_lanes(self, table: Table, columns: Sequence[str], lanes: Lanes) -> RowStream:
+        """Rows of a table by blocks of its heap, each lane in a session of its own; since PostgreSQL 14."""
+        sql = self._select(table, columns)
+        if lanes.most < 2 or self._version < TID_RANGES_SINCE:
+            return self._stream(table, columns, sql)
+        count, pieces = conditions(self._query, _literal(self.dialect.qualify(table.name)), lanes)
+        count = self._sessions_for(count) if count > 1 else 1
+        if count < 2:
+            return self._stream(table, columns, sql)
+
+        def opened(condition: str) -> RowStream:
+            return self._stream(table, columns, sql + condition)
+
+        return in_lanes(len(columns), pieces, [opened] * count)
 
     def rows_by_key(
         self, table: Table, columns: Sequence[str], key: Sequence[str], keys: Sequence[KeyTuple]
@@ -149,6 +170,15 @@ class PostgresDatabase:
             if any(kind.kind == "unsupported" for kind in types):
                 raise UnsupportedType("an answer has a column of a type that cannot be decoded")
             return _core.postgres_rows(session, sql, [kind.wire for kind in types])
+
+    @contextmanager
+    def asking(self, seconds: int) -> Iterator[None]:
+        """By the server's own clock, in the session for others' queries."""
+        self._asking_seconds = seconds
+        try:
+            yield
+        finally:
+            self._asking_seconds = 0
 
     def line_speed(self) -> LineSpeed:
         """Measured by texts that the server makes up."""
@@ -193,8 +223,8 @@ class PostgresDatabase:
 
     def _shown(self, request: PushRequest, sql: str, types: Sequence[str]) -> list[ShownRow]:
         with translated(f"{self._place}: {request.table.name}"):
-            with self._lock:
-                stream = _core.postgres_rows(self._idle_session(), sql, types)
+            with self._idle_session() as session:
+                stream = _core.postgres_rows(session, sql, types)
             return stream.shown(_ANSWER_LIMIT)
 
     def identity(self) -> dict[str, str]:
@@ -235,8 +265,8 @@ class PostgresDatabase:
 
     def _typed(self, table: Table, sql: str, types: Sequence[str]) -> RowStream:
         try:
-            with self._lock:
-                return _core.postgres_rows(self._idle_session(), sql, types)
+            with self._idle_session() as session:
+                return _core.postgres_rows(session, sql, types)
         except EngineError as problem:
             raise by_state(problem.sqlstate, f"{self._place}: {table.name}: {problem.message}") from problem
 
@@ -244,24 +274,75 @@ class PostgresDatabase:
         """The session for others' queries, opened anew after one failed. Called under the lock."""
         if self._asking is not None:
             if self._asking.idle and _alive(self._asking):
+                self._limit_asking(self._asking)
                 return self._asking
             self._asking.close()
         self._asking = reading_session(self._settings, self.line)
         join_snapshot(self._asking, self._snapshot, self._version)
         self._asking.execute("RESET search_path")
+        self._asking_limit = 0
+        self._limit_asking(self._asking)
         return self._asking
 
-    def _idle_session(self) -> PostgresConnection:
-        """A session that no stream holds, within the snapshot; opened if there is none. Called under the lock."""
-        for session in [session for session in self._sessions if session.idle]:
-            if _alive(session):
-                return session
+    def _limit_asking(self, session: PostgresConnection) -> None:
+        if self._asking_limit != self._asking_seconds:
+            session.execute(f"SET statement_timeout = '{self._asking_seconds}s'")
+            self._asking_limit = self._asking_seconds
+
+    @contextmanager
+    def _idle_session(self) -> Iterator[PostgresConnection]:
+        """A session within the snapshot that no stream holds, for a stream to begin in; opened if there is none.
+
+        Nobody else is given it meanwhile, so that several threads may wait for the server at the same time.
+        """
+        while (session := self._taken()) is not None and not _alive(session):
+            with self._lock:
+                self._sessions.remove(session)
+                self._starting.remove(session)
             session.close()
-            self._sessions.remove(session)
+        session = session or self._new_session()
+        try:
+            yield session
+        finally:
+            with self._lock:
+                self._starting.remove(session)
+
+    def _taken(self) -> PostgresConnection | None:
+        with self._lock:
+            idle = (one for one in self._sessions if one not in self._starting and one.idle)
+            session = next(idle, None)
+            if session is not None:
+                self._starting.append(session)
+            return session
+
+    def _new_session(self) -> PostgresConnection:
+        """Opens one; it counts as taken."""
         session = reading_session(self._settings, self.line)
-        join_snapshot(session, self._snapshot, self._version)
-        self._sessions.append(session)
+        try:
+            join_snapshot(session, self._snapshot, self._version)
+        except SenseiError:
+            session.close()
+            raise
+        with self._lock:
+            self._sessions.append(session)
+            self._starting.append(session)
         return session
+
+    def _sessions_for(self, lanes: int) -> int:
+        """How many lanes find a session: as many as the server lets this login open, and at least one."""
+        with self._lock:
+            idle = sum(session.idle for session in self._sessions)
+        missing = max(lanes - idle, 0)
+        if not missing:
+            return lanes
+        with ThreadPoolExecutor(missing, thread_name_prefix="session") as pool:
+            asked = [pool.submit(self._new_session) for _ in range(missing)]
+            refused = [waiting for waiting in asked if isinstance(waiting.exception(), SenseiError)]
+            opened = [waiting.result() for waiting in asked if waiting not in refused]
+        with self._lock:
+            for session in opened:
+                self._starting.remove(session)
+        return idle + len(opened)
 
     def _select(self, table: Table, columns: Sequence[str]) -> str:
         require_readable(table, columns)

@@ -24,7 +24,7 @@ from kora.catalog import (
     Table,
 )
 from kora.databases.base import Selection
-from kora.databases.postgresql.types import TypeTable
+from kora.databases.postgresql.types import ENDLESS_INTERVALS, TypeTable
 
 SINCE_NOT_ENFORCED = 180000
 """The version that brought constraints over periods, constraints NOT ENFORCED, and NOT NULL as a constraint."""
@@ -54,7 +54,9 @@ def read_types(query: Query) -> TypeTable:
         " a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped) END"
         " FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace"
     )
-    return TypeTable(rows, money_digits=query("SELECT scale('0'::money::numeric)")[0][0])
+    version = "current_setting('server_version_num')::int / 10000"
+    ((digits, major),) = query(f"SELECT scale('0'::money::numeric), {version}")
+    return TypeTable(rows, money_digits=digits, endless=major >= ENDLESS_INTERVALS)
 
 
 def read_tables(query: Query, types: TypeTable, selection: Selection, server_version: int) -> tuple[Table, ...]:

@@ -18,13 +18,18 @@ _PLAIN: dict[str, Kind] = {
     "json": "json",
     "jsonb": "json",
 }
-_TEXT = frozenset({"text", "varchar", "bpchar", "name", "citext", "xml"})
+_TEXT = frozenset({"text", "varchar", "bpchar", "name", "citext", "xml", "jsonpath"})
 _OF_EXTENSIONS = frozenset({"citext", "hstore"})
 _POINTS = {
     "point": ("x", "y"), "line": ("a", "b", "c"), "lseg": ("x1", "y1", "x2", "y2"), "box": ("x1", "y1", "x2", "y2"),
     "circle": ("x", "y", "r"),
 }  # fmt: skip
-_UNSIGNED = {"oid": 32, "xid": 32, "cid": 32, "xid8": 64}
+_PATH = ("closed", "points")
+_UNSIGNED = {"oid": 32, "xid": 32, "cid": 32, "xid8": 64, "pg_lsn": 64}
+_OPAQUE = frozenset({"tsvector", "tsquery", "txid_snapshot", "pg_snapshot", "tid"})
+"""Types whose bytes only a PostgreSQL reads, the same on every one; see the core's `readers/postgres/types.rs`."""
+ENDLESS_INTERVALS = 17
+"""The version from which intervals may be infinite."""
 _DEEPEST = 16
 """Types within each other that are still read; the core's own limit lies above."""
 _TEMPORAL: dict[str, Kind] = {
@@ -56,9 +61,10 @@ class RawType:
 class TypeTable:
     """Every type of a database by its OID."""
 
-    def __init__(self, rows: list[tuple[Any, ...]], money_digits: int = 2) -> None:
+    def __init__(self, rows: list[tuple[Any, ...]], money_digits: int = 2, *, endless: bool = False) -> None:
+        """`money_digits`: those of `lc_monetary`. `endless`: whether intervals may be infinite on this server."""
         self._types = {row[0]: _raw_type(*row[1:]) for row in rows}
-        self._money_digits = money_digits
+        self._money_digits, self._endless = money_digits, endless
 
     def column_type(self, oid: int, modifier: int, declared: str, collation: str | None) -> Type:
         """The domain of a column's type; through its CREATE DOMAIN to what lies below."""
@@ -74,6 +80,8 @@ class TypeTable:
             found = self._nested(raw, raw.structure, modifier, declared, depth)
         elif raw.name.name == "money" and raw.name.schema == "pg_catalog":
             found = Type("money", declared, "money", scale=self._money_digits)
+        elif raw.name.name == "interval" and raw.name.schema == "pg_catalog":
+            found = _interval(modifier, declared, endless=self._endless)
         else:
             found = _base_type(raw, modifier, declared)
         if found.kind == "unsupported":
@@ -154,7 +162,7 @@ def _text(name: str, modifier: int, declared: str) -> Type:
 
 def _number_or_rest(name: str, modifier: int, declared: str) -> Type:
     match name:
-        case "oid" | "xid" | "cid" | "xid8":
+        case "oid" | "xid" | "cid" | "xid8" | "pg_lsn":
             return Type("integer", declared, name, minimum=0, maximum=2 ** _UNSIGNED[name] - 1)
         case "inet" | "cidr":
             return Type("inet" if name == "inet" else "cidr", declared, name)
@@ -176,14 +184,31 @@ def _number_or_rest(name: str, modifier: int, declared: str) -> Type:
             return _numeric(modifier, declared)
         case "date":
             return Type("date", declared, name, sentinels=_INFINITE)
-        case "interval":
-            digits = modifier & 0xFFFF if modifier >= 0 else 0xFFFF
-            return Type("interval", declared, name, fraction_digits=6 if digits == 0xFFFF else digits)
         case "bit" | "varbit":
             length = modifier if modifier >= 0 else None
             return Type("bit", declared, name, length=length, length_unit="bits", fixed=name == "bit")
+        case "polygon" | "path":
+            return _polygon(name, declared)
         case _:
-            return Type("unsupported", declared, name)
+            return Type("opaque" if name in _OPAQUE else "unsupported", declared, name)
+
+
+def _interval(modifier: int, declared: str, *, endless: bool) -> Type:
+    """An interval; its wire form says whether the longest ones stand for infinities."""
+    digits = modifier & 0xFFFF if modifier >= 0 else 0xFFFF
+    wire = f"interval{ENDLESS_INTERVALS}" if endless else "interval"
+    sentinels = _INFINITE if endless else ()
+    return Type("interval", declared, wire, fraction_digits=6 if digits == 0xFFFF else digits, sentinels=sentinels)
+
+
+def _polygon(name: str, declared: str) -> Type:
+    """A polygon is a list of points; a path says besides whether its ends are joined."""
+    double = Type("float", "double precision", "float8", float_bits=64)
+    point = Type("struct", "point", "point", elements=(double, double), names=_POINTS["point"])
+    if name == "polygon":
+        return Type("list", declared, name, elements=(point,))
+    points = Type("list", "polygon", "polygon", elements=(point,))
+    return Type("struct", declared, name, elements=(Type("boolean", "boolean", "bool"), points), names=_PATH)
 
 
 def _numeric(modifier: int, declared: str) -> Type:

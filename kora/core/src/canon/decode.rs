@@ -201,7 +201,13 @@ fn read_temporal(tag: u8, payload: &[u8]) -> Option<Cell<'_>> {
             micros: varint::take_signed(&mut rest)?,
         },
         tag::TEMPORAL_INFINITY => {
-            let kind = *[Temporal::Date, Temporal::Timestamp, Temporal::Instant].get(usize::from(payload[0]))?;
+            let kinds = [
+                Temporal::Date,
+                Temporal::Timestamp,
+                Temporal::Instant,
+                Temporal::Interval,
+            ];
+            let kind = *kinds.get(usize::from(payload[0]))?;
             Cell::TemporalInfinity {
                 kind,
                 negative: *payload.get(1)? != 0,

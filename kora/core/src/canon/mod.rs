@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::{number, temporal};
 
 /// Bytes of a row's length.
-const ROW_HEAD_BYTES: usize = 4;
+pub(crate) const ROW_HEAD_BYTES: usize = 4;
 /// The one NaN, as bits.
 const NAN_BITS: u64 = 0x7ff8_0000_0000_0000;
 

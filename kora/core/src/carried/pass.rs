@@ -4,7 +4,7 @@
 //! root assumes nothing about keys: it is taken of all digests, sorted.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::batch::{BatchHasher, BATCH_ROWS};
 use crate::carried::buckets::BucketSums;
@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::keys::{profile_digest, DigestKey, Purpose, SecretKey};
 use crate::program::Profile;
 use crate::set_hash::{Digest, LtHash};
-use crate::spill::{CountedRecords, RecordSorter, MEMORY_LIMIT_BYTES};
+use crate::spill::{CountedRecords, RecordSorter, SortRoom};
 
 /// What a fingerprint is to hold of a table.
 #[derive(Clone, Debug)]
@@ -27,8 +27,8 @@ pub struct CarriedOptions {
     pub symbols: usize,
     /// Each row's multiplicity is 1 by right: this side has a validated unique NOT NULL key.
     pub unique: bool,
-    /// Where rows are counted and sorted when they outgrow memory.
-    pub spill_folder: Option<PathBuf>,
+    /// Where rows are counted and sorted.
+    pub room: SortRoom,
 }
 
 /// Takes the canonical rows of one table.
@@ -54,15 +54,14 @@ impl CarriedPass {
         let keep_list = options.tier >= 3;
         // Elements are needed from tier 1 on; only where rows may repeat are they counted first.
         let sorted = keep_list || (!options.unique && options.tier >= 1);
-        let folder = options.spill_folder.as_deref();
         Self {
             rows: BatchHasher::new(key.derive(Purpose::Row, &context)),
             keys: (!profile.key.is_empty()).then(|| BatchHasher::new(key.derive(Purpose::KeyTag, &context))),
             slots: [[0; TAG_BYTES + 32]; BATCH_ROWS],
             filled: 0,
             row_count: 0,
-            sorter: sorted.then(|| RecordSorter::new(folder, MEMORY_LIMIT_BYTES)),
-            digests: RecordSorter::new(folder, MEMORY_LIMIT_BYTES),
+            sorter: sorted.then(|| RecordSorter::within(&options.room)),
+            digests: RecordSorter::within(&options.room),
             parts: Parts::new(key, &context, options),
             root_key: key.derive(Purpose::SetRoot, &context),
             unique: options.unique,
@@ -117,28 +116,78 @@ impl CarriedPass {
         Ok(())
     }
 
-    /// What the pass leaves behind. A sketch keeps at most four symbols a row and 64: no difference that a longer one
-    /// could decode fits into tables of this size.
+    /// What the pass leaves behind.
     ///
     /// # Errors
-    /// [`Error::File`] where sorted rows cannot be read back.
-    pub fn finish(mut self) -> Result<CarriedDigest> {
+    /// As [`CarriedPart::whole`].
+    pub fn finish(self) -> Result<CarriedDigest> {
+        CarriedPart::whole(vec![self.finish_part()?])
+    }
+
+    /// What the pass leaves behind where it saw one part of the table.
+    ///
+    /// # Errors
+    /// As [`Self::row`].
+    pub fn finish_part(mut self) -> Result<CarriedPart> {
         self.settle()?;
-        let counted = self.sorter.map(RecordSorter::finish);
-        if let (Some(counted), false) = (&counted, self.unique) {
+        self.parts.flush()?;
+        Ok(CarriedPart {
+            row_count: self.row_count,
+            counted: self.sorter.map(RecordSorter::finish),
+            digests: self.digests.finish(),
+            parts: self.parts,
+            root_key: self.root_key,
+            unique: self.unique,
+            keep_list: self.keep_list,
+        })
+    }
+}
+
+/// What a pass over one part of a table left behind, under the same key, profile and options as those of the others.
+pub struct CarriedPart {
+    row_count: u64,
+    counted: Option<CountedRecords<{ TAG_BYTES + 32 }>>,
+    digests: CountedRecords,
+    parts: Parts,
+    root_key: SecretKey,
+    unique: bool,
+    keep_list: bool,
+}
+
+impl CarriedPart {
+    /// The digest of the table whose parts these are. Rows that may repeat are counted here, across all parts.
+    ///
+    /// A sketch keeps at most four symbols a row and 64: no difference that a longer one could decode fits into tables
+    /// of this size.
+    ///
+    /// # Errors
+    /// [`Error::File`] where sorted rows cannot be read back; [`Error::Usage`] without a part.
+    pub fn whole(parts: Vec<Self>) -> Result<CarriedDigest> {
+        let mut others = parts.into_iter();
+        let Some(mut whole) = others.next() else {
+            return Err(Error::Usage("a fingerprint of no part of a table".into()));
+        };
+        let (mut counted, mut digests) = (Vec::from_iter(whole.counted), vec![whole.digests]);
+        for part in others {
+            whole.row_count += part.row_count;
+            whole.parts.merge(&part.parts)?;
+            counted.extend(part.counted);
+            digests.push(part.digests);
+        }
+        let counted = (!counted.is_empty()).then(|| CountedRecords::merged(counted));
+        if let (Some(counted), false) = (&counted, whole.unique) {
             let mut merged = counted.in_order()?;
             while let Some((record, multiplicity)) = merged.next_record()? {
-                self.parts.add(&element(&record, multiplicity))?;
+                whole.parts.add(&element(&record, multiplicity))?;
             }
+            whole.parts.flush()?;
         }
-        self.parts.flush()?;
-        let root = ordered_root(&self.root_key, &self.digests.finish())?;
-        let aggregated = !self.unique;
-        let kept = usize::try_from(self.row_count)
+        let aggregated = !whole.unique;
+        let kept = usize::try_from(whole.row_count)
             .unwrap_or(usize::MAX)
             .saturating_mul(4)
             .saturating_add(64);
-        let sketch = self.parts.sketch.map(|mut sketch| {
+        let sketch = whole.parts.sketch.map(|mut sketch| {
             sketch.symbols.shorten(kept);
             CarriedSketch {
                 sketch_key: sketch.key,
@@ -149,12 +198,12 @@ impl CarriedPass {
             }
         });
         Ok(CarriedDigest {
-            row_count: self.row_count,
-            root,
+            row_count: whole.row_count,
+            root: ordered_root(&whole.root_key, &CountedRecords::merged(digests))?,
             aggregated,
-            buckets: self.parts.buckets,
+            buckets: whole.parts.buckets,
             sketch,
-            list: counted.filter(|_| self.keep_list),
+            list: counted.filter(|_| whole.keep_list),
         })
     }
 }
@@ -232,6 +281,18 @@ impl Parts {
             *element,
             &mut |marks: &[Digest], elements: &[Element]| add_marked(symbols, marks, elements),
         )
+    }
+
+    /// Adds what another part of the table left, which has no distinct row in common with this one.
+    fn merge(&mut self, other: &Self) -> Result<()> {
+        if let (Some(mine), Some(theirs)) = (&mut self.buckets, &other.buckets) {
+            mine.merge(theirs);
+        }
+        if let (Some(mine), Some(theirs)) = (&mut self.sketch, &other.sketch) {
+            mine.hash.merge(&theirs.hash);
+            mine.symbols.merge(&theirs.symbols)?;
+        }
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<()> {

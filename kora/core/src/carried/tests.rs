@@ -7,14 +7,15 @@ use proptest::prelude::*;
 use crate::carried::buckets::BucketSums;
 use crate::carried::difference::{by_key, Counts, OneSided};
 use crate::carried::element::Element;
-use crate::carried::pass::{CarriedDigest, CarriedOptions, CarriedPass};
-use crate::carried::records::{join, RecordList};
+use crate::carried::pass::{CarriedDigest, CarriedOptions, CarriedPart, CarriedPass};
+use crate::carried::records::{join, BucketSet, RecordList};
 use crate::carried::sketch::{symbols_for, CarriedSketch, Reconciled, Symbols};
 use crate::digest::{RootOptions, TablePass};
 use crate::error::Error;
 use crate::keys::{DigestKey, SecretKey};
 use crate::program::{Profile, Side};
 use crate::set_hash::LtHash;
+use crate::spill::SortRoom;
 
 const KEY: [u8; 32] = [5; 32];
 
@@ -259,18 +260,25 @@ fn framed(number: u64, text: &str) -> (Vec<u8>, Vec<u8>) {
 }
 
 fn fingerprint(rows: &[(Vec<u8>, Vec<u8>)], keyed: bool, unique: bool) -> CarriedDigest {
+    fingerprint_of_parts(rows, keyed, unique, 1)
+}
+
+fn fingerprint_of_parts(rows: &[(Vec<u8>, Vec<u8>)], keyed: bool, unique: bool, parts: usize) -> CarriedDigest {
     let options = CarriedOptions {
         tier: 3,
         symbols: 1024,
         unique,
-        spill_folder: None,
+        room: SortRoom::new(None),
     };
     let key = DigestKey::new(&KEY).expect("32 bytes");
-    let mut pass = CarriedPass::new(&profile(if keyed { "[0]" } else { "[]" }), &key, &options);
-    for (row, key) in rows {
-        pass.row(row, if keyed { key } else { b"" }).expect("in memory");
-    }
-    pass.finish().expect("in memory")
+    let parts = (0..parts).map(|part| {
+        let mut pass = CarriedPass::new(&profile(if keyed { "[0]" } else { "[]" }), &key, &options);
+        for (row, key) in rows.iter().skip(part).step_by(parts) {
+            pass.row(row, if keyed { key } else { b"" }).expect("in memory");
+        }
+        pass.finish_part().expect("in memory")
+    });
+    CarriedPart::whole(parts.collect()).expect("parts of one table")
 }
 
 fn counts(source: &CarriedDigest, target: &CarriedDigest) -> Option<(u64, u64, u64)> {
@@ -312,12 +320,37 @@ fn copies_of_a_row_in_a_table_without_a_key_are_counted() {
 }
 
 #[test]
+fn parts_of_a_table_come_to_the_fingerprint_of_the_whole() {
+    let mut rows: Vec<_> = (0..500).map(|number| framed(number, "x")).collect();
+    let sections = |digest: &CarriedDigest| {
+        let mut list = Vec::new();
+        let path = std::path::Path::new("list");
+        let written = digest.write_list(&BucketSet::ALL, &mut list, path).expect("in memory");
+        let buckets = digest.buckets.as_ref().expect("tier 1").to_section();
+        let sketch = digest.sketch.as_ref().expect("tier 2").to_section();
+        (digest.row_count, digest.root, buckets, sketch, list, written)
+    };
+    for (keyed, unique) in [(true, true), (true, false), (false, false)] {
+        let parts = fingerprint_of_parts(&rows, keyed, unique, 4);
+        assert_eq!(sections(&parts), sections(&fingerprint(&rows, keyed, unique)));
+        // Equal rows in different parts; only where rows may repeat.
+        rows.extend_from_within(0..77);
+        if !unique {
+            let parts = fingerprint_of_parts(&rows, keyed, unique, 4);
+            assert_eq!(sections(&parts), sections(&fingerprint(&rows, keyed, unique)));
+        }
+        rows.truncate(500);
+    }
+    assert!(matches!(CarriedPart::whole(Vec::new()), Err(Error::Usage(_))));
+}
+
+#[test]
 fn the_root_is_the_one_that_a_verification_computes() {
     let rows: Vec<_> = (0..300).map(|number| framed(number % 200, "x")).collect();
     let key = DigestKey::new(&KEY).expect("32 bytes");
     let root = RootOptions {
         key: key.clone(),
-        spill_folder: None,
+        room: SortRoom::new(None),
     };
     let mut pass = TablePass::new(&profile("[0]"), &DigestKey::random().expect("randomness"), Some(root));
     rows.iter()

@@ -11,7 +11,7 @@ mod stored;
 pub use batch::{Batch, Rejected};
 pub use encoding::{Encoding, Rows};
 
-use crate::canon::write_text;
+use crate::brief::write_brief;
 use crate::cell::Cell;
 use crate::digest::RawDigester;
 use crate::error::{Error, Result};
@@ -24,8 +24,6 @@ use encoding::Encoder;
 pub const BATCH_SIZE_BYTES: usize = 8 << 20;
 /// A batch also closes at this many rejected rows, so that a column of the wrong type cannot fill the memory.
 const MAX_REJECTED: usize = 10_000;
-/// Characters of one key column's text.
-const KEY_TEXT_CHARACTERS: usize = 256;
 
 /// Pulls rows from a reader and hands out batches. Holds at most the batch being built.
 pub struct Loader {
@@ -186,17 +184,11 @@ impl State {
                 self.key_text.push_str(name);
                 self.key_text.push('=');
             }
-            let start = self.key_text.len();
             let known = cells
                 .get(*position)
-                .is_some_and(|cell| write_text(cell, &mut self.key_text));
+                .is_some_and(|cell| write_brief(cell, &mut self.key_text));
             if !known {
                 self.key_text.push_str("NULL");
-            }
-            let cut = self.key_text[start..].char_indices().nth(KEY_TEXT_CHARACTERS);
-            if let Some((offset, _)) = cut {
-                self.key_text.truncate(start + offset);
-                self.key_text.push('…');
             }
         }
     }

@@ -25,6 +25,22 @@ pub struct ColumnTally {
 }
 
 impl ColumnTally {
+    /// What the rules did in all parts of one table, column by column.
+    pub fn sum(parts: Vec<Vec<Self>>) -> Vec<Self> {
+        let mut parts = parts.into_iter();
+        let mut whole = parts.next().unwrap_or_default();
+        for part in parts {
+            for (mine, theirs) in whole.iter_mut().zip(part) {
+                mine.read += theirs.read;
+                mine.disobeyed += theirs.disobeyed;
+                for (rule, changed) in theirs.policies {
+                    *mine.policies.entry(rule).or_default() += changed;
+                }
+            }
+        }
+        whole
+    }
+
     pub(super) fn new(pair: &str, rules: Option<&ColumnRules>) -> Self {
         let mut tally = Self {
             pair: pair.into(),

@@ -11,11 +11,12 @@ mod profile;
 pub use columns::ColumnTally;
 pub use profile::{ColumnPair, Profile, Rule, Side, PROFILE_FORMAT};
 
-use crate::canon::{close_row, encode_cell, open_row};
+use crate::canon::{close_row, encode_cell, open_row, ROW_HEAD_BYTES};
 use crate::cell::Cell;
 use crate::error::{Error, Result};
 use crate::large::Gathered;
 use crate::represent::{Representation, Scratch};
+use crate::set_hash::Digest;
 use columns::ColumnRules;
 
 /// One side's way from stored cells to canonical bytes. Cheap where a column has no rules; reused for all rows.
@@ -28,6 +29,15 @@ pub struct RowProgram {
     key: Vec<usize>,
     /// Where each cell of the last row began, and the row's end.
     bounds: Vec<usize>,
+}
+
+/// A cell after its rules, as it is held to be compared with another side's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ComparedCell {
+    /// Its canonical bytes; of a long one those of a byte string, its digest.
+    pub bytes: Vec<u8>,
+    /// The kind of a long one.
+    pub long: Option<&'static str>,
 }
 
 impl RowProgram {
@@ -145,6 +155,45 @@ impl RowProgram {
             }
         }
         Ok(())
+    }
+
+    /// What findings compare of each column: its canonical bytes, or, where these are more than `limit`, a digest of
+    /// them under `key`. Counts like [`Self::encode`].
+    ///
+    /// # Errors
+    /// As for [`Self::encode`].
+    pub fn cells_compared(&mut self, cells: &[Cell<'_>], limit: usize, key: &Digest) -> Result<Vec<ComparedCell>> {
+        self.check_width(cells)?;
+        let mut out = Vec::with_capacity(cells.len());
+        for (cell, rules) in cells.iter().zip(&mut self.columns) {
+            let mut gathered = Gathered::open();
+            let mut kind = cell.kind();
+            match rules {
+                None => gathered.push(cell)?,
+                Some(rules) => {
+                    gathered.push_whole(|bytes| {
+                        let common = rules.common(*cell);
+                        kind = common.cell.kind();
+                        common.encode(bytes)
+                    })?;
+                }
+            }
+            let end = gathered.byte_count();
+            out.push(if end - ROW_HEAD_BYTES > limit {
+                let mut stand_in = Vec::new();
+                encode_cell(&Cell::Bytes(&gathered.digest(key)), &mut stand_in)?;
+                ComparedCell {
+                    bytes: stand_in,
+                    long: Some(kind),
+                }
+            } else {
+                ComparedCell {
+                    bytes: gathered.piece(ROW_HEAD_BYTES..end).to_vec(),
+                    long: None,
+                }
+            });
+        }
+        Ok(out)
     }
 
     /// Hands each cell to `each` after its rules, in the profile's order; gives the positions of the key's columns.

@@ -74,7 +74,11 @@ const fn letter(cell: &Cell<'_>) -> Option<u8> {
             ..
         } => b'i',
         Cell::ImpossibleDate { .. } | Cell::ImpossibleTimestamp { .. } => b'z',
-        Cell::Interval { .. } => b'v',
+        Cell::Interval { .. }
+        | Cell::TemporalInfinity {
+            kind: Temporal::Interval,
+            ..
+        } => b'v',
         Cell::Json(_) => b'j',
         Cell::Enum(_) => b'e',
         Cell::Structured { .. } => b'S',

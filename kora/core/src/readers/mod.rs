@@ -4,5 +4,6 @@ pub mod csv;
 pub mod line;
 pub mod memory;
 pub mod mysql;
+pub mod parquet;
 pub mod postgres;
 pub mod sqlite;

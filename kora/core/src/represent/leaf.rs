@@ -127,6 +127,7 @@ impl Leaf {
             Self::Date => Some(Temporal::Date),
             Self::Timestamp => Some(Temporal::Timestamp),
             Self::Instant => Some(Temporal::Instant),
+            Self::Interval => Some(Temporal::Interval),
             _ => None,
         }
     }
@@ -159,7 +160,10 @@ impl Leaf {
             Self::Time => Cell::Time(read_time(text)?),
             Self::TimeTz => read_time_tz(text)?,
             Self::Date | Self::Timestamp | Self::Instant => self.read_moment(text)?,
-            Self::Interval => read_interval(text)?,
+            Self::Interval => match read_infinity(text, Temporal::Interval) {
+                Some(infinity) => infinity,
+                None => read_interval(text)?,
+            },
             Self::Network(kind, bytes) => parse_network(kind, bytes, text, &mut room.address)?,
             Self::Geometry => {
                 let (srid, wkb) = text.strip_prefix("SRID=")?.split_once(';')?;
@@ -175,15 +179,14 @@ impl Leaf {
 
     fn read_moment(self, text: &str) -> Option<Cell<'static>> {
         let kind = self.temporal()?;
-        match text {
-            "infinity" => return Some(Cell::TemporalInfinity { kind, negative: false }),
-            "-infinity" => return Some(Cell::TemporalInfinity { kind, negative: true }),
-            _ => {}
+        if let Some(infinity) = read_infinity(text, kind) {
+            return Some(infinity);
         }
         let (body, before_christ) = text.strip_suffix(" BC").map_or((text, false), |body| (body, true));
         let (date, time) = match kind {
             Temporal::Date => (body, None),
             Temporal::Timestamp => body.split_once(' ').map(|(date, time)| (date, Some(time)))?,
+            Temporal::Interval => return None,
             Temporal::Instant => body
                 .strip_suffix("+00")?
                 .split_once(' ')
@@ -200,6 +203,15 @@ impl Leaf {
             Cell::Timestamp(ticks)
         })
     }
+}
+
+fn read_infinity(text: &str, kind: Temporal) -> Option<Cell<'static>> {
+    let negative = match text {
+        "infinity" => false,
+        "-infinity" => true,
+        _ => return None,
+    };
+    Some(Cell::TemporalInfinity { kind, negative })
 }
 
 /// Appends a value's exact text; intervals in ISO 8601's form.

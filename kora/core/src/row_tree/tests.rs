@@ -39,7 +39,7 @@ fn key(number: i128) -> Vec<u8> {
 
 fn tree_of(rows: &[(Vec<u8>, Vec<u8>)], wanted: Vec<Vec<u8>>, keyed: bool) -> Result<RowTree> {
     let secret = DigestKey::new(&[7; 32]).expect("32 bytes");
-    let mut pass = RowTreePass::new(&profile(keyed), &secret, keyed, wanted, None);
+    let mut pass = RowTreePass::new(&profile(keyed), &secret, keyed, wanted, &SortRoom::new(None));
     for (row, key) in rows {
         pass.row(row, key)?;
     }
@@ -150,7 +150,7 @@ fn a_proof_holds_for_its_own_tree_and_proof_key_alone() {
 fn leaves_on_disk_give_the_tree_that_leaves_in_memory_give() {
     let folder = tempfile::tempdir().expect("a folder");
     let (secret, rows) = (DigestKey::new(&[7; 32]).expect("32 bytes"), rows(500));
-    let mut pass = RowTreePass::new(&profile(true), &secret, true, vec![key(500)], Some(folder.path()));
+    let mut pass = RowTreePass::new(&profile(true), &secret, true, vec![key(500)], &SortRoom::new(None));
     pass.sorter = RecordSorter::new(Some(folder.path()), 64 * LEAF_BYTES);
     for (row, key) in rows.iter().rev() {
         pass.row(row, key).expect("room");
@@ -164,6 +164,39 @@ fn leaves_on_disk_give_the_tree_that_leaves_in_memory_give() {
         spilled.prove("s", "t").expect("provable"),
         held.prove("s", "t").expect("provable")
     );
+}
+
+#[test]
+fn parts_of_a_table_come_to_the_tree_of_the_whole_and_two_rows_of_one_key_are_still_refused() {
+    let secret = DigestKey::new(&[7; 32]).expect("32 bytes");
+    let folder = tempfile::tempdir().expect("a folder");
+    let room = SortRoom {
+        folder: Some(folder.path().to_path_buf()),
+        memory_bytes: 2000 * LEAF_BYTES,
+    };
+    let in_parts = |rows: &[(Vec<u8>, Vec<u8>)], asked: i128| {
+        let parts = (0..3).map(|part| {
+            let mut pass = RowTreePass::new(&profile(true), &secret, true, vec![key(asked)], &room);
+            for (row, key) in rows.iter().skip(part).step_by(3) {
+                pass.row(row, key).expect("room");
+            }
+            pass.finish_part()
+        });
+        RowTreePart::whole(parts.collect())
+    };
+    let mut rows = rows(40_000);
+    for asked in [2000, 2001] {
+        let whole = tree_of(&rows, vec![key(asked)], true).expect("a key");
+        let parts = in_parts(&rows, asked).expect("a key");
+        assert_eq!((parts.root, parts.size), (whole.root, whole.size));
+        assert_eq!(
+            parts.prove("s", "t").expect("provable"),
+            whole.prove("s", "t").expect("provable")
+        );
+    }
+    rows.push(row(10_000, "another"));
+    assert!(matches!(in_parts(&rows, 0), Err(Error::Usage(_))));
+    assert!(matches!(RowTreePart::whole(Vec::new()), Err(Error::Usage(_))));
 }
 
 proptest! {

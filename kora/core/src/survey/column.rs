@@ -163,6 +163,7 @@ fn infinite_kind(kind: crate::cell::Temporal) -> &'static str {
         crate::cell::Temporal::Date => "date",
         crate::cell::Temporal::Timestamp => "timestamp",
         crate::cell::Temporal::Instant => "instant",
+        crate::cell::Temporal::Interval => "interval",
     }
 }
 

@@ -324,7 +324,7 @@ fn unsigned(value: u128) -> Cell<'static> {
     }
 }
 
-fn decimal(value: i128, scale: u32) -> Cell<'static> {
+pub(in crate::readers) fn decimal(value: i128, scale: u32) -> Cell<'static> {
     Cell::Decimal {
         negative: value < 0,
         coefficient: value.unsigned_abs(),
@@ -348,7 +348,7 @@ fn whole_number(text: &[u8]) -> Option<Cell<'_>> {
 }
 
 /// DuckDB's infinities are the largest count and its negative.
-fn date(days: i32) -> Cell<'static> {
+pub(in crate::readers) fn date(days: i32) -> Cell<'static> {
     match days {
         i32::MAX => Cell::TemporalInfinity {
             kind: Temporal::Date,
@@ -362,7 +362,7 @@ fn date(days: i32) -> Cell<'static> {
     }
 }
 
-fn moment(count: i64, unit: Unit, kind: Temporal) -> Option<Cell<'static>> {
+pub(in crate::readers) fn moment(count: i64, unit: Unit, kind: Temporal) -> Option<Cell<'static>> {
     if count == i64::MAX || count == -i64::MAX {
         return Some(Cell::TemporalInfinity {
             kind,
@@ -382,7 +382,7 @@ fn moment(count: i64, unit: Unit, kind: Temporal) -> Option<Cell<'static>> {
     })
 }
 
-fn nanoseconds(count: i64) -> Ticks {
+pub(in crate::readers) fn nanoseconds(count: i64) -> Ticks {
     // The remainder is 0..=999, so the cast cannot lose.
     Ticks {
         micros: count.div_euclid(1000),

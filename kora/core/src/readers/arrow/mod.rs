@@ -17,6 +17,7 @@ use arrow_array::ffi_stream::RecordBatchStreamReader;
 use arrow_array::{RecordBatch, RecordBatchReader};
 use column::Column;
 pub use column::TIMETZ_MAX_OFFSET_SECONDS;
+pub(in crate::readers) use column::{date, decimal, moment, nanoseconds};
 use kinds::DuckKind;
 
 /// What gives record batches.

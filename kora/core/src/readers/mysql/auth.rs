@@ -1,12 +1,14 @@
 //! The proofs that authentication plugins ask for. A password's text leaves this room only over a line that nobody
 //! else reads: TLS, or a Unix socket.
 
-use ring::digest::{digest, Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256};
+use ring::digest::{digest, Context, SHA1_FOR_LEGACY_USE_ONLY};
 
 /// MariaDB's and old MySQL's default plugin.
 pub const NATIVE: &str = "mysql_native_password";
 /// MySQL 8's default plugin.
 pub const CACHING_SHA2: &str = "caching_sha2_password";
+/// MySQL's own before version 8.
+pub const SHA256: &str = "sha256_password";
 /// The password as text, as PAM and LDAP logins need it.
 pub const CLEAR: &str = "mysql_clear_password";
 
@@ -28,9 +30,9 @@ pub fn caching_sha2(password: &str, challenge: &[u8]) -> Vec<u8> {
     if password.is_empty() {
         return Vec::new();
     }
-    let once = digest(&SHA256, password.as_bytes());
-    let mut mask = Context::new(&SHA256);
-    mask.update(digest(&SHA256, once.as_ref()).as_ref());
+    let once = digest(&ring::digest::SHA256, password.as_bytes());
+    let mut mask = Context::new(&ring::digest::SHA256);
+    mask.update(digest(&ring::digest::SHA256, once.as_ref()).as_ref());
     mask.update(challenge);
     exclusive_or(once.as_ref(), mask.finish().as_ref())
 }
@@ -59,10 +61,13 @@ mod tests {
     fn the_sha2_proof_unmasks_to_a_password_whose_hash_the_server_keeps() {
         let challenge = b"12345678901234567890";
         let proof = caching_sha2("open sesame", challenge);
-        let kept = digest(&SHA256, digest(&SHA256, b"open sesame").as_ref());
-        let mask = digest(&SHA256, &[kept.as_ref(), challenge].concat());
+        let kept = digest(
+            &ring::digest::SHA256,
+            digest(&ring::digest::SHA256, b"open sesame").as_ref(),
+        );
+        let mask = digest(&ring::digest::SHA256, &[kept.as_ref(), challenge].concat());
         let once = exclusive_or(&proof, mask.as_ref());
-        assert_eq!(digest(&SHA256, &once).as_ref(), kept.as_ref());
+        assert_eq!(digest(&ring::digest::SHA256, &once).as_ref(), kept.as_ref());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::charsets::Charset;
 use super::reply::Fields;
 use super::types::{Column, ColumnKind, Physical};
-use super::values::{bits, decimal, duration, geometry, inet, set, uuid, Moment};
+use super::values::{bits, decimal, duration, geometry, inet, set, uuid, vector, Moment};
 use super::wire::protocol;
 use crate::canon::{encode_cell, encode_here, put_utf8, RowBuilder, StructureBuilder};
 use crate::cell::{Cell, Network, Structure};
@@ -37,7 +37,7 @@ enum Patch {
     Json(Range<usize>),
     Enum(Range<usize>),
     Bits(u32, Range<usize>),
-    Set(Range<usize>),
+    Structured(Structure, Range<usize>),
     Inet(Range<usize>),
 }
 
@@ -118,8 +118,8 @@ impl Patch {
                 bits: *length,
                 bytes: &bits[range.clone()],
             },
-            Self::Set(range) => Cell::Structured {
-                structure: Structure::Set,
+            Self::Structured(structure, range) => Cell::Structured {
+                structure: *structure,
                 body: &bits[range.clone()],
             },
             Self::Inet(range) => Cell::Network {
@@ -263,6 +263,13 @@ impl<'a> Values<'a, '_> {
                 Cell::Null // until the whole row is decoded
             }
             ColumnKind::Set(charset) => return self.set(index, charset, bytes),
+            ColumnKind::Vector => {
+                let start = self.bits.len();
+                vector(bytes, self.sets, self.bits)?;
+                self.patches
+                    .push((index, Patch::Structured(Structure::List, start..self.bits.len())));
+                Cell::Null // until the whole row is decoded
+            }
             ColumnKind::Bit(length) => {
                 let start = self.bits.len();
                 bits(*length, bytes, self.bits)?;
@@ -284,7 +291,8 @@ impl<'a> Values<'a, '_> {
             }
         };
         set(labels, self.sets, self.bits)?;
-        self.patches.push((index, Patch::Set(start..self.bits.len())));
+        self.patches
+            .push((index, Patch::Structured(Structure::Set, start..self.bits.len())));
         Ok(Cell::Null) // until the whole row is decoded
     }
 
@@ -404,6 +412,7 @@ mod tests {
             ("set:latin1", 254),
             ("inet", 254),
             ("geometry", 255),
+            ("vector", 242),
         ]);
         let mut sink = |cells: &[Cell<'_>]| {
             let shown: Vec<_> = cells.iter().map(|cell| crate::canon::display(cell)).collect();
@@ -417,10 +426,13 @@ mod tests {
                     wkb: [1, 2]
                 }
             ));
+            assert_eq!(shown[4].1.as_deref(), Some("[1.0,-2.5]"));
             Ok(Flow::Continue)
         };
-        let payload = b"\x00\x00\x03a,\xe9\x00\x03::1\x06\xe6\x10\0\0\x01\x02";
+        let payload = b"\x00\x00\x03a,\xe9\x00\x03::1\x06\xe6\x10\0\0\x01\x02\x08\0\0\x80\x3f\0\0\x20\xc0";
         decoder.row(payload, &mut sink).unwrap();
+        let cut = b"\x00\x00\x00\x00\x03::1\x06\xe6\x10\0\0\x01\x02\x03\0\0\x80";
+        assert!(decoder.row(cut, &mut sink).is_err());
     }
 
     /// Canonical rows, whether a reader wrote them or its cells are to be encoded; the bounds behind each.

@@ -2,6 +2,7 @@
 
 use super::auth;
 use super::reply::{Fields, ServerError};
+use super::sealed::ServerKey;
 use super::settings::{Settings, SslMode};
 use super::wire::{framed, protocol, Wire, ENGINE};
 use crate::error::{Error, Result};
@@ -46,6 +47,45 @@ struct Greeting {
     challenge: Vec<u8>,
 }
 
+/// Who may read what goes over a line.
+enum Privacy {
+    /// Nobody else: TLS, or a Unix socket.
+    Private,
+    /// Anybody; with the key under which the server alone reads.
+    Open(Option<ServerKey>),
+}
+
+impl Privacy {
+    /// Of a line that is not encrypted.
+    fn open(settings: &Settings) -> Result<Self> {
+        let key = settings.server_public_key.as_deref().map(ServerKey::read);
+        Ok(Self::Open(key.transpose()?))
+    }
+
+    /// The password itself, for a plugin that checks nothing less, as the line allows it.
+    fn hand_over(&self, plugin: &str, password: &str, challenge: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+        match self {
+            Self::Private => Ok(clear_text(password)),
+            // Without a password there is nothing to hide.
+            Self::Open(_) if password.is_empty() => Ok(clear_text("")),
+            Self::Open(Some(key)) if plugin != auth::CLEAR => key.seal(password, challenge),
+            Self::Open(_) => Err(in_the_open(plugin)),
+        }
+    }
+}
+
+fn in_the_open(plugin: &str) -> Error {
+    let (why, also) = match plugin {
+        auth::CACHING_SHA2 => (", not in its cache", ", or server-public-key-path="),
+        auth::SHA256 => ("", ", or server-public-key-path="),
+        _ => ("", ""),
+    };
+    denied(format!(
+        "the server wants the password itself ({plugin}{why}), and this line is not encrypted: use ssl-mode=REQUIRED or \
+         the server's socket{also}"
+    ))
+}
+
 /// Connects and logs in.
 ///
 /// Errors: [`Error::Connection`] if the server cannot be reached or is not taking logins now, [`Error::Denied`] if it
@@ -60,7 +100,7 @@ pub fn log_in(settings: &Settings) -> Result<Session> {
             .set_timeout(settings.connect_timeout)
             .map_err(|error| line::lost(ENGINE, &error))?;
         let (greeting, sequence) = read_greeting(&mut transport)?;
-        return authenticate(Wire::new(transport, sequence), &greeting, settings, true);
+        return authenticate(Wire::new(transport, sequence), &greeting, settings, &Privacy::Private);
     }
     let tls = match settings.ssl_mode {
         SslMode::Disabled => None,
@@ -82,13 +122,16 @@ pub fn log_in(settings: &Settings) -> Result<Session> {
                 Wire::new(transport, sequence.wrapping_add(1)),
                 &greeting,
                 settings,
-                true,
+                &Privacy::Private,
             )
         }
         (Some(_), false) if settings.ssl_mode != SslMode::Preferred => {
             Err(denied("the server does not speak TLS, but ssl-mode demands it"))
         }
-        _ => authenticate(Wire::new(transport, sequence), &greeting, settings, false),
+        _ => {
+            let privacy = Privacy::open(settings)?;
+            authenticate(Wire::new(transport, sequence), &greeting, settings, &privacy)
+        }
     }
 }
 
@@ -194,8 +237,7 @@ fn login_head(capabilities: u32) -> Vec<u8> {
     head
 }
 
-/// `private`: nobody else reads this line.
-fn authenticate(mut wire: Wire, greeting: &Greeting, settings: &Settings, private: bool) -> Result<Session> {
+fn authenticate(mut wire: Wire, greeting: &Greeting, settings: &Settings, privacy: &Privacy) -> Result<Session> {
     let mut flags = capabilities(greeting, settings);
     if matches!(wire.transport(), Transport::Tls(_)) {
         flags |= SSL;
@@ -204,7 +246,7 @@ fn authenticate(mut wire: Wire, greeting: &Greeting, settings: &Settings, privat
     // A plugin that is not known may turn into one that is: the server asks for the account's own afterwards.
     let known = [auth::NATIVE, auth::CACHING_SHA2].contains(&greeting.plugin.as_str());
     let plugin = if known { greeting.plugin.as_str() } else { auth::NATIVE };
-    let proof = prove(plugin, password, &greeting.challenge, private)?;
+    let proof = prove(plugin, password, &greeting.challenge, privacy)?;
     let mut login = Zeroizing::new(login_head(flags));
     login.extend_from_slice(settings.user.as_bytes());
     login.push(0);
@@ -219,7 +261,7 @@ fn authenticate(mut wire: Wire, greeting: &Greeting, settings: &Settings, privat
         login.push(0);
     }
     wire.reply(&login)?;
-    await_welcome(&mut wire, plugin, password, private)?;
+    await_welcome(&mut wire, plugin, password, (&greeting.challenge, privacy))?;
     wire.logged_in()?;
     Ok(Session {
         wire,
@@ -228,9 +270,9 @@ fn authenticate(mut wire: Wire, greeting: &Greeting, settings: &Settings, privat
     })
 }
 
-/// Answers the server's questions until it is content.
-fn await_welcome(wire: &mut Wire, plugin: &str, password: &str, private: bool) -> Result<()> {
-    let mut plugin = plugin.to_owned();
+/// Answers the server's questions until it is content. `line`: the greeting's challenge, and who may read the answers.
+fn await_welcome(wire: &mut Wire, plugin: &str, password: &str, line: (&[u8], &Privacy)) -> Result<()> {
+    let (mut plugin, mut challenge, privacy) = (plugin.to_owned(), line.0.to_vec(), line.1);
     loop {
         let packet = wire.receive()?;
         let body = wire.body(&packet).to_vec();
@@ -241,20 +283,14 @@ fn await_welcome(wire: &mut Wire, plugin: &str, password: &str, private: bool) -
             Some((0xfe, question)) => {
                 let mut fields = Fields(question);
                 plugin = String::from_utf8_lossy(fields.until_nul()).into_owned();
-                let challenge = fields.0.strip_suffix(b"\0").unwrap_or(fields.0);
-                let proof = prove(&plugin, password, challenge, private)?;
+                challenge = fields.0.strip_suffix(b"\0").unwrap_or(fields.0).to_vec();
+                let proof = prove(&plugin, password, &challenge, privacy)?;
                 wire.reply(&proof)?;
             }
             // The proof was found in the server's cache: a welcome follows.
             Some((1, [3])) if plugin == auth::CACHING_SHA2 => {}
             Some((1, [4])) if plugin == auth::CACHING_SHA2 => {
-                if !private {
-                    return Err(denied(
-                        "the server wants the password itself (caching_sha2_password, not in its cache), and this line \
-                         is not encrypted: use ssl-mode=REQUIRED or the server's socket",
-                    ));
-                }
-                wire.reply(&clear_text(password))?;
+                wire.reply(&privacy.hand_over(&plugin, password, &challenge)?)?;
             }
             _ => return Err(protocol("a packet during the login that makes no sense")),
         }
@@ -262,21 +298,18 @@ fn await_welcome(wire: &mut Wire, plugin: &str, password: &str, private: bool) -
 }
 
 /// The answer to a plugin's challenge.
-fn prove(plugin: &str, password: &str, challenge: &[u8], private: bool) -> Result<Zeroizing<Vec<u8>>> {
+fn prove(plugin: &str, password: &str, challenge: &[u8], privacy: &Privacy) -> Result<Zeroizing<Vec<u8>>> {
     match plugin {
         auth::NATIVE => Ok(Zeroizing::new(auth::native(password, challenge))),
         auth::CACHING_SHA2 => Ok(Zeroizing::new(auth::caching_sha2(password, challenge))),
-        auth::CLEAR if private => Ok(clear_text(password)),
-        auth::CLEAR => Err(denied(
-            "the server wants the password as text (mysql_clear_password), and this line is not encrypted: use \
-             ssl-mode=REQUIRED or the server's socket",
-        )),
+        auth::CLEAR | auth::SHA256 => privacy.hand_over(plugin, password, challenge),
         other => Err(denied(format!(
-            "the server asks for the authentication plugin {other:?}, which is not known here; known are {}, {} and {}: \
-             give this account one of them (MariaDB: ALTER USER … IDENTIFIED VIA {} USING PASSWORD(…); MySQL: ALTER USER \
+            "the server asks for the authentication plugin {other:?}, which is not known here; known are {}, {}, {} and \
+             {}: give this account one of them (MariaDB: ALTER USER … IDENTIFIED VIA {} USING PASSWORD(…); MySQL: ALTER USER \
              … IDENTIFIED WITH {} BY …)",
             auth::NATIVE,
             auth::CACHING_SHA2,
+            auth::SHA256,
             auth::CLEAR,
             auth::NATIVE,
             auth::CACHING_SHA2
@@ -326,8 +359,11 @@ mod tests {
 
     #[test]
     fn an_unknown_plugin_is_refused_by_name_and_text_never_leaves_in_the_open() {
-        let refusal = prove("auth_gssapi_client", "x", b"", true).unwrap_err();
+        let refusal = prove("auth_gssapi_client", "x", b"", &Privacy::Private).unwrap_err();
         assert!(refusal.to_string().contains("auth_gssapi_client"));
-        assert!(matches!(prove(auth::CLEAR, "x", b"", false), Err(Error::Denied { .. })));
+        for plugin in [auth::CLEAR, auth::SHA256] {
+            let open = Privacy::Open(None);
+            assert!(matches!(prove(plugin, "x", b"", &open), Err(Error::Denied { .. })));
+        }
     }
 }

@@ -9,6 +9,7 @@ pub mod decoder;
 pub mod login;
 pub mod reply;
 pub mod rows;
+pub mod sealed;
 pub mod settings;
 pub mod single_byte;
 pub mod types;

@@ -11,7 +11,8 @@ use zeroize::Zeroizing;
 
 /// The keywords that are understood, for messages.
 const KEYWORDS: &str =
-    "host, port, socket, user, password, database, ssl-mode, ssl-ca, ssl-cert, ssl-key, connect_timeout";
+    "host, port, socket, user, password, database, ssl-mode, ssl-ca, ssl-cert, ssl-key, server-public-key-path, \
+     connect_timeout";
 
 /// MySQL's `ssl-mode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub struct Settings {
     pub ssl_certificate: Option<PathBuf>,
     /// PEM file of its key.
     pub ssl_key: Option<PathBuf>,
+    /// PEM file of the server's public key, for passwords over a line that is not encrypted.
+    pub server_public_key: Option<PathBuf>,
     /// How long connecting and each step of the login may take; `None` waits as long as the system does.
     pub connect_timeout: Option<Duration>,
     /// Counts what every connection of these settings sends and receives over TCP.
@@ -72,6 +75,7 @@ impl Settings {
             ssl_ca: None,
             ssl_certificate: None,
             ssl_key: None,
+            server_public_key: None,
             connect_timeout: None,
             line: Arc::default(),
         };
@@ -99,6 +103,7 @@ impl Settings {
             "ssl-ca" => self.ssl_ca = Some(value.into()),
             "ssl-cert" => self.ssl_certificate = Some(value.into()),
             "ssl-key" => self.ssl_key = Some(value.into()),
+            "server-public-key-path" => self.server_public_key = Some(value.into()),
             "connect_timeout" => {
                 let seconds = number(keyword, &value)?;
                 self.connect_timeout = (seconds > 0).then(|| Duration::from_secs(seconds));

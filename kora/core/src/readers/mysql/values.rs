@@ -219,6 +219,25 @@ pub fn set(labels: &str, builder: &mut StructureBuilder, out: &mut Vec<u8>) -> R
     Ok(())
 }
 
+/// Appends the body of a vector's cell: a list of singles, which both servers keep little-endian.
+pub fn vector(bytes: &[u8], builder: &mut StructureBuilder, out: &mut Vec<u8>) -> Result<()> {
+    let singles = bytes.chunks_exact(4);
+    if !singles.remainder().is_empty() {
+        return Err(protocol("a vector that ends within a number"));
+    }
+    builder.clear();
+    builder.begin_list()?;
+    for single in singles {
+        let [a, b, c, d] = *single else { continue };
+        builder.push(&Cell::Float(f32::from_le_bytes([a, b, c, d]).into()))?;
+    }
+    builder.end()?;
+    if let Cell::Structured { body, .. } = builder.finish()? {
+        out.extend_from_slice(body);
+    }
+    Ok(())
+}
+
 /// Appends the 4 or 16 bytes of an address.
 pub fn inet(bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
     let text = std::str::from_utf8(bytes).ok();

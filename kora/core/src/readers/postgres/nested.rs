@@ -36,12 +36,21 @@ pub(crate) enum NestedKind {
     Hstore,
     /// A geometric type of so many doubles, by their names.
     Doubles(&'static [&'static str]),
+    /// `polygon`: a list of points.
+    Polygon,
+    /// `path`: whether it is closed, and its points.
+    Path,
 }
+
+/// The fields of a point, and of a path.
+pub(crate) const POINT: &[&str] = &["x", "y"];
+pub(crate) const CLOSED: &str = "closed";
+pub(crate) const POINTS: &str = "points";
 
 /// The doubles of the geometric types that have a fixed number of them. Sources: `point_send` and its neighbours.
 pub(crate) fn doubles(name: &str) -> Option<&'static [&'static str]> {
     Some(match name {
-        "point" => &["x", "y"],
+        "point" => POINT,
         "line" => &["a", "b", "c"],
         "lseg" | "box" => &["x1", "y1", "x2", "y2"],
         "circle" => &["x", "y", "r"],
@@ -66,6 +75,8 @@ impl FieldKind {
             "range" => NestedKind::Range(only()?),
             "multirange" => NestedKind::Multirange(only()?),
             "hstore" => NestedKind::Hstore,
+            "polygon" => NestedKind::Polygon,
+            "path" => NestedKind::Path,
             "composite" => {
                 let read = |(name, field): (&str, &TypeExpr)| Some((name.to_owned(), Self::from_expr(field)?));
                 NestedKind::Composite(expr.fields()?.into_iter().map(read).collect::<Option<_>>()?)
@@ -136,16 +147,19 @@ impl NestedKind {
             }
             Self::Composite(fields) => composite(fields, &mut bytes, builder, digits)?,
             Self::Hstore => hstore(&mut bytes, builder)?,
-            Self::Doubles(names) => {
+            Self::Doubles(names) => named_doubles(names, &mut bytes, builder)?,
+            Self::Polygon => points(&mut bytes, builder)?,
+            Self::Path => {
+                let Some((closed @ (0 | 1), rest)) = bytes.0.split_first() else {
+                    return Err(protocol("a path that is neither open nor closed"));
+                };
+                bytes.0 = rest;
                 builder.begin_struct()?;
-                for name in *names {
-                    let Some((double, rest)) = bytes.0.split_first_chunk::<8>() else {
-                        return Err(cut());
-                    };
-                    bytes.0 = rest;
-                    builder.field(name)?;
-                    builder.push(&Cell::Float(f64::from_be_bytes(*double)))?;
-                }
+                builder.field(CLOSED)?;
+                builder.push(&Cell::Bool(*closed == 1))?;
+                builder.field(POINTS)?;
+                points(&mut bytes, builder)?;
+                builder.end()?;
             }
         }
         bytes.end()?;
@@ -234,6 +248,31 @@ fn composite(
     Ok(())
 }
 
+/// The fields of an open struct.
+fn named_doubles(names: &[&str], bytes: &mut Bytes<'_>, builder: &mut StructureBuilder) -> Result<()> {
+    builder.begin_struct()?;
+    for name in names {
+        let Some((double, rest)) = bytes.0.split_first_chunk::<8>() else {
+            return Err(cut());
+        };
+        bytes.0 = rest;
+        builder.field(name)?;
+        builder.push(&Cell::Float(f64::from_be_bytes(*double)))?;
+    }
+    Ok(())
+}
+
+/// A count and so many points; the list is left open.
+fn points(bytes: &mut Bytes<'_>, builder: &mut StructureBuilder) -> Result<()> {
+    builder.begin_list()?;
+    // Each point takes sixteen bytes: a false count ends where the field does.
+    for _ in 0..bytes.word()? {
+        named_doubles(POINT, bytes, builder)?;
+        builder.end()?;
+    }
+    Ok(())
+}
+
 /// Pairs in the extension's own order, by length; here by their keys' bytes, which is everybody's.
 fn hstore(bytes: &mut Bytes<'_>, builder: &mut StructureBuilder) -> Result<()> {
     let count = bytes.word()?;
@@ -308,6 +347,16 @@ mod tests {
                 r#"{"aa":"x","b":null}"#,
             ),
             ("point", "3ff0000000000000 8000000000000000", r#"{"x":1.0,"y":-0.0}"#),
+            (
+                "polygon",
+                "00000001 3ff0000000000000 8000000000000000",
+                r#"[{"x":1.0,"y":-0.0}]"#,
+            ),
+            (
+                "path",
+                "01 00000001 3ff0000000000000 0000000000000000",
+                r#"{"closed":true,"points":[{"x":1.0,"y":0.0}]}"#,
+            ),
         ] {
             assert_eq!(shown(kind, bytes).unwrap(), text, "{kind}");
         }
@@ -330,6 +379,10 @@ mod tests {
             ("hstore", "7fffffff"),
             ("hstore", "00000001 ffffffff 00000000"),
             ("point", "3ff0000000000000"),
+            ("polygon", "7fffffff"),
+            ("polygon", "00000001 3ff0000000000000"),
+            ("path", "02 00000000"),
+            ("path", ""),
         ] {
             assert!(shown(kind, bytes).is_err(), "{kind} {bytes}");
         }
@@ -338,8 +391,8 @@ mod tests {
     #[test]
     fn a_type_with_an_undecodable_part_has_no_decoder() {
         for kind in [
-            "array<tsvector>",
-            "composite<\"a\" int4,\"b\" polygon>",
+            "array<gtsvector>",
+            "composite<\"a\" int4,\"b\" regclass>",
             "range<>",
             "array<int4,int4>",
             "int4<text>",

@@ -11,6 +11,13 @@ pub const EPOCH_DAYS: i64 = 10_957;
 /// The same in microseconds.
 pub const EPOCH_MICROS: i64 = EPOCH_DAYS * 86_400_000_000;
 
+/// Types of the server's own whose binary form is the same on every server and names no object of one. They are carried
+/// as those bytes, to PostgreSQL alone.
+pub const OPAQUE: [&str; 5] = ["tsvector", "tsquery", "txid_snapshot", "pg_snapshot", "tid"];
+/// What stands for an infinite interval from PostgreSQL 17 on (`INTERVAL_NOEND`, `INTERVAL_NOBEGIN`): months, days,
+/// microseconds. An older server takes the same as a very long interval.
+pub const ENDLESS: [(i32, i32, i64); 2] = [(i32::MAX, i32::MAX, i64::MAX), (i32::MIN, i32::MIN, i64::MIN)];
+
 /// How a column's fields are decoded. Chosen once per column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColumnKind {
@@ -50,8 +57,10 @@ pub enum ColumnKind {
     Timestamp,
     /// `timestamptz`.
     Instant,
-    /// `interval`.
+    /// `interval` of a server before 17, where every value is finite.
     Interval,
+    /// `interval17`: `interval` as PostgreSQL 17 and later have it, with infinities.
+    EndlessInterval,
     /// `json`.
     Json,
     /// `jsonb`.
@@ -68,8 +77,12 @@ pub enum ColumnKind {
     Money,
     /// `"char"`: one byte.
     Char,
-    /// `xid8`, unsigned.
+    /// `xid8`, `pg_lsn`, unsigned.
     Uint8,
+    /// `jsonpath`: its text behind a version.
+    JsonPath,
+    /// A type of the server's own whose bytes nobody else reads, as it sends them.
+    Opaque,
     /// A value made of values, which [`super::nested`] decodes.
     Nested,
 }
@@ -83,7 +96,7 @@ impl ColumnKind {
             "int4" => Self::Int4,
             "int8" => Self::Int8,
             "oid" | "xid" | "cid" => Self::Oid,
-            "xid8" => Self::Uint8,
+            "xid8" | "pg_lsn" => Self::Uint8,
             "float4" => Self::Float4,
             "float8" => Self::Float8,
             "numeric" => Self::Numeric,
@@ -98,6 +111,7 @@ impl ColumnKind {
             "timestamp" => Self::Timestamp,
             "timestamptz" => Self::Instant,
             "interval" => Self::Interval,
+            "interval17" => Self::EndlessInterval,
             "json" => Self::Json,
             "jsonb" => Self::Jsonb,
             "enum" => Self::Enum,
@@ -106,6 +120,8 @@ impl ColumnKind {
             "macaddr" | "macaddr8" => Self::Mac,
             "money" => Self::Money,
             "char" => Self::Char,
+            "jsonpath" => Self::JsonPath,
+            name if OPAQUE.contains(&name) => Self::Opaque,
             _ => return None,
         })
     }
@@ -128,7 +144,7 @@ impl ColumnKind {
             Self::Numeric => return Err(protocol("a numeric has its own decoder")),
             Self::Text => text(bytes, Cell::Text),
             Self::PaddedText => text(without_padding(bytes), Cell::Text),
-            Self::Bytes => Cell::Bytes(bytes),
+            Self::Bytes | Self::Opaque => Cell::Bytes(bytes),
             Self::Uuid => Cell::Uuid(fixed(bytes)?),
             Self::Bit => bit(bytes)?,
             Self::Date => date(i32::from_be_bytes(fixed(bytes)?)),
@@ -137,10 +153,15 @@ impl ColumnKind {
             Self::Timestamp => moment(i64::from_be_bytes(fixed(bytes)?), Temporal::Timestamp)?,
             Self::Instant => moment(i64::from_be_bytes(fixed(bytes)?), Temporal::Instant)?,
             Self::Interval => interval(fixed(bytes)?),
+            Self::EndlessInterval => endless_interval(fixed(bytes)?),
             Self::Json => text(bytes, Cell::Json),
             Self::Jsonb => match bytes {
                 [1, json @ ..] => text(json, Cell::Json),
                 _ => return Err(protocol("a jsonb of a version other than 1")),
+            },
+            Self::JsonPath => match bytes {
+                [1, path @ ..] => text(path, Cell::Text),
+                _ => return Err(protocol("a jsonpath of a version other than 1")),
             },
             Self::Enum => text(bytes, Cell::Enum),
             Self::Inet => network(Network::Inet, bytes)?,
@@ -252,7 +273,7 @@ fn moment(micros: i64, kind: Temporal) -> Result<Cell<'static>> {
     let ticks = Ticks::from_micros(since_1970);
     Ok(match kind {
         Temporal::Instant => Cell::Instant(ticks),
-        Temporal::Timestamp | Temporal::Date => Cell::Timestamp(ticks),
+        Temporal::Timestamp | Temporal::Date | Temporal::Interval => Cell::Timestamp(ticks),
     })
 }
 
@@ -286,6 +307,19 @@ fn interval(bytes: [u8; 16]) -> Cell<'static> {
         months: i32::from_be_bytes(months),
         days: i32::from_be_bytes([i, j, k, l]),
         micros: i64::from_be_bytes([a, b, c, d, e, f, g, h]),
+    }
+}
+
+fn endless_interval(bytes: [u8; 16]) -> Cell<'static> {
+    let found = interval(bytes);
+    match found {
+        Cell::Interval { months, days, micros } if ENDLESS.contains(&(months, days, micros)) => {
+            Cell::TemporalInfinity {
+                kind: Temporal::Interval,
+                negative: months < 0,
+            }
+        }
+        finite => finite,
     }
 }
 

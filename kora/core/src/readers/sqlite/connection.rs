@@ -73,7 +73,7 @@ impl SqliteConnection {
     /// `Engine` with the code `SQLITE_BUSY` where a lock is held for more than 5 s.
     pub fn open(path: &Path, mode: Mode) -> Result<Self> {
         check_file(path, mode)?;
-        match Self::open_plain(path, mode) {
+        match Self::open_plain(path, mode).map_err(|failure| better_reason(path, failure)) {
             Err(Error::File { .. } | Error::Engine { .. }) if mode == Mode::ReadOnly && is_wal(path) => {
                 Self::open_beside_wal(path)
             }
@@ -306,6 +306,48 @@ impl SqliteConnection {
         Ok(())
     }
 
+    /// Bytes of the database's main file from `offset` on, at most `length` of them; none at its end.
+    ///
+    /// They come through SQLite's own descriptor. Whoever opens the file beside it and closes it again lets go of all
+    /// locks that this process holds on it. Source: sqlite.org/howtocorrupt.html, section 2.2.
+    pub fn file_bytes(&self, offset: u64, length: usize) -> Result<Vec<u8>> {
+        let locked = self.lock()?;
+        // SAFETY: the lock is held; SQLite's file and its methods live as long as the connection is open.
+        unsafe {
+            let mut file: *mut ffi::sqlite3_file = null_mut();
+            let asked = (&raw mut file).cast();
+            let code = ffi::sqlite3_file_control(
+                locked.database(),
+                c"main".as_ptr(),
+                ffi::SQLITE_FCNTL_FILE_POINTER,
+                asked,
+            );
+            let methods = file.as_ref().and_then(|file| file.pMethods.as_ref());
+            let read = methods.and_then(|methods| Some((methods.xFileSize?, methods.xRead?)));
+            let Some((file_size, read)) = read.filter(|_| code == ffi::SQLITE_OK) else {
+                return Err(failure(locked.database(), code, self.path()));
+            };
+            let mut size = 0;
+            let code = file_size(file, &mut size);
+            if code != ffi::SQLITE_OK {
+                return Err(failure(null_mut(), code, self.path()));
+            }
+            let left = u64::try_from(size).unwrap_or(0).saturating_sub(offset);
+            let mut bytes = vec![0; length.min(usize::try_from(left).unwrap_or(usize::MAX)).min(1 << 24)];
+            let amount = c_int::try_from(bytes.len()).unwrap_or(0);
+            let code = read(
+                file,
+                bytes.as_mut_ptr().cast(),
+                amount,
+                i64::try_from(offset).unwrap_or(i64::MAX),
+            );
+            if code != ffi::SQLITE_OK {
+                return Err(failure(null_mut(), code, self.path()));
+            }
+            Ok(bytes)
+        }
+    }
+
     /// Ends whatever statement runs now, in any thread, with `Stopped`.
     pub fn interrupt(&self) {
         let handle = self.shared.interruptible.lock().unwrap_or_else(PoisonError::into_inner);
@@ -347,9 +389,22 @@ fn check_file(path: &Path, mode: Mode) -> Result<()> {
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => Err(file_error(std::io::Error::other("is a folder, not a database file"))),
         Ok(metadata) if !metadata.is_file() => Err(file_error(std::io::Error::other("is not a regular file"))),
-        Ok(_) => std::fs::File::open(path).map(|_| ()).map_err(file_error),
+        Ok(_) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && mode == Mode::Create => Ok(()),
         Err(error) => Err(file_error(error)),
+    }
+}
+
+/// The operating system's own words, where it is what refuses a file that SQLite could not open.
+///
+/// The file is opened here only then: closing it lets go of the locks that other connections of this process hold on it.
+fn better_reason(path: &Path, failure: Error) -> Error {
+    match std::fs::File::open(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Error::File {
+            path: path.to_owned(),
+            source,
+        },
+        _ => failure,
     }
 }
 

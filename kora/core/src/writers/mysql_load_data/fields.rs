@@ -76,7 +76,12 @@ pub fn encode(target: &TargetType, cell: &Cell<'_>, out: &mut Vec<u8>) -> Outcom
             _ => misfit(cell, "json"),
         },
         TargetType::Enum(labels) => label(cell, labels, out),
+        TargetType::Address(most) => match cell {
+            Cell::Text(text) if text.len() <= *most => put(text.as_bytes(), out),
+            _ => misfit(cell, "a network address"),
+        },
         TargetType::Set(labels) => set(cell, labels, out),
+        TargetType::Vector(singles) => vector(cell, *singles, out),
         TargetType::Geometry => match cell {
             // What the engines store: the reference system, then WKB.
             Cell::Geometry { srid, wkb } => {
@@ -301,8 +306,13 @@ fn timestamp(cell: &Cell<'_>, digits: u32, out: &mut Vec<u8>) -> Outcome {
     }
 }
 
+/// The invalid value, index 0, is loaded as the number that it is: servers read a text that is no label as an index.
 fn label(cell: &Cell<'_>, labels: &[String], out: &mut Vec<u8>) -> Outcome {
     match cell {
+        Cell::Int(0) if labels.iter().any(|label| label == "0") => {
+            Err("the invalid value of an enumeration that has a label '0', which the server would take for it".into())
+        }
+        Cell::Int(0) => put(b"0", out),
         Cell::Enum(text) | Cell::Text(text) if labels.iter().any(|label| label == text) => put(text.as_bytes(), out),
         Cell::Enum(_) | Cell::Text(_) => Err("no label of the column's enumeration".into()),
         _ => misfit(cell, "enum"),
@@ -323,6 +333,31 @@ fn set(cell: &Cell<'_>, labels: &[String], out: &mut Vec<u8>) -> Outcome {
             }
         }
         _ => misfit(cell, "set"),
+    }
+}
+
+/// Singles in a row, little-endian.
+fn vector(cell: &Cell<'_>, singles: usize, out: &mut Vec<u8>) -> Outcome {
+    let Cell::Structured {
+        structure: Structure::List,
+        body,
+    } = cell
+    else {
+        return misfit(cell, "vector");
+    };
+    let (_, mut parts) = StructureReader::new(Structure::List, body).map_err(|error| error.to_string())?;
+    let (mut bytes, mut digits) = (Vec::with_capacity(4 * singles), String::new());
+    while let Some(part) = parts.value(&mut digits).map_err(|error| error.to_string())? {
+        match part {
+            Cell::Float(value) if f64::from(value as f32) == value && bytes.len() < 4 * singles => {
+                bytes.extend_from_slice(&(value as f32).to_le_bytes());
+            }
+            _ => return Err(format!("no vector of {singles} singles")),
+        }
+    }
+    match bytes.len() == 4 * singles {
+        true => put(&bytes, out),
+        false => Err(format!("no vector of {singles} singles")),
     }
 }
 

@@ -1,6 +1,12 @@
 //! The columns that rows are encoded for: a type as `CREATE TABLE` spells it, and what its modifier allows.
 use crate::error::{Error, Result};
 
+/// `255.255.255.255`, and an IPv6 address whose last part is one of IPv4.
+const LONGEST_INET4: usize = 15;
+const LONGEST_INET6: usize = 45;
+/// Of a vector, on either server.
+const MOST_SINGLES: usize = 16_383;
+
 /// A column type of MariaDB or MySQL with its modifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetType {
@@ -45,8 +51,12 @@ pub enum TargetType {
     Set(Vec<String>),
     /// `uuid`.
     Uuid,
+    /// `inet4`, `inet6`: an address as text of at most so many bytes.
+    Address(usize),
     /// `geometry` of any shape.
     Geometry,
+    /// `vector` of so many singles.
+    Vector(usize),
 }
 
 impl TargetType {
@@ -142,7 +152,13 @@ impl TargetType {
             "timestamp" => digits().map(Self::Timestamp),
             "json" => Ok(Self::Json),
             "uuid" => Ok(Self::Uuid),
+            "inet4" => Ok(Self::Address(LONGEST_INET4)),
+            "inet6" => Ok(Self::Address(LONGEST_INET6)),
             "geometry" => Ok(Self::Geometry),
+            "vector" => match modifiers {
+                [singles @ 1..=MOST_SINGLES] => Ok(Self::Vector(*singles)),
+                _ => Err(misfit()),
+            },
             _ => return None,
         })
     }

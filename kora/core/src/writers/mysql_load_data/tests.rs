@@ -1,4 +1,5 @@
 use super::*;
+use crate::canon::StructureBuilder;
 use crate::cell::{Temporal, Ticks};
 use proptest::prelude::*;
 
@@ -271,9 +272,36 @@ fn labels_are_read_with_their_quotes_and_commas() {
 }
 
 #[test]
+fn an_invalid_value_is_loaded_as_its_index_and_refused_where_that_is_a_label() {
+    assert_eq!(shown("enum('a','')", Cell::Int(0)), "0");
+    assert!(field("enum('a','0')", Cell::Int(0)).unwrap_err().contains("label '0'"));
+    assert!(field("enum('a','b')", Cell::Int(1)).is_err());
+}
+
+#[test]
+fn vectors_and_addresses_are_checked_before_they_are_sent() {
+    let mut builder = StructureBuilder::default();
+    let mut list = |values: &[f64]| {
+        builder.clear();
+        builder.begin_list().unwrap();
+        for value in values {
+            builder.push(&Cell::Float(*value)).unwrap();
+        }
+        builder.end().unwrap();
+        field("vector(2)", builder.finish().unwrap())
+    };
+    assert_eq!(list(&[1.0, -2.5]).unwrap(), b"\\0\\0\x80?\\0\\0 \xc0");
+    assert!(list(&[1.0]).is_err() && list(&[1.0, 2.0, 3.0]).is_err() && list(&[1.0, 0.1]).is_err());
+    assert_eq!(shown("inet4", Cell::Text("10.0.0.1")), "10.0.0.1");
+    assert!(
+        field("inet4", Cell::Text("2001:db8::1:2:3")).is_ok() && field("inet4", Cell::Text(&"1".repeat(16))).is_err()
+    );
+}
+
+#[test]
 fn a_type_that_has_no_encoder_names_its_column() {
-    let error = LoadDataEncoder::new(&["int", "inet6"]).unwrap_err();
-    assert!(matches!(error, Error::Unsupported { column, type_name } if column == "1" && type_name == "inet6"));
+    let error = LoadDataEncoder::new(&["int", "xml"]).unwrap_err();
+    assert!(matches!(error, Error::Unsupported { column, type_name } if column == "1" && type_name == "xml"));
     for broken in [
         "decimal(66,0)",
         "bit(65)",
@@ -283,6 +311,8 @@ fn a_type_that_has_no_encoder_names_its_column() {
         "varchar",
         "binary",
         "time(x)",
+        "vector",
+        "vector(16384)",
     ] {
         assert!(
             matches!(LoadDataEncoder::new(&[broken]), Err(Error::Usage(_))),

@@ -4,7 +4,7 @@ use super::nested;
 use super::numeric::{self, Digits};
 use super::target::TargetType;
 use crate::cell::{Cell, Network, Temporal, Ticks};
-use crate::readers::postgres::types::{EPOCH_DAYS, EPOCH_MICROS};
+use crate::readers::postgres::types::{ENDLESS, EPOCH_DAYS, EPOCH_MICROS};
 use crate::temporal;
 
 /// Julian day 0 and 5874898-01-01, in days since 2000-01-01: the first date and the one after the last.
@@ -68,6 +68,7 @@ pub fn encode(target: &TargetType, cell: &Cell<'_>, out: &mut Vec<u8>) -> Outcom
             _ => misfit(cell, "timestamptz"),
         },
         TargetType::Interval(digits) => interval(cell, digits, out),
+        TargetType::EndlessInterval(digits) => endless_interval(cell, digits, out),
         TargetType::Json => json(cell, out),
         TargetType::Jsonb => put(out, &[1]).and_then(|()| json(cell, out)),
         TargetType::Enum => name(cell, "enum", out),
@@ -80,7 +81,18 @@ pub fn encode(target: &TargetType, cell: &Cell<'_>, out: &mut Vec<u8>) -> Outcom
             Cell::Bytes([byte]) => put(out, &[*byte]),
             _ => misfit(cell, "\"char\""),
         },
-        TargetType::Uint8 => put(out, &integer::<u64>(cell, "xid8")?.to_be_bytes()),
+        TargetType::Uint8 => put(
+            out,
+            &integer::<u64>(cell, "an unsigned number of 64 bits")?.to_be_bytes(),
+        ),
+        TargetType::JsonPath => put(out, &[1]).and_then(|()| put(out, storable(cell, "jsonpath")?.as_bytes())),
+        TargetType::Opaque(name) => match cell {
+            Cell::Bytes([0, 0, 0, 0]) if name == "tsquery" => {
+                Err("an empty tsquery, which no server takes back in the form that it sends".into())
+            }
+            Cell::Bytes(bytes) => put(out, bytes),
+            _ => misfit(cell, name),
+        },
         TargetType::Nested(ref target) => nested::encode(target, cell, out),
     }
 }
@@ -316,11 +328,38 @@ fn last_years(cell: &Cell<'_>, digits: u32, out: &mut Vec<u8>) -> Outcome {
     }
 }
 
+/// With what PostgreSQL 17 and later take for an infinity: a finite interval of the same bytes has no place there.
+fn endless_interval(cell: &Cell<'_>, digits: u32, out: &mut Vec<u8>) -> Outcome {
+    match *cell {
+        Cell::TemporalInfinity {
+            kind: Temporal::Interval,
+            negative,
+        } => {
+            let (months, days, micros) = ENDLESS[usize::from(negative)];
+            put_interval(months, days, micros, out)
+        }
+        Cell::Interval { months, days, micros } if ENDLESS.contains(&(months, days, micros)) => {
+            Err("the longest interval of all, which PostgreSQL takes for an infinity from version 17 on".into())
+        }
+        _ => interval(cell, digits, out),
+    }
+}
+
 fn interval(cell: &Cell<'_>, digits: u32, out: &mut Vec<u8>) -> Outcome {
-    let Cell::Interval { months, days, micros } = cell else {
+    if let Cell::TemporalInfinity {
+        kind: Temporal::Interval,
+        ..
+    } = cell
+    {
+        return Err("infinity, which intervals of PostgreSQL have from version 17 on".into());
+    }
+    let Cell::Interval { months, days, micros } = *cell else {
         return misfit(cell, "interval");
     };
-    let micros = exact_micros(Ticks::from_micros(*micros), digits)?;
+    put_interval(months, days, exact_micros(Ticks::from_micros(micros), digits)?, out)
+}
+
+fn put_interval(months: i32, days: i32, micros: i64, out: &mut Vec<u8>) -> Outcome {
     out.extend_from_slice(&micros.to_be_bytes());
     out.extend_from_slice(&days.to_be_bytes());
     put(out, &months.to_be_bytes())

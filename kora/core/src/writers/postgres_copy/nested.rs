@@ -8,7 +8,7 @@ use super::target::TargetType;
 use crate::canon::{Dimension, Shape, StructureReader};
 use crate::cell::{Cell, Structure};
 use crate::error::Result as CoreResult;
-use crate::readers::postgres::nested::doubles;
+use crate::readers::postgres::nested::{doubles, CLOSED, POINT, POINTS};
 use crate::type_expr::TypeExpr;
 
 /// `MAXDIM` of PostgreSQL.
@@ -19,6 +19,8 @@ const MAX_DIMENSIONS: usize = 6;
 pub enum NestedTarget {
     /// An array of these.
     Array(Part),
+    /// `int2vector`, `oidvector`: an array of one dimension that begins at 0, also where it is empty.
+    Vector(Part),
     /// A range over these.
     Range(Part),
     /// A multirange over these.
@@ -29,6 +31,10 @@ pub enum NestedTarget {
     Hstore,
     /// A geometric type of so many doubles, by their names.
     Doubles(&'static [&'static str]),
+    /// A list of points.
+    Polygon,
+    /// Whether it is closed, and a list of points.
+    Path,
 }
 
 /// The type of an element, a bound or a field.
@@ -52,7 +58,11 @@ impl NestedTarget {
             "array" => Self::Array(Part::from_expr(expr.only()?)?),
             "range" => Self::Range(Part::from_expr(expr.only()?)?),
             "multirange" => Self::Multirange(Part::from_expr(expr.only()?)?),
+            "int2vector" => Self::Vector(Part::from_expr(&TypeExpr::parse("int2")?)?),
+            "oidvector" => Self::Vector(Part::from_expr(&TypeExpr::parse("oid")?)?),
             "hstore" => Self::Hstore,
+            "polygon" => Self::Polygon,
+            "path" => Self::Path,
             "composite" => {
                 let read = |(name, field): (&str, &TypeExpr)| Some((name.to_owned(), Part::from_expr(field)?));
                 Self::Composite(expr.fields()?.into_iter().map(read).collect::<Option<_>>()?)
@@ -96,7 +106,7 @@ fn put_length(length_at: usize, out: &mut [u8]) -> Outcome {
 }
 
 /// Types of `pg_type.dat` with their OIDs and those of their arrays, which no release changes.
-const BUILT_IN: [(&str, u32, u32); 51] = [
+const BUILT_IN: [(&str, u32, u32); 63] = [
     ("bool", 16, 1000),
     ("bytea", 17, 1001),
     ("char", 18, 1002),
@@ -136,6 +146,18 @@ const BUILT_IN: [(&str, u32, u32); 51] = [
     ("uuid", 2950, 2951),
     ("jsonb", 3802, 3807),
     ("xid8", 5069, 271),
+    ("int2vector", 22, 1006),
+    ("tid", 27, 1010),
+    ("oidvector", 30, 1013),
+    ("path", 602, 1019),
+    ("polygon", 604, 1027),
+    ("interval17", 1186, 1187),
+    ("txid_snapshot", 2970, 2949),
+    ("pg_lsn", 3220, 3221),
+    ("tsvector", 3614, 3643),
+    ("tsquery", 3615, 3645),
+    ("jsonpath", 4072, 4073),
+    ("pg_snapshot", 5038, 5039),
     ("range<int4>", 3904, 3905),
     ("range<numeric>", 3906, 3907),
     ("range<timestamp>", 3908, 3909),
@@ -179,6 +201,14 @@ pub(super) fn encode(target: &NestedTarget, cell: &Cell<'_>, out: &mut Vec<u8>) 
         (NestedTarget::Array(part), Structure::Array, Shape::Dimensions(dimensions)) => {
             array(part, dimensions, &mut parts, out)
         }
+        (NestedTarget::Vector(part), Structure::List, _) if parts.is_done() => {
+            array(part, &[Dimension { length: 0, lower: 0 }], &mut parts, out)
+        }
+        (NestedTarget::Vector(part), Structure::Array, Shape::Dimensions(dimensions))
+            if matches!(dimensions.as_slice(), [Dimension { lower: 0, .. }]) =>
+        {
+            array(part, dimensions, &mut parts, out)
+        }
         (NestedTarget::Range(part), Structure::Range, Shape::Range(flags)) => {
             out.push(*flags);
             each(&mut parts, |cell| part.put(Some(cell), out))
@@ -186,6 +216,8 @@ pub(super) fn encode(target: &NestedTarget, cell: &Cell<'_>, out: &mut Vec<u8>) 
         (NestedTarget::Multirange(part), Structure::Multirange, _) => multirange(part, &mut parts, out),
         (NestedTarget::Composite(fields), Structure::Struct, _) => composite(fields, &mut parts, out),
         (NestedTarget::Doubles(names), Structure::Struct, _) => geometric(names, &mut parts, out),
+        (NestedTarget::Polygon, Structure::List, _) => points(&mut parts, out),
+        (NestedTarget::Path, Structure::Struct, _) => path(&mut parts, out),
         (NestedTarget::Hstore, Structure::Map, _) => hstore(&mut parts, out),
         _ => Err(format!("{} does not fit this nested type", cell.kind())),
     }
@@ -277,6 +309,25 @@ fn geometric(names: &[&str], parts: &mut StructureReader<'_>, out: &mut Vec<u8>)
     for name in names {
         field(name, parts, |cell| fields::encode(&TargetType::Float8, cell, out))?;
     }
+    complete(parts)
+}
+
+/// Their number, and each point's doubles.
+fn points(parts: &mut StructureReader<'_>, out: &mut Vec<u8>) -> Outcome {
+    let (count_at, mut count) = (out.len(), 0_u32);
+    out.extend_from_slice(&[0; 4]);
+    let point = NestedTarget::Doubles(POINT);
+    each(parts, |cell| {
+        count += 1;
+        encode(&point, cell, out)
+    })?;
+    out[count_at..count_at + 4].copy_from_slice(&count.to_be_bytes());
+    Ok(())
+}
+
+fn path(parts: &mut StructureReader<'_>, out: &mut Vec<u8>) -> Outcome {
+    field(CLOSED, parts, |cell| fields::encode(&TargetType::Bool, cell, out))?;
+    field(POINTS, parts, |cell| encode(&NestedTarget::Polygon, cell, out))?;
     complete(parts)
 }
 

@@ -3,6 +3,7 @@
 use super::nested::NestedTarget;
 use crate::cell::Network;
 use crate::error::{Error, Result};
+use crate::readers::postgres::types::OPAQUE;
 
 /// A PostgreSQL column type with its modifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +48,10 @@ pub enum TargetType {
     Timestamp(u32),
     /// `timestamptz` likewise.
     Instant(u32),
-    /// `interval` likewise.
+    /// `interval` likewise, of a server where every one is finite.
     Interval(u32),
+    /// `interval17`: the same of a server that has infinite ones.
+    EndlessInterval(u32),
     /// `json`.
     Json,
     /// `jsonb`.
@@ -61,8 +64,12 @@ pub enum TargetType {
     Money,
     /// `"char"`.
     Char,
-    /// `xid8`.
+    /// `xid8`, `pg_lsn`.
     Uint8,
+    /// `jsonpath`.
+    JsonPath,
+    /// A type of the server's own, by its name, whose bytes come as another server sent them.
+    Opaque(&'static str),
     /// A value made of values.
     Nested(Box<NestedTarget>),
 }
@@ -96,7 +103,8 @@ impl TargetType {
             "int4" => bare(Self::Int4),
             "int8" => bare(Self::Int8),
             "oid" | "xid" | "cid" => bare(Self::Oid),
-            "xid8" => bare(Self::Uint8),
+            "xid8" | "pg_lsn" => bare(Self::Uint8),
+            "jsonpath" => bare(Self::JsonPath),
             "inet" => bare(Self::Network(Network::Inet, 0)),
             "cidr" => bare(Self::Network(Network::Cidr, 0)),
             "macaddr" => bare(Self::Network(Network::Mac, 6)),
@@ -125,13 +133,17 @@ impl TargetType {
             "timestamp" => Ok(Self::Timestamp(fraction()?)),
             "timestamptz" => Ok(Self::Instant(fraction()?)),
             "interval" => Ok(Self::Interval(fraction()?)),
+            "interval17" => Ok(Self::EndlessInterval(fraction()?)),
             "json" => bare(Self::Json),
             "jsonb" => bare(Self::Jsonb),
             "enum" => bare(Self::Enum),
-            _ => Err(Error::Unsupported {
-                column: column.to_string(),
-                type_name: text.to_owned(),
-            }),
+            _ => match OPAQUE.into_iter().find(|known| *known == name) {
+                Some(known) => bare(Self::Opaque(known)),
+                None => Err(Error::Unsupported {
+                    column: column.to_string(),
+                    type_name: text.to_owned(),
+                }),
+            },
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 
-const NAMES: [&str; 26] = [
+const NAMES: [&str; 31] = [
     "bool",
     "int2",
     "int4",
@@ -23,6 +23,11 @@ const NAMES: [&str; 26] = [
     "timestamp",
     "timestamptz",
     "interval",
+    "interval17",
+    "jsonpath",
+    "tsvector",
+    "path",
+    "array<polygon>",
     "json",
     "jsonb",
     "enum",

@@ -83,7 +83,8 @@ fn cell<'a>(kind: &str, value: &'a Value, bytes: &'a mut Vec<u8>) -> Cell<'a> {
             let kind = match value["kind"].as_str().unwrap() {
                 "date" => Temporal::Date,
                 "timestamp" => Temporal::Timestamp,
-                _ => Temporal::Instant,
+                "instant" => Temporal::Instant,
+                _ => Temporal::Interval,
             };
             Cell::TemporalInfinity {
                 kind,

@@ -243,7 +243,11 @@ fn a_later_statement_ends_a_stream_and_the_session_lives_on(connection: &Shared)
 }
 
 fn refusals_name_what_is_wrong(connection: &Shared) {
-    let error = shown_error(connection, "SELECT 1, 'a'::tsvector", &["int4", "tsvector"]);
+    let error = shown_error(
+        connection,
+        "SELECT 1, makeaclitem(10, 10, 'SELECT', false)",
+        &["int4", "aclitem"],
+    );
     assert!(matches!(error, Error::Unsupported { column, .. } if column == "1"));
     let error = shown_error(connection, "SELECT 1, 2", &["int4"]);
     assert!(matches!(error, Error::Usage(_)), "{error}");

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kora.cli import entry_settings, run_group
+from kora.cli.entry import entry_settings, run_process
 
 if TYPE_CHECKING:
     from appliance.planning.model import Plan
@@ -266,7 +266,7 @@ def _confirm(listener: Any) -> Any:
 def main() -> None:
     """The entry point: errors become two lines and an exit code."""
     _arm_faults()
-    sys.exit(run_group(sensei, "sensei", sys.argv[1:]))
+    run_process(sensei, "sensei")
 
 
 def _arm_faults() -> None:

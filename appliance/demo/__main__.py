@@ -11,7 +11,7 @@ import click
 
 from appliance.cli import sensei
 from appliance.demo.clinic import build_clinic
-from kora.cli import run_group
+from kora.cli.entry import run_group
 
 
 @click.command()

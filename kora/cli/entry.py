@@ -9,10 +9,12 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from kora.cli.start import end_on_interrupt, raise_on_interrupt
+from kora.cli.streams import lasting_streams
 from kora.errors import InvalidRequest, SenseiError
 from kora.exit_codes import ExitCode
 
@@ -26,10 +28,25 @@ _GC_THRESHOLD = 100_000
 """Objects between two collections: what a command makes in Python mostly lives to its end, and rows live in Rust."""
 
 
+def run_process(group: click.Group, program: str) -> NoReturn:
+    """Run the command that this process was started for, and end the process with its exit code.
+
+    A report that could not be printed was not given: 4 then, with the reason. A reader who went away early changes
+    nothing: the code is the verdict's.
+    """
+    with lasting_streams() as streams:
+        code = run_group(group, program, sys.argv[1:])
+        end_on_interrupt()
+        if failure := streams.finish():
+            code = _report(failure.message, failure.hint, ExitCode.TRY_AGAIN)
+    sys.exit(code)
+
+
 def run_group(group: click.Group, program: str, arguments: Sequence[str]) -> int:
     """Run one command of a group; every error is printed as `error:` and `hint:` on stderr, none escapes."""
     gc.set_threshold(_GC_THRESHOLD)
     try:
+        raise_on_interrupt()
         code = group.main(args=list(arguments), prog_name=program, standalone_mode=False)
         return int(code or 0)
     except SenseiError as error:

@@ -1,7 +1,5 @@
 """`kora`: the group of all its commands, each from the module that it stands in."""
 
-import gc
-import sys
 from collections.abc import Sequence
 
 import click
@@ -59,10 +57,3 @@ for _command in COMMANDS:
 def run(arguments: Sequence[str]) -> int:
     """Run one `kora` command and return its exit code."""
     return run_group(cli, "kora", arguments)
-
-
-def main() -> None:
-    """The `kora` command."""
-    code = run(sys.argv[1:])
-    gc.freeze()  # the collection at the interpreter's end would look at every object once more, for nothing
-    sys.exit(code)

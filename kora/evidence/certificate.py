@@ -5,6 +5,7 @@ Schema are in `docs/formats/certificate.md`.
 """
 
 import shutil
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,7 +175,7 @@ def check_subjects(statement: Statement, folder: Path) -> dict[str, bool]:
     """Compare the files named by a certificate with those beside it: name → whether the file is there.
 
     Raises:
-        NotAuthentic: A file is there and is not the one that was certified.
+        NotAuthentic: A file is there and is not the one that was certified, or something that is no file.
         FileProblem: A file is there and cannot be read.
     """
     present = {}
@@ -182,13 +183,29 @@ def check_subjects(statement: Statement, folder: Path) -> dict[str, bool]:
         if Path(subject.name).name != subject.name or subject.name in {"", ".", ".."}:
             raise NotAuthentic(f"the certificate names {subject.name!r}, which is not a plain file name")
         path = folder / subject.name
-        present[subject.name] = path.is_file()
+        present[subject.name] = _is_there(path)
         if present[subject.name] and _core.sha256_file(str(path)) != subject.digest.sha256:
             raise NotAuthentic(
                 f"{path} is not the file that was certified: it was altered, or belongs to another run",
                 hint="ask for the original file, or move this one away to check the certificate alone",
             )
     return present
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a file stands at a path, links followed; a folder, pipe or device in its place is refused."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise FileProblem(f"{path} cannot be read: {error.strerror}") from error
+    if not stat.S_ISREG(mode):
+        raise NotAuthentic(
+            f"{path} is not the file that was certified: it is no file at all",
+            hint="ask for the original file, or move this away to check the certificate alone",
+        )
+    return True
 
 
 def load(path: Path) -> bytes:

@@ -61,6 +61,36 @@ def test_every_verdict_has_its_exit_code_and_files_beside_it_are_looked_at(progr
     assert "report.html: not here" in kora_check(program, *arguments).stdout
 
 
+@pytest.mark.parametrize("what", ["folder", "pipe", "device", "dangling"])
+def test_what_stands_in_a_files_place_and_is_none_is_refused(program, home, tmp_path, capsys, what):
+    files = write_artifacts(samples.ALL["equivalent"](), tmp_path / "evidence", KeyStore(home).signing_key())
+    files.report.unlink()
+    {
+        "folder": files.report.mkdir,
+        "pipe": lambda: os.mkfifo(files.report),
+        "device": lambda: files.report.symlink_to("/dev/null"),
+        "dangling": lambda: files.report.symlink_to(tmp_path / "nowhere"),
+    }[what]()
+    arguments = [files.certificate, "--key", files.public_key]
+    done = kora_check(program, *arguments)
+    code = run(["check", *map(str, arguments)])
+    assert done.returncode == code == (0 if what == "dangling" else 2)
+    said = (done.stdout, capsys.readouterr().out) if what == "dangling" else (done.stderr, capsys.readouterr().err)
+    assert all(("report.html: not here" if what == "dangling" else "it is no file at all") in text for text in said)
+
+
+def test_what_becomes_of_the_report_says_nothing_of_the_certificate(program):
+    """A reader who went away leaves the verdict's code; no room for the report is a failed operation."""
+    command = [program, VECTORS / "valid.json", *SIGNER]
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as pipe, Path("/dev/full").open("wb") as full:
+        assert subprocess.run(command, stdout=pipe, timeout=60).returncode == 0
+        crowded = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert crowded.returncode == 4
+    assert crowded.stderr.startswith("error: the report could not be printed: ")
+
+
 def test_a_file_whose_name_is_not_utf8_is_looked_at_too(program, home, tmp_path):
     name = os.fsdecode(b"caf\xe9.txt")
     (tmp_path / name).write_bytes(b"as it was")

@@ -19,7 +19,8 @@ Usage: kora-check CERTIFICATE --key PUB [--key PUB …] [options]
   --bench N           check N times, print the rate as JSON
   --version, --help
 
-Exit codes: 0 equivalent, 1 different, 2 not authentic or bad input, 3 not proven, 5 needs a person's decision.
+Exit codes: 0 equivalent, 1 different, 2 not authentic or bad input, 3 not proven, 4 the report could not be printed,
+5 needs a person's decision.
 
 Example:
   kora-check certificate.json --key signer.pub

@@ -1,14 +1,14 @@
 //! `kora-check`: one static file that checks certificates, row proofs and log proofs on a machine without Python.
 //!
 //! It reads files and prints; every judgement is `kora_seal`'s. Exit codes are those of `kora check`: 0 equivalent,
-//! 1 different, 2 not authentic or bad input, 3 not proven, 5 needs a person's decision. With `--row-proof` 0 says that
-//! the proof holds.
+//! 1 different, 2 not authentic or bad input, 3 not proven, 4 the report could not be printed, 5 needs a person's
+//! decision. With `--row-proof` 0 says that the proof holds.
 
 mod arguments;
 mod files;
 
 use std::ffi::OsStr;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -27,6 +27,8 @@ use kora_seal::tlog_proof::{entry_of_digest, TlogProof};
 
 /// Input that was refused.
 const REFUSED: u8 = 2;
+/// The report found no room.
+const TRY_AGAIN: u8 = 4;
 const KEY_FILE_LIMIT_BYTES: usize = 4096;
 const PROOF_KEY_HEADER: &[u8] = b"sensei-proof-key-1 ";
 
@@ -47,11 +49,16 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints a report. One that could not be printed was not given: the exit code then says so.
+/// Prints a report. A reader who went away early has seen enough, and the verdict stands; a report that could not be
+/// printed was not given, which says nothing of the file: the exit code is then that of a failed operation.
 fn said(report: &str, code: u8) -> ExitCode {
-    match std::io::stdout().write_all(report.as_bytes()) {
-        Ok(()) => ExitCode::from(code),
-        Err(_) => ExitCode::from(REFUSED),
+    let mut stdout = std::io::stdout();
+    match stdout.write_all(report.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            let _ = writeln!(std::io::stderr(), "error: the report could not be printed: {error}");
+            ExitCode::from(TRY_AGAIN)
+        }
+        _ => ExitCode::from(code),
     }
 }
 
@@ -87,12 +94,21 @@ fn subjects(checked: &Checked, folder: &Path) -> Result<String> {
     let mut report = String::new();
     for subject in &checked.subjects {
         let path = subject.file.as_ref().map(|name| folder.join(name));
-        let state = match path.filter(|path| path.is_file()) {
-            None => "not here, not looked at",
-            Some(path) if sha256_file(&path)? == subject.sha256 => "as certified",
-            Some(path) => {
+        let state = match path
+            .map(|path| standing(&path).map(|there| (path, there)))
+            .transpose()?
+        {
+            None | Some((_, Standing::Nothing)) => "not here, not looked at",
+            Some((path, Standing::File)) if sha256_file(&path)? == subject.sha256 => "as certified",
+            Some((path, Standing::File)) => {
                 return Err(Error::NotAuthentic(format!(
                     "{} is not the file that was certified: it was altered, or belongs to another run",
+                    path.display()
+                )));
+            }
+            Some((path, Standing::Other)) => {
+                return Err(Error::NotAuthentic(format!(
+                    "{} is not the file that was certified: it is no file at all",
                     path.display()
                 )));
             }
@@ -100,6 +116,25 @@ fn subjects(checked: &Checked, folder: &Path) -> Result<String> {
         report += &format!("{}: {state}\n", visible(&subject.name));
     }
     Ok(report)
+}
+
+/// What stands at a path, links followed.
+enum Standing {
+    Nothing,
+    File,
+    Other,
+}
+
+fn standing(path: &Path) -> Result<Standing> {
+    match path.metadata() {
+        Ok(facts) if facts.is_file() => Ok(Standing::File),
+        Ok(_) => Ok(Standing::Other),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Standing::Nothing),
+        Err(source) => Err(Error::File {
+            path: path.to_path_buf(),
+            source,
+        }),
+    }
 }
 
 fn logged(certificate: &Path, key: &Path) -> Result<String> {

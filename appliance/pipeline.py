@@ -38,6 +38,7 @@ from kora.databases.secrets import Prompt, Role, resolve
 from kora.errors import ConnectionLost, EngineError, InvalidRequest, SenseiError, Stopped
 from kora.evidence.artifacts import Artifacts, certify, standing_artifacts
 from kora.evidence.files import write_atomically
+from kora.evidence.outputs import output_place
 from kora.evidence.signing import KeyStore
 from kora.logs import configure_logs, current_run_id
 from kora.settings import Settings
@@ -119,8 +120,11 @@ def make_plan(request: Request, file: Path, ddl: Path | None, environment: Envir
     """Makes a plan and writes it, and on request the DDL that it means; nothing is written to either database.
 
     Raises:
+        InvalidRequest: A file would replace the other one, or a database's.
         SenseiError: The source or target cannot be read, or the file cannot be written.
     """
+    urls = [request.source, request.target]
+    file, ddl = output_place(file, urls=urls, files=[ddl]), ddl and output_place(ddl, urls=urls, files=[file])
     with TemporaryDirectory(prefix="sensei-plan-") as folder:
         run = Run(PLAN_ONLY, Path(folder), request)
         with _opened(run, _target(request, environment), environment, resumed=False) as migration:

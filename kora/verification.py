@@ -22,6 +22,7 @@ from kora.databases.opening import Opening, OpenSide
 from kora.databases.sameness import one_database
 from kora.databases.secrets import Prompt, remembered
 from kora.errors import InvalidRequest
+from kora.evidence.files import read_bounded
 from kora.evidence.signing import KeyStore
 from kora.settings import Settings
 from kora.verify import Observer, Verified, VerifyOptions, verify_sides
@@ -146,9 +147,11 @@ def _not_itself(left: OpenSide, right: OpenSide, declared: Declared, *, allowed:
 
 def _certify(verified: Verified, request: VerifyRequest, settings: Settings) -> "Artifacts":
     """Certificate, report and public key, and an entry of the log where one is kept."""
+    from kora.databases.yaml_text import YAML_LIMIT_BYTES
     from kora.evidence.artifacts import certify  # here: what writes is loaded while rows are read
 
-    plan, mapping = (path.read_bytes() if path else None for path in (request.plan_file, request.mapping_file))
+    named = (request.plan_file, request.mapping_file)
+    plan, mapping = (read_bounded(path, YAML_LIMIT_BYTES) if path else None for path in named)
     return certify(
         verified.result,
         request.out or settings.home_directory / "verifications" / verified.result.run_id,

@@ -8,8 +8,8 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from appliance.planning.model import Plan
 from kora.databases.yaml_text import PlainLoader, parse_yaml
-from kora.errors import FileProblem, InvalidRequest, LimitExceeded
-from kora.evidence.files import cannot_write
+from kora.errors import InvalidRequest
+from kora.evidence.files import read_bounded, write_atomically
 
 LARGEST_PLAN_BYTES = 64 << 20
 _HEADER = """\
@@ -61,12 +61,7 @@ def save_plan(plan: Plan, path: Path) -> None:
 
     What stood there before is lost only when all was written.
     """
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text(plan_text(plan), encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise cannot_write(path, error) from error
+    write_atomically(path, plan_text(plan).encode())
 
 
 def load_plan(path: Path) -> Plan:
@@ -78,11 +73,7 @@ def load_plan(path: Path) -> Plan:
         InvalidRequest: It is no plan; the message names file, line and column.
     """
     try:
-        if path.stat().st_size > LARGEST_PLAN_BYTES:
-            raise LimitExceeded(f"{path}: a plan is at most {LARGEST_PLAN_BYTES >> 20} MiB")
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise FileProblem(f"{path}: {error.strerror}") from error
+        text = read_bounded(path, LARGEST_PLAN_BYTES).decode()
     except UnicodeDecodeError as error:
         raise InvalidRequest(f"{path}: not UTF-8 at byte {error.start}", hint="a plan is a YAML file") from error
     return parse_plan(text, str(path))

@@ -23,6 +23,7 @@ from kora.databases.secrets import Prompt
 from kora.errors import InvalidRequest
 from kora.evidence.carried import new_run_name, open_side
 from kora.evidence.kbh import read_recording, write_recording
+from kora.evidence.outputs import output_place
 from kora.evidence.signing import KeyStore, PublicKey, make_migration_key, read_migration_key
 from kora.settings import Settings
 
@@ -67,9 +68,12 @@ def record(
     """Asks a database a workload and writes the signed file.
 
     Raises:
-        InvalidRequest: The workload holds what is no SELECT, or the database answers no queries.
+        InvalidRequest: The workload holds what is no SELECT, the database answers no queries, or the output would
+            replace what is read here.
         SenseiError: As opening, reading, signing and writing do; an old file at `output` is then untouched.
     """
+    files = (request.workload, request.key_file, request.new_key_file, request.inputs)
+    output = output_place(output, urls=[url], files=files)
     store = KeyStore(settings.home_directory)
     signing_key = store.signing_key()
     key, run = _key(request, store)

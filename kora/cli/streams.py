@@ -28,7 +28,7 @@ class _Lasting(io.FileIO):
 
     failure: OSError | None = None
 
-    def write(self, data: Any, /) -> int | None:
+    def write(self, data: Any, /) -> int:
         """Write, or drop what cannot be written: after the first failure all of it."""
         if self.failure is None:
             try:

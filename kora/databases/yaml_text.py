@@ -13,6 +13,7 @@ from yaml.composer import ComposerError
 from kora.errors import FileProblem, InvalidRequest, LimitExceeded
 
 YAML_LIMIT_BYTES = 64 << 20
+_PIECE_BYTES = 1 << 20
 LEVELS_LIMIT = 64
 
 
@@ -54,6 +55,18 @@ def parse_yaml(text: str) -> object:
     return yaml.load(text, Loader=PlainLoader)  # noqa: S506 - a SafeLoader
 
 
+def _read_bounded(path: Path) -> bytes:
+    """Piece by piece: what is no file has no size, and may have no end."""
+    pieces, left = [], YAML_LIMIT_BYTES + 1
+    with path.open("rb") as file:
+        while left > 0 and (piece := file.read(min(left, _PIECE_BYTES))):
+            pieces.append(piece)
+            left -= len(piece)
+    if left <= 0:
+        raise LimitExceeded(f"{path}: larger than {YAML_LIMIT_BYTES >> 20} MiB", hint="leave out what is not needed")
+    return b"".join(pieces)
+
+
 def read_yaml(path: Path, *, hint: str, missing: str = "") -> object:
     """A file's value, not looked at yet. `hint` is for what it holds, `missing` for a file that cannot be read.
 
@@ -63,11 +76,7 @@ def read_yaml(path: Path, *, hint: str, missing: str = "") -> object:
         InvalidRequest: It is not plain YAML in UTF-8; the message says where.
     """
     try:
-        if path.stat().st_size > YAML_LIMIT_BYTES:
-            raise LimitExceeded(
-                f"{path}: larger than {YAML_LIMIT_BYTES >> 20} MiB", hint="leave out what is not needed"
-            )
-        text = path.read_text(encoding="utf-8")
+        text = _read_bounded(path).decode()
     except OSError as error:
         raise FileProblem(f"{path}: {error.strerror}", hint=missing) from error
     except UnicodeDecodeError as error:

@@ -22,7 +22,7 @@ from kora.errors import SenseiError
 from kora.evidence.canonical import canonical_bytes
 from kora.evidence.certificate import check_subjects, issue, issue_fingerprint, load, read
 from kora.evidence.envelope import signed_by
-from kora.evidence.files import make_directory, write_atomically
+from kora.evidence.files import make_directory, one_writer_of, write_atomically
 from kora.evidence.findings_file import FINDINGS_NAME, findings_bytes
 from kora.evidence.signing import KeyStore, SigningKey
 from kora.evidence.statement import Predicate, predicate_of
@@ -65,23 +65,25 @@ def certify(
 
     The report is certified and so cannot hold the checkpoint that holds the certificate: it prints the one before.
     The certificate is on disk before the log hears of it. So an attempt that was killed anywhere is finished by the
-    next one with the same result: what stands is kept as it is, and a log holds one entry of it.
+    next one with the same result: what stands is kept as it is, and a log holds one entry of it. Of several at once
+    into one folder each waits for the one before: the files are those of the last, never of two.
 
     Raises:
         SenseiError: As `write_artifacts` and `append_files`. Where the log is at fault the certificate stands already,
             and `kora log append` can be tried again.
     """
-    artifacts = standing_artifacts(result, out_directory, keys) or write_artifacts(
-        result,
-        out_directory,
-        keys.signing_key(),
-        plan_bytes=plan_bytes,
-        map_bytes=map_bytes,
-        profiles=profiles,
-        source_log_bytes=source_log_bytes,
-        checkpoint=_checkpoint_before(log),
-    )
-    return replace(artifacts, logged=append_files(log, [artifacts.certificate], keys)[0]) if log else artifacts
+    with one_writer_of(out_directory):
+        artifacts = standing_artifacts(result, out_directory, keys) or write_artifacts(
+            result,
+            out_directory,
+            keys.signing_key(),
+            plan_bytes=plan_bytes,
+            map_bytes=map_bytes,
+            profiles=profiles,
+            source_log_bytes=source_log_bytes,
+            checkpoint=_checkpoint_before(log),
+        )
+        return replace(artifacts, logged=append_files(log, [artifacts.certificate], keys)[0]) if log else artifacts
 
 
 def standing_artifacts(result: VerificationResult, out_directory: Path, keys: KeyStore) -> Artifacts | None:

@@ -22,6 +22,7 @@ from kora.databases.registry import open_database
 from kora.databases.secrets import Prompt, resolve
 from kora.errors import InvalidRequest
 from kora.evidence.kfp import peek_fingerprint_file, scratch_directory, write_fingerprint_file
+from kora.evidence.outputs import output_place
 from kora.evidence.signing import KeyStore, make_migration_key, read_migration_key
 from kora.settings import Settings
 
@@ -63,8 +64,11 @@ def write_fingerprint(
     """Fingerprint a database and write the signed file.
 
     Raises:
+        InvalidRequest: The output would replace the database, a key or whatever else is read here.
         SenseiError: As opening, reading, signing and writing do; an old file at `output` is then untouched.
     """
+    files = (request.key_file, request.new_key_file, request.profile, request.mapping_file)
+    output = output_place(output, urls=[url], files=files)
     store = KeyStore(settings.home_directory)
     signing_key = store.signing_key()
     other = peek_fingerprint_file(request.profile) if request.profile else None

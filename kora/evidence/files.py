@@ -1,10 +1,12 @@
 """Whole files or none: what is written here is either the old content or the new one, also after a power cut."""
 
 import errno
+import fcntl
 import os
 import secrets
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,10 +18,13 @@ _PIECE_BYTES = 1 << 20
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Replace a file's content: temporary file beside it, fsync, rename, fsync of the folder.
 
+    A link is replaced, not followed: whoever may write into the folder may not choose what is overwritten.
+
     Raises:
-        FileProblem, Busy: The folder cannot be written to, or the disk is full.
-            The old file, if any, is untouched and no temporary remains.
+        FileProblem, Busy: The folder cannot be written to, something that is no file stands there, or the disk is
+            full. The old file, if any, is untouched and no temporary remains.
     """
+    require_file(path)
     temporary = _write_temporary(path, data, mode)
     try:
         temporary.replace(path)
@@ -36,6 +41,7 @@ def replace_by(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
     Raises:
         FileProblem, Busy: As `write_atomically`; the old file is untouched and no temporary remains.
     """
+    require_file(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -49,6 +55,41 @@ def replace_by(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
         raise cannot_write(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def require_file(path: Path) -> None:
+    """Raises `FileProblem` where a folder, device, pipe or socket stands: a rename would put a file in its place."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:  # nothing there, or whoever writes will be told
+        return
+    if stat.S_ISDIR(mode):
+        raise FileProblem(f"{path} is a folder", hint="name a file in it")
+    if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+        raise FileProblem(f"{path} is no file but a device, pipe or socket, and stays as it is", hint="name a file")
+
+
+@contextmanager
+def one_writer_of(folder: Path) -> Iterator[None]:
+    """Waits until no other process writes into a folder, and keeps others waiting until the block ends.
+
+    The kernel's lock on the folder itself: it leaves no file there, and dies with the process. On a file system that
+    has none for folders (some of a network) nobody waits.
+
+    Raises:
+        FileProblem, Busy: The folder can be neither made nor opened.
+    """
+    make_directory(folder)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def create_once(path: Path, data: bytes, *, mode: int = 0o600) -> bool:

@@ -21,6 +21,7 @@ from kora.errors import FileProblem, InvalidRequest, MalformedInput, NotAuthenti
 from kora.evidence.canonical import parse_canonical
 from kora.evidence.certificate import check_subjects, load, read
 from kora.evidence.files import read_bounded, write_atomically
+from kora.evidence.outputs import output_place
 from kora.evidence.signing import KeyStore, read_proof_key, write_proof_key
 from kora.evidence.statement import CertifiedTable, Statement
 from kora.settings import Settings
@@ -65,13 +66,19 @@ def prove_row(request: ProofRequest, output: Path, settings: Settings, prompt: P
     """Write the proof about one key; the table is read once, in bounded memory.
 
     Raises:
-        InvalidRequest: The table was not certified with a tree, or the key's texts do not fit its columns.
+        InvalidRequest: The table was not certified with a tree, the key's texts do not fit its columns, or an output
+            would replace what is read here.
         NotAuthentic: The table is not in the state that was certified, or files beside the certificate were altered.
         SenseiError: As opening, reading and writing do; an old file at `output` is then untouched.
     """
+    keys = KeyStore(settings.home_directory)
+    output = output_place(output, urls=[request.url], files=(request.certificate, request.proof_key_file))
+    auditor = request.proof_key_file and output_place(
+        request.proof_key_file, urls=[request.url], files=(request.certificate,)
+    )
     statement = _statement(request.certificate)
     certified = _certified(statement, request)
-    migration_key = KeyStore(settings.home_directory).existing_migration_key(statement.predicate.run_id)
+    migration_key = keys.existing_migration_key(statement.predicate.run_id)
     address = parse_address(request.url)
     database = open_database(address, role=request.side, secret=resolve(address, request.side, prompt))
     try:
@@ -87,8 +94,8 @@ def prove_row(request: ProofRequest, output: Path, settings: Settings, prompt: P
     proof = made.prove(source, target)
     proven = _checked(proof, "the proof", certified.table, certified.tree, made.proof_key())
     write_atomically(output, proof)
-    if request.proof_key_file:
-        write_proof_key(request.proof_key_file, made.proof_key())
+    if auditor:
+        write_proof_key(auditor, made.proof_key())
     return proven
 
 

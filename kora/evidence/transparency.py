@@ -18,6 +18,7 @@ from pathlib import Path
 from kora import _core
 from kora.errors import Busy, FileProblem, InvalidRequest, MalformedInput
 from kora.evidence.files import cannot_write, make_directory, read_bounded, write_atomically
+from kora.evidence.outputs import output_place
 from kora.evidence.signing import KeyStore
 
 PUBLIC_KEY_NAME = "log.pub"
@@ -128,9 +129,10 @@ def prove_file(folder: Path, file: Path, output: Path) -> int:
     """Write the proof that a file stands in the log, under its checkpoint of now; gives the entry's number.
 
     Raises:
-        InvalidRequest: The file is not in the log.
+        InvalidRequest: The file is not in the log, or the proof would replace it or the log.
         NotAuthentic, MalformedInput, FileProblem: As reading the log does.
     """
+    output = output_place(output, files=[file, folder])
     key = read_log_key(folder / PUBLIC_KEY_NAME)
     index = _core.log_find(str(folder), key, _entry(file))
     if index is None:

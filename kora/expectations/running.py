@@ -18,8 +18,10 @@ from kora.databases.address import parse_address
 from kora.databases.base import Selection
 from kora.databases.registry import open_database
 from kora.databases.secrets import Prompt, resolve
-from kora.errors import FileProblem, InvalidRequest, ProtocolViolation
+from kora.errors import InvalidRequest, ProtocolViolation
 from kora.evidence.carried import migration_key_of, new_run_name
+from kora.evidence.files import write_atomically
+from kora.evidence.outputs import output_place
 from kora.evidence.signing import KeyStore, read_migration_key
 from kora.expectations.facts import Measured, ProfiledTable, measure
 from kora.expectations.suite import SuiteNotes, read_suite, write_suite
@@ -73,9 +75,12 @@ def profile_database(
         The suite.
 
     Raises:
-        FileProblem: The suite cannot be written.
+        InvalidRequest: The suite would replace what is read here.
+        FileProblem, Busy: The suite cannot be written.
         SenseiError: As opening and reading a database.
     """
+    files = (request.mapping_file, request.plan_file, request.key_file)
+    output = output_place(output, urls=[url], files=files)
     declared = read_declared(request.mapping_file, request.plan_file)
     run = new_run_name()
     store = KeyStore(settings.home_directory)
@@ -91,10 +96,7 @@ def profile_database(
         facts = measure(side, tables)
     notes = SuiteNotes(url=str(address), key_id=key.key_id, run_id=run, tables=tables)
     suite = write_suite(facts, notes, declared.losses)
-    try:
-        output.write_text(json.dumps(suite, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise FileProblem(f"{output} cannot be written: {error.strerror}") from error
+    write_atomically(output, (json.dumps(suite, indent=2, ensure_ascii=False) + "\n").encode())
     return suite
 
 

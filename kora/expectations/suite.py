@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kora.comparison.mapping import Loss
-from kora.errors import FileProblem, InvalidRequest, LimitExceeded, MalformedInput
+from kora.errors import InvalidRequest, MalformedInput
+from kora.evidence.files import read_bounded
 from kora.expectations.facts import Fact, ProfiledTable
 
 SUITE_LIMIT_BYTES = 64 << 20
@@ -74,11 +75,7 @@ def read_suite(path: Path) -> tuple[dict[str, Any], SuiteNotes]:
         InvalidRequest: It is somebody else's: there is nothing in it by which KORA could measure.
     """
     try:
-        if path.stat().st_size > SUITE_LIMIT_BYTES:
-            raise LimitExceeded(f"{path} has more than {SUITE_LIMIT_BYTES:,} bytes")
-        body = json.loads(path.read_bytes())
-    except OSError as error:
-        raise FileProblem(f"{path} cannot be read: {error.strerror}") from error
+        body = json.loads(read_bounded(path, SUITE_LIMIT_BYTES))
     except (ValueError, RecursionError) as error:
         raise MalformedInput(f"{path} is not JSON") from error
     meta = body.get("meta") if isinstance(body, dict) else None

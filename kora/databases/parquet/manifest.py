@@ -71,12 +71,15 @@ def read_manifest(folder: Path) -> Manifest | None:
     """
     path = folder / MANIFEST_NAME
     try:
-        large = path.stat().st_size > LARGEST_MANIFEST_BYTES
-        data = b"" if large else path.read_bytes()
+        regular = path.is_file() or not path.exists()
+        large = regular and path.stat().st_size > LARGEST_MANIFEST_BYTES
+        data = b"" if large or not regular else path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as problem:
         raise FileProblem(f"{path}: {problem.strerror}") from problem
+    if not regular:
+        raise FileProblem(f"{path} is no file", hint="move it away: then the files are read without what it records")
     if large:
         raise LimitExceeded(f"{path}: larger than {LARGEST_MANIFEST_BYTES >> 20} MiB, more than such a record has")
     try:

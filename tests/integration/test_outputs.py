@@ -1,12 +1,14 @@
 """What -o names is written, and nothing that a command reads, no device and no link is destroyed by it."""
 
-import json
+import itertools
 import os
 import shutil
 import sqlite3
 import stat
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,7 +19,7 @@ from appliance.planning.files import load_plan
 from kora import cli
 from kora.comparison.declared import read_declared
 from kora.errors import LimitExceeded
-from kora.evidence.artifacts import certify
+from kora.evidence import artifacts
 from kora.evidence.certificate import check_subjects, load, read
 from kora.evidence.signing import KeyStore, make_migration_key
 from kora.expectations.suite import read_suite
@@ -127,18 +129,27 @@ def test_what_has_no_end_is_read_up_to_the_limit(reader):
         READERS[reader](Path("/dev/zero"))
 
 
-def test_several_results_into_one_folder_at_once_leave_the_files_of_one(tmp_path):
-    keys, out = KeyStore(tmp_path / "home"), tmp_path / "out"
+def test_several_results_into_one_folder_at_once_are_written_one_after_the_other(tmp_path, monkeypatch):
+    keys, out, order = KeyStore(tmp_path / "home"), tmp_path / "out", []
     keys.signing_key()
+    write = artifacts.write_atomically
 
-    def write(name: str) -> None:
-        for _ in range(8):
-            certify(samples.ALL[name](), out, keys, None)
+    def watched(path: Path, data: bytes) -> None:
+        order.append(threading.get_ident())
+        time.sleep(0.002)  # whoever may write beside this one does it now
+        write(path, data)
 
+    monkeypatch.setattr(artifacts, "write_atomically", watched)
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(write, ["equivalent", "approved", "different", "not_proven"]))
+        together = threading.Barrier(4)
+
+        def certified(name: str) -> None:
+            together.wait(30)
+            artifacts.certify(samples.ALL[name](), out, keys, None)
+
+        list(pool.map(certified, ["equivalent", "approved", "different", "not_proven"]))
+    assert len([writer for writer, _ in itertools.groupby(order)]) == 4
     statement = read(load(out / "certificate.json"), "certificate").statement
     assert statement is not None
     assert all(check_subjects(statement, out).values())
     assert not [path for path in out.iterdir() if path.name.startswith(".")]
-    assert json.loads((out / "profiles.json").read_text())

@@ -14,10 +14,11 @@ A plain path whose suffix says what it is (`clinic.db`, `export.zip`) is accepte
 and opens nothing; it looks at the file system only to tell a folder of CSV files from a typing error.
 """
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
 from kora.errors import InvalidRequest
 
@@ -131,8 +132,8 @@ def parse_address(text: str) -> Address:
     """The address that a URL or plain path names.
 
     Raises:
-        InvalidRequest: an unknown scheme or option, a malformed port, no file or database named. The message never
-            repeats the password.
+        InvalidRequest: an unknown scheme or option, a malformed port, no file or database named. The message repeats
+            neither the password nor anything that might be a part of one whose signs were not escaped.
     """
     if "\0" in unquote(text):
         raise InvalidRequest("a URL or path holds a zero byte", hint="write it as a person would")
@@ -141,7 +142,8 @@ def parse_address(text: str) -> Address:
     scheme = text.split("://", 1)[0].lower()
     engine = _SCHEMES.get(scheme)
     if engine is None:
-        raise InvalidRequest(f"unknown scheme {scheme}://", hint=f"known are {', '.join(f'{s}://' for s in _SCHEMES)}")
+        known = f"{scheme}://" if re.fullmatch("[a-z0-9+.-]{1,30}", scheme) else "of the URL"
+        raise InvalidRequest(f"unknown scheme {known}", hint=f"known are {', '.join(f'{s}://' for s in _SCHEMES)}")
     return _server(text, engine) if engine in _PORTS else _file(text, engine)
 
 
@@ -149,8 +151,9 @@ def _plain_path(text: str) -> Address:
     path = Path(text)
     engine: Engine | None = "csv" if text and _is_folder(path) else _SUFFIXES.get(path.suffix.lower())
     if engine is None:
+        what = "a text with an @ and no ENGINE:// before it" if "@" in text else repr(text[:200])
         raise InvalidRequest(
-            f"{text[:200]!r} names no database",
+            f"{what} names no database",
             hint=f"write ENGINE:///PATH, or a path that ends in {', '.join(_SUFFIXES)}",
         )
     return Address(engine, path=path)
@@ -168,8 +171,9 @@ def _file(text: str, engine: Engine) -> Address:
     location, _, query = rest.partition("?")
     authority, slash, path = location.partition("/")
     if authority or not slash:
+        where = "…" if "@" in location else location
         raise InvalidRequest(
-            f"{engine}://{location} lacks a slash",
+            f"{engine}://{where} lacks a slash",
             hint=f"write {engine}:///relative/path or {engine}:////absolute/path",
         )
     if not path:
@@ -182,6 +186,7 @@ def _server(text: str, engine: Engine) -> Address:
         parts = urlsplit(text)
     except ValueError:  # its words would repeat the password
         raise InvalidRequest("the URL's host is not one", hint=f"write {engine}://USER@HOST:PORT/DATABASE") from None
+    _require_escaped(parts)
     if "," in parts.netloc:
         raise InvalidRequest("several hosts in one URL are not supported", hint="name the one host to read from")
     pairs = _pairs(parts.query)
@@ -202,6 +207,15 @@ def _server(text: str, engine: Engine) -> Address:
         password=password,
         password_in_keyring=in_keyring,
     )
+
+
+def _require_escaped(parts: SplitResult) -> None:
+    """Refuses a URL with an @ behind its authority: a / ? # in a password ended that, and its rest would be a name."""
+    if "@" in parts.path or parts.fragment or (not parts.path and "@" in parts.query):
+        raise InvalidRequest(
+            "the URL has an @ or # where none can stand: a password or name holds a sign that is not escaped",
+            hint="write @ : / ? # in a password or name as %40 %3A %2F %3F %23",
+        )
 
 
 def _pairs(query: str) -> dict[str, str]:
@@ -225,8 +239,10 @@ def _port(netloc: str, in_query: str | None) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and 0 < int(text[:6]) <= 65535):
+        # Without an @ what follows the colon may be a password whose host was forgotten.
+        what = repr(text) if in_query or "@" in netloc else "what follows the host's colon"
         raise InvalidRequest(
-            f"{text!r} is not a port",
+            f"{what} is not a port",
             hint="a port is a number from 1 to 65535; write @ : / in a password as %40 %3A %2F",
         )
     return int(text)
@@ -237,7 +253,8 @@ def _known_options(engine: Engine, options: dict[str, str]) -> dict[str, str]:
     for name in options:
         if name not in known:
             hint = f"known are {', '.join(known)}" if known else f"{engine} URLs take none"
-            raise InvalidRequest(f"unknown option {name!r} in a {engine} URL", hint=hint)
+            shown = repr(name) if re.fullmatch("[A-Za-z_-]{1,30}", name) else "behind the ?"
+            raise InvalidRequest(f"unknown option {shown} in a {engine} URL", hint=hint)
     capital = options.get("ssl-mode", "").upper()
     if capital:
         if capital not in _MARIADB_SSL_MODES:

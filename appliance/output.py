@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from appliance.changes import Changed
 from appliance.history import RunState
@@ -169,17 +171,22 @@ def _change(item: Changed) -> str:
 
 
 def print_runs(states: Sequence[RunState], *, as_json: bool) -> None:
-    """All runs."""
+    """All runs, one line each, however long their URLs are."""
     if as_json:
         sys.stdout.write(json.dumps([_state_json(state) for state in states], indent=2) + "\n")
         return
-    grid = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("Run", "State", "Verdict", "Source", "Target"):
-        grid.add_column(name, overflow="fold")
+    if not states:
+        _stdout().print("no run yet")
+        return
+    rows = [("Run", "State", "Verdict", "Source", "Target")]
     for state in states:
         request = state.run.request
-        grid.add_row(state.run.id, state.state, state.verdict, visible(request.source), visible(request.target))
-    _stdout().print(grid if states else "no run yet")
+        rows.append((state.run.id, state.state, state.verdict, visible(request.source), visible(request.target)))
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    for number, row in enumerate(rows):
+        line = "  ".join(set_cell_size(text, width) for text, width in zip(row, widths, strict=True)).rstrip()
+        # Never folded: whoever takes a line, or copies a URL, gets the whole of it.
+        _stdout().print(Text(line, style="" if number else "bold"), soft_wrap=True)
 
 
 def print_run(state: RunState, *, as_json: bool) -> None:

@@ -109,7 +109,7 @@ def _start(bench: Bench) -> Start:
     folder.mkdir()
     Shaped(Shape(4, "narrow", 1), folder).into_sqlite(folder / "start.db")
     url = f"sqlite:///{folder / 'start.db'}"
-    samples = [verify.kora(url, url, 0, bench.folder, "--same-database") for _ in range(3)]
+    samples = [verify.kora(url, url, 0, bench.folder) for _ in range(3)]
     return Start(median(sample.seconds for sample in samples), median(sample.processor_seconds for sample in samples))
 
 

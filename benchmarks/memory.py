@@ -35,7 +35,7 @@ def measure(bench: Bench) -> None:
         _into_postgresql(database, size)
         _into_sqlite(file, size)
         for name, url in (("PostgreSQL", database.url), ("SQLite", f"sqlite:///{file}")):
-            sample = verify.kora(url, url, 0, bench.folder, "--same-database")
+            sample = verify.kora(url, url, 0, bench.folder)
             peaks[name].append(sample.peak_bytes)
             seconds[name].append(round(sample.seconds, 3))
             tell(f"  {name:<11} {size:>11,} rows {sample.seconds:7.2f} s  {sample.peak_bytes / 1e6:6.0f} MB")

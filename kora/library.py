@@ -124,7 +124,6 @@ def verify(
     provable: bool = False,
     workers: int | None = None,
     strategy: Literal["stream", "pushdown", "auto"] = "stream",
-    same_database: bool = False,
     settings: "Settings | None" = None,
 ) -> "tuple[VerificationResult, Artifacts]":
     """Compare two databases row by row, and write certificate and report.
@@ -145,7 +144,6 @@ def verify(
         provable: Certify row trees, so that single rows can be proven later.
         workers: Threads that read each side of a large table; half of this machine's processors, at most 8, if None.
         strategy: `stream` reads rows, `pushdown` has servers digest them, `auto` decides by the line's speed.
-        same_database: Source and target may be one database: a trial, which the certificate calls so.
         settings: Where keys live, how many findings are listed; from the environment if None.
 
     Returns:
@@ -177,7 +175,6 @@ def verify(
         float_tolerance=dict(float_tolerance or {}),
         workers=workers,
         strategy=strategy,
-        same_database=same_database,
     )
     return verify_databases(request, settings=settings or _settings())
 

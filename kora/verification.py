@@ -19,7 +19,6 @@ from kora.comparison.tolerance import with_tolerances
 from kora.comparison.workers import lanes_for
 from kora.databases.base import Database, Selection
 from kora.databases.opening import Opening, OpenSide
-from kora.databases.sameness import one_database
 from kora.databases.secrets import Prompt, remembered
 from kora.errors import InvalidRequest
 from kora.evidence.files import read_bounded
@@ -54,7 +53,6 @@ class VerifyRequest:
         float_tolerance: `table.column` of the source → `ulps,N` or `relative,R`, beside what map or plan says.
         workers: Threads that read each side of a large table; by the processors of this machine if None.
         strategy: `stream` reads rows, `pushdown` has servers digest them, `auto` decides by the line's speed.
-        same_database: Whether both may be one database: a trial, which the certificate calls so. Refused without it.
     """
 
     source: str
@@ -72,7 +70,6 @@ class VerifyRequest:
     float_tolerance: dict[str, str] = field(default_factory=dict)
     workers: int | None = None
     strategy: AskedStrategy = "stream"
-    same_database: bool = False
 
 
 def verify_databases(
@@ -106,7 +103,6 @@ def verify_databases(
     with ExitStack() as stack:
         left, right = stack.enter_context(opening or Opening(request.source, request.target, prompt)).sides()
         left, right, declared = _as_asked(left, right, declared, request)
-        declared = _not_itself(left, right, declared, allowed=request.same_database)
         options = VerifyOptions(
             run_id=run_id,
             migration_key=_core.DigestKey(KeyStore(settings.home_directory).migration_key(run_id)),
@@ -124,25 +120,6 @@ def verify_databases(
         _do_beside(stack, meanwhile)
         verified = verify_sides(left, right, declared, options)
     return verified.result, _certify(verified, request, settings)
-
-
-def _not_itself(left: OpenSide, right: OpenSide, declared: Declared, *, allowed: bool) -> Declared:
-    """Refuses a database that is compared with itself, or has it said beside the result where that was asked for.
-
-    A map may pair other tables of one database, schema with schema: those are two.
-    """
-    if not one_database(left, right):
-        return declared
-    same = [pair for pair in declared.mapping.tables if pair.source == pair.target] if declared.mapping else None
-    if same == []:
-        return declared
-    if not allowed:
-        raise InvalidRequest(
-            f"{left.url} and {right.url} are one database, and comparing it with itself says nothing of a copy",
-            hint="name the database that was left and the one that was moved to; for a trial add --same-database",
-        )
-    said = ("second database", right.url, "SOURCE and TARGET are one database: a trial, which says nothing of a copy")
-    return replace(declared, not_checked=(said, *declared.not_checked))
 
 
 def _certify(verified: Verified, request: VerifyRequest, settings: Settings) -> "Artifacts":

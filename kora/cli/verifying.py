@@ -87,7 +87,6 @@ def _asking(command: _Command) -> _Command:
     metavar="COLUMN=BOUND",
     help="Forgive and count doubles of SCHEMA.TABLE.COLUMN within ulps,N or relative,R (repeatable).",
 )
-@click.option("--same-database", is_flag=True, help="SOURCE and TARGET may be one database: a trial, certified as one.")
 @click.option("--against", "certificate", type=FILE, help="Instead of TARGET: is SOURCE still what this certified?")
 @click.option("--key", "keys", type=FILE, multiple=True, help="With --against: a signer's .pub file (repeatable).")
 @click.option("--key-file", type=FILE, help="With --against: the migration's key; mode 0600.")

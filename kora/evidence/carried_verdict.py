@@ -85,7 +85,7 @@ def compare_opened(source: OpenFingerprint, target: OpenFingerprint, options: Co
     tables = [compare_tables(pair, source, target) for pair in paired]
     catalogs = source.catalog(), target.catalog()
     ledger = _approved([*_structure(paired, catalogs), *(loss for table in tables for loss in table.losses)], options)
-    not_checked = (*_one_url(source, target), *_not_checked(source, target, catalogs), *left_alone)
+    not_checked = (*_not_checked(source, target, catalogs), *left_alone)
     decision = decide([table.as_result() for table in tables], losses=ledger, not_checked=not_checked)
     left, right = source.fingerprint, target.fingerprint
     return CarriedDiff(
@@ -228,14 +228,6 @@ def _not_checked(
         )
     )
     return tuple(entries)
-
-
-def _one_url(source: OpenFingerprint, target: OpenFingerprint) -> tuple[NotChecked, ...]:
-    """Said where both sides have one URL: on one machine that is one database, read twice; on two it need not be."""
-    if source.fingerprint.url != target.fingerprint.url:
-        return ()
-    detail = "both sides were read there: of one database this says that it did not change, nothing of a copy"
-    return (NotChecked(what="second database", name=source.fingerprint.url, detail=detail),)
 
 
 def _facts(side: OpenFingerprint) -> CarriedFacts:

@@ -191,15 +191,6 @@ def test_a_file_compares_with_a_database_that_is_read_now(here, there):
     assert "--key-file" in error
 
 
-def test_a_database_held_against_its_own_fingerprint_is_said_to_be_one(here):
-    url, first = fill(here.folder / "old.db", rows(3)), here.folder / "a.kfp"
-    here.fingerprint(url, first, "--role", "source", "--new-key-file", here.folder / "K")
-    code, diff = here.compare(first, url, "--key", here.public_key, "--key-file", here.folder / "K")
-    said = [item["detail"] for item in diff["not_checked"] if item["what"] == "second database"]
-    assert code == 0
-    assert said == ["both sides were read there: of one database this says that it did not change, nothing of a copy"]
-
-
 def test_a_table_that_one_side_lacks_is_a_difference(here, there):
     first, second = both(here, there, 0, rows(5), rows(5))
     with sqlite3.connect(here.folder / "old.db") as connection:

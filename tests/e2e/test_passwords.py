@@ -164,8 +164,7 @@ def test_a_person_is_asked_once_and_the_answer_is_not_echoed(
 def test_both_sides_are_asked_for_one_after_the_other(sensei_home, nobody_knows, postgres_database):
     postgres_database.execute("CREATE TABLE t (id int PRIMARY KEY)")
     url = bare_url(postgres_database)
-    command = ("kora.cli", "verify", url, url, "--same-database", "--json")
-    said, shown = at_a_terminal(sensei_home, [PASSWORD, PASSWORD], *command)
+    said, shown = at_a_terminal(sensei_home, [PASSWORD, PASSWORD], "kora.cli", "verify", url, url, "--json")
     assert said.code == 0, shown
     assert {role for role in ("source", "target") if f"Password for {role} " in shown} == {"source", "target"}
     assert PASSWORD not in shown

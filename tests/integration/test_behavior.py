@@ -228,11 +228,3 @@ def test_files_of_rows_answer_no_queries(home: Path, capsys: pytest.CaptureFixtu
     (home / "t.csv").write_text("a,b\n1,2\n")
     assert cli.run(["behave", "record", f"csv:///{home / 't.csv'}", "-o", str(home / "a.kbh"), "--views"]) == 2
     assert "answers no queries" in capsys.readouterr().err
-
-
-def test_a_recording_is_not_compared_with_itself(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    record(capsys, home, sqlite_url(home / "a.db"), "a.kbh", *asked(home))
-    (home / "copy.kbh").write_bytes((home / "a.kbh").read_bytes())
-    for again in ("a.kbh", "copy.kbh"):
-        assert cli.run(["behave", "compare", str(home / "a.kbh"), str(home / again)]) == 2
-        assert "are the same recording" in capsys.readouterr().err

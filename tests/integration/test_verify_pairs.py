@@ -108,9 +108,7 @@ def test_chinook_is_equivalent_to_itself_and_to_a_copy_and_says_all_that_json_pr
     copy = kora.home / "copy.sqlite"
     shutil.copyfile(CHINOOK, copy)
     for target in (CHINOOK.resolve(), copy):
-        code, told = kora.verify(f"sqlite:///{CHINOOK.resolve()}", f"sqlite:///{target}", "--same-database")
-        trial = any(item["what"] == "second database" for item in told["not_checked"])
-        assert trial == (target != copy)
+        code, told = kora.verify(f"sqlite:///{CHINOOK.resolve()}", f"sqlite:///{target}")
         assert code == 0
         assert told["verdict"] == "equivalent"
         assert len(told["tables"]) == 11
@@ -125,46 +123,8 @@ def test_chinook_is_equivalent_to_itself_and_to_a_copy_and_says_all_that_json_pr
 
 def test_a_duckdb_file_is_equivalent_to_itself(kora: Kora) -> None:
     url = duckdb_file(kora.home / "a.duckdb", "CREATE TABLE t (id INTEGER PRIMARY KEY)", "INSERT INTO t VALUES (1)")
-    code, told = kora.verify(url, url, "--same-database")
+    code, told = kora.verify(url, url)
     assert (code, told["verdict"]) == (0, "equivalent")
-
-
-@pytest.mark.parametrize("again", ["a.db", "link.db", "other-name.db", "folder/../a.db"])
-def test_a_database_is_not_compared_with_itself_under_any_name(kora: Kora, again: str) -> None:
-    source = sqlite_file(kora.home / "a.db", "CREATE TABLE t (id INTEGER PRIMARY KEY);")
-    (kora.home / "link.db").symlink_to(kora.home / "a.db")
-    (kora.home / "other-name.db").hardlink_to(kora.home / "a.db")
-    (kora.home / "folder").mkdir()
-    code, error = kora.refused(source, f"sqlite:///{kora.home / again}")
-    assert code == 2
-    assert "are one database" in error
-    assert "--same-database" in error
-
-
-@pytest.mark.parametrize("engine", ["postgresql", "mariadb"])
-def test_a_server_is_the_same_by_any_name_and_another_database_of_it_is_not(
-    kora: Kora, request: pytest.FixtureRequest, engine: str
-) -> None:
-    server = request.getfixturevalue("postgres_server" if engine == "postgresql" else "mariadb_server")
-    first, second = server.create_database(), server.create_database()
-    for database in (first, second):
-        database.execute("CREATE TABLE t (id int PRIMARY KEY)")
-    assert "127.0.0.1" in first.url
-    code, error = kora.refused(first.url, first.url.replace("127.0.0.1", "localhost"))
-    assert (code, "are one database" in error) == (2, True)
-    assert kora.verify(first.url, second.url)[0] == 0
-
-
-def test_two_schemas_of_one_database_are_compared_through_a_map(kora: Kora, postgres_database: Database) -> None:
-    postgres_database.execute(
-        "CREATE SCHEMA a", "CREATE SCHEMA b",
-        "CREATE TABLE a.t (id int PRIMARY KEY)", "CREATE TABLE b.t (id int PRIMARY KEY)",
-    )  # fmt: skip
-    both = {side: {"schema": schema, "name": "t"} for side, schema in (("source", "a"), ("target", "b"))}
-    mapped = map_file(kora.home / "map.yaml", {**table_map("t", "t", {"id": "id"}), **both})
-    _, told = kora.verify(postgres_database.url, postgres_database.url, "--map", mapped)
-    assert named(told, "a.t")["outcome"] == "match"
-    assert not [item for item in told["not_checked"] if item["what"] == "second database"]
 
 
 def test_renamed_tables_and_columns_are_compared_through_a_map(kora: Kora) -> None:
@@ -235,7 +195,7 @@ def test_a_table_that_the_login_may_not_read_is_not_proven(kora: Kora, postgres_
     )  # fmt: skip
     role = f"reader_{postgres_database.settings['dbname']}"
     limited = Database({**postgres_database.settings, "user": role})
-    code, told = kora.verify(postgres_database.url, limited.url, "--same-database")
+    code, told = kora.verify(postgres_database.url, limited.url)
     assert (code, told["verdict"]) == (3, "not_proven")
     outcomes = {table["source"]: table["outcome"] for table in told["tables"]}
     assert outcomes == {"public.a": "match", "public.hidden": "not_run"}
@@ -252,7 +212,7 @@ def test_a_column_of_a_type_that_nobody_knows_is_not_comparable_whether_mapped_o
         {**table_map("t", "t", {"id": "id", "p": "p"}, schema="public"), "source": {"schema": "public", "name": "t"}},
     )
     for arguments in ((), ("--map", mapped)):
-        code, told = kora.verify(postgres_database.url, postgres_database.url, "--same-database", *arguments)
+        code, told = kora.verify(postgres_database.url, postgres_database.url, *arguments)
         assert (code, told["verdict"]) == (3, "not_proven")
         assert [column["column"] for column in named(told, "public.t")["not_comparable_columns"]] == ["p"]
 

@@ -34,7 +34,7 @@ def print_behavior(behavior: Behavior, rest: str = IN_THE_REPORT) -> None:
     console.print()
     console.print(Text(" ".join(words.BEHAVIOR_HEADS[behavior.outcome]), style=_STYLES[behavior.outcome]))
     counts = {words.BEHAVIOR[name]: words.plural(count, "query", "queries") for name, count in behavior.counts.items()}
-    print_pairs(console, counts)
+    print_pairs(console, counts or {"Queries": "none was asked"})
     told = {"Claim": behavior.claim, "Rows tried on": behavior.place, "Seed of routines' inputs": behavior.seed or ""}
     print_pairs(console, {name: text for name, text in told.items() if text} or {"asked": "nothing"})
     asked = (*behavior.queries, *behavior.routines)

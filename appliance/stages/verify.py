@@ -13,7 +13,7 @@ from appliance.stages.source_log import with_log
 from kora._core import Progress
 from kora.catalog import Name
 from kora.comparison.declared import Declared
-from kora.comparison.left_out import VIEW_LEFT_OUT, left_out
+from kora.comparison.left_out import TABLE_BESIDE, VIEW_LEFT_OUT, left_out
 from kora.comparison.live import Live
 from kora.comparison.mapping import Side
 from kora.comparison.quarantine import approved
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from kora.behavior.live import BehaviorRequest
 
 name = "verify"
-
-TABLE_BESIDE = "table beside this run's"
 
 
 def verify(migration: Migration) -> Verified:

@@ -13,6 +13,8 @@ from kora.databases.base import Selection
 
 TABLE_LEFT_OUT = "table left out"
 VIEW_LEFT_OUT = "view left out"
+TABLE_BESIDE = "table beside this run's"
+"""One that a filled target held already, where a run loaded into it."""
 NAMED_PER_SIDE = 1_000
 """Of tens of thousands of tables that many are named; the rest are counted in one entry."""
 _COUNTERPART = "its counterpart is left out"

@@ -46,7 +46,9 @@ def compare_files(first: Path, second: Path, options: CompareOptions, *, setting
         NotAuthentic, MalformedInput, LimitExceeded, FileProblem: As reading each file.
     """
     keys = _known_keys(options, settings)
-    return compare_opened(read_fingerprint_file(first, keys), read_fingerprint_file(second, keys), options)
+    retired = KeyStore(settings.home_directory).retired_paths()
+    source, target = (read_fingerprint_file(path, keys, retired) for path in (first, second))
+    return compare_opened(source, target, options)
 
 
 def compare_with_database(
@@ -65,7 +67,8 @@ def compare_with_database(
     Raises:
         SenseiError: As `compare_files`, and as opening and reading the database.
     """
-    carried = read_fingerprint_file(file, _known_keys(options, settings))
+    retired = KeyStore(settings.home_directory).retired_paths()
+    carried = read_fingerprint_file(file, _known_keys(options, settings), retired)
     role: Side = "source" if carried.fingerprint.role == "target" else "target"
     request = FingerprintRequest(
         role=role,

@@ -22,7 +22,7 @@ def print_carried(diff: CarriedDiff) -> None:
     terminal.print_verdict(console, diff.verdict, diff.exit_code)
     console.print(Text(f"  {_headline(diff)}", style="bold"))
     if left_out := words.left_out_sentence(diff.not_checked):
-        console.print(Text(f"  {words.visible(left_out)}"))
+        console.print(Text(f"  {left_out}"))
     console.print()
     console.print(terminal.table_grid(table.as_result() for table in diff.tables))
     terminal.print_lines(console, "Why", diff.reasons, terminal.WITH_JSON)

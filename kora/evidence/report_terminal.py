@@ -49,7 +49,7 @@ def print_result(result: VerificationResult, artifacts: Artifacts | None) -> Non
     summary = words.summarize(result, decision)
     print_verdict(console, decision.verdict, int(decision.exit_code))
     console.print(Text(f"  {summary.headline}", style="bold"))
-    console.print(Text(f"  {words.visible(summary.meaning)}"))
+    console.print(Text(f"  {summary.meaning}"))
     console.print()
     console.print(table_grid(result.tables))
     print_lines(console, "Why", decision.reasons)

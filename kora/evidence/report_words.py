@@ -76,7 +76,7 @@ def summarize(result: VerificationResult, decision: Decision) -> Summary:
     meaning = f"{summary.meaning} {left_out}".rstrip()
     if same := [item for item in result.not_checked if item.what == SAME_DATABASE]:
         return Summary(
-            "The same database stands on both sides.", f"{meaning} {_sentence(same[0].detail)}", _MIND_THE_URLS
+            "The same database stands on both sides.", f"{meaning} {_sentence(visible(same[0].detail))}", _MIND_THE_URLS
         )
     if not left_out or "cutover" not in summary.next_step or decision.verdict == "different":
         return replace(summary, meaning=meaning)
@@ -111,7 +111,7 @@ def left_out_sentence(items: Sequence[NotChecked]) -> str:
     if not source and not target:
         return ""
     named = list(dict.fromkeys([*tables_left_out(items, "source"), *tables_left_out(items, "target")]))
-    shown = ", ".join(named[:_LEFT_OUT_SHOWN]) + (", …" if len(named) > _LEFT_OUT_SHOWN else "")
+    shown = ", ".join(map(visible, named[:_LEFT_OUT_SHOWN])) + (", …" if len(named) > _LEFT_OUT_SHOWN else "")
     counted = " and ".join(
         f"{plural(count, 'table')} of the {side}" for count, side in ((source, "source"), (target, "target")) if count
     )

@@ -159,3 +159,16 @@ def test_a_fingerprint_of_no_such_table_is_refused(pair, tmp_path, capsys, optio
     error = capsys.readouterr().err
     assert said in error and "room" in error
     assert not (tmp_path / "a.kfp").exists()
+
+
+def test_a_table_left_out_is_no_new_one_when_the_target_is_checked_again(pair, tmp_path, capsys):
+    cli.run(["verify", *pair, "--exclude", "patient", "--out", "proof"])
+    capsys.readouterr()
+    again = ["verify", pair[1], "--against", "proof/certificate.json", "--json"]
+    assert cli.run(again) == 3
+    states = {table["name"]: table["state"] for table in json.loads(capsys.readouterr().out)["tables"]}
+    assert states == {"bed": "unchanged", "room": "unchanged", "patient": "not_certified"}
+    with sqlite3.connect(tmp_path / "new.db") as connection:
+        connection.execute("CREATE TABLE stranger (id INTEGER)")
+    connection.close()
+    assert cli.run(again) == 1

@@ -58,6 +58,8 @@ def writer_on_copy(url: str, folder: Path | None = None) -> Iterator[TrialWriter
 class _SqliteCopy:
     """Implements `TrialWriter`."""
 
+    logged = ""
+
     def __init__(self, copy: Path, name: str) -> None:
         self.place = f"a copy of {name}"
         self._connection = SqliteConnection(str(copy), "rw")
@@ -99,6 +101,8 @@ class _SqliteCopy:
 
 class _DuckdbCopy:
     """Implements `TrialWriter`."""
+
+    logged = ""
 
     def __init__(self, copy: Path, name: str) -> None:
         self.place = f"a copy of {name}"

@@ -9,7 +9,7 @@ and after.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from threading import Timer
 from typing import Protocol, TypeAlias
 
@@ -51,6 +51,10 @@ class Transaction(Protocol):
 
     def stream(self, sql: str) -> RowStream:
         """The rows of a SELECT, typed."""
+        ...
+
+    def results(self, call: str) -> Iterator[RowStream]:
+        """The results of a CALL, typed; each is read to its end before the next."""
         ...
 
 
@@ -118,6 +122,7 @@ class PostgresTrials(_Trials):
     """Implements `TrialWriter`."""
 
     engine = "postgresql"
+    logged = ""
     without_rollback: frozenset[str] = frozenset()
 
     def __init__(self, session: PostgresConnection, place: str, *, read_only: bool = False) -> None:
@@ -171,6 +176,10 @@ class PostgresTrials(_Trials):
         if any(kind.kind == "unsupported" for kind in types):
             raise UnsupportedType("an answer has a column of a type that cannot be decoded")
         return _core.postgres_rows(self._session, sql, [kind.wire for kind in types])
+
+    def results(self, call: str) -> Iterator[RowStream]:
+        """Within a transaction. Its procedures give back one row at most, which `texts` reads."""
+        yield _core.memory_rows(self.texts(call))
 
     def hold_counters(self) -> None:
         """Within a transaction: every sequence gets new storage, so that what it gives out is rolled back too.
@@ -227,6 +236,7 @@ class MariadbTrials(_Trials):
                             "information_schema_stats_expiry = 0"):  # fmt: skip
                 with suppress(EngineError):  # a version that has no such setting
                     session.execute(f"SET SESSION {setting}")
+            self.logged = "" if read_only else kept_in_log(session)
             self._ends_itself = bool(session.query("SHOW VARIABLES LIKE 'max_statement_time'"))
             self._number = str(session.query("SELECT CONNECTION_ID()")[0][0])
             rows = session.query(
@@ -251,7 +261,7 @@ class MariadbTrials(_Trials):
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """Between START TRANSACTION and ROLLBACK."""
-        with told_by_mariadb(self.place), self._watched():
+        with told_by_mariadb(self.place), nullcontext() if self._ends_itself else self._watched():
             self._session.execute(f"START TRANSACTION READ {'ONLY' if self.read_only else 'WRITE'}")
             try:
                 yield self
@@ -260,8 +270,8 @@ class MariadbTrials(_Trials):
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
-        """MySQL's own limit ends no CALL: there another session of this login does."""
-        if self._ends_itself or self.settings is None:
+        """The servers' own limits do not end every CALL, MariaDB's none that is prepared: another session does."""
+        if self.settings is None:
             yield
             return
         timer = Timer(STATEMENT_SECONDS, self._kill)
@@ -285,12 +295,22 @@ class MariadbTrials(_Trials):
 
     def texts(self, sql: str) -> Texts:
         """Within a transaction."""
+        self._session.execute("SET character_set_results = utf8mb4")
         return [tuple(row) for row in self._session.query(sql)]
 
     def stream(self, sql: str) -> RowStream:
         """Within a transaction."""
         self._session.execute("SET character_set_results = NULL")
         return _core.mysql_rows(self._session, sql, [])
+
+    def results(self, call: str) -> Iterator[RowStream]:
+        """Within a transaction. One that is not read to its end is read away."""
+        self._session.execute("SET character_set_results = NULL")
+        with self._watched() if self._ends_itself else nullcontext():
+            stream = self._session.results(call)
+            while stream is not None:
+                yield stream
+                stream = self._session.results()
 
     def hold_counters(self) -> None:
         """Nothing here takes AUTO_INCREMENT back: routines that would use it are called on a copy."""
@@ -314,6 +334,25 @@ class MariadbTrials(_Trials):
     def close(self) -> None:
         """Ends the session, and with it the temporary copy."""
         self._session.close()
+
+
+def kept_in_log(session: MysqlConnection) -> str:
+    """Keeps what a session does out of the server's binary log, and so from its replicas.
+
+    Gives why that cannot be, as the end of a sentence; empty where it is done, or no log is kept. The right for it is
+    SUPER, in MariaDB since 10.5 BINLOG ADMIN, in MySQL since 8.0 SESSION_VARIABLES_ADMIN.
+    """
+    if str(session.query("SELECT @@GLOBAL.log_bin")[0][0]) != "1":
+        return ""
+    try:
+        session.execute("SET SESSION sql_log_bin = 0")
+    except (EngineError, AccessDenied):
+        return (
+            "; what no rollback covers, as copies of tables that are made and dropped, is written to the server's"
+            " binary log and reaches its replicas: this login may not keep it out (GRANT BINLOG ADMIN, in MySQL"
+            " SESSION_VARIABLES_ADMIN, would let it)"
+        )
+    return ""
 
 
 def _some_rows(table: Table, name: str, copy: str, mark: str) -> tuple[str, ...]:

@@ -9,8 +9,8 @@ and after.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from threading import Timer
+from contextlib import AbstractContextManager, contextmanager, suppress
+from threading import Event, Thread
 from typing import Protocol, TypeAlias
 
 from kora import _core
@@ -34,6 +34,8 @@ ROWS_OF_A_COPY = 5
 PATIENCE_SECONDS = 5
 """How long a row or table that somebody else has locked is waited for."""
 STATEMENT_SECONDS = 30
+KILL_SECONDS = 0.2
+"""Between two attempts to end what takes too long."""
 _COPY = "_sensei_probe"
 _NO_COPY_OF_REFERENCES = "its triggers would run, and a copy of the table keeps no references"
 
@@ -224,6 +226,8 @@ class MariadbTrials(_Trials):
         """`settings`: how a further session of this login is opened, where one may be."""
         self.place, self.read_only, self.settings = place, read_only, settings
         self._session = session
+        self._watcher: Thread | None = None
+        self._call_ended = Event()
         with told_by_mariadb(self.place):
             session.execute("SET NAMES utf8mb4")
             # As the applications write: what is too long is refused or cut by the server's own mode.
@@ -261,33 +265,50 @@ class MariadbTrials(_Trials):
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """Between START TRANSACTION and ROLLBACK."""
-        with told_by_mariadb(self.place), nullcontext() if self._ends_itself else self._watched():
-            self._session.execute(f"START TRANSACTION READ {'ONLY' if self.read_only else 'WRITE'}")
+        with told_by_mariadb(self.place):
+            if not self._ends_itself:
+                self._watch()
             try:
-                yield self
+                self._session.execute(f"START TRANSACTION READ {'ONLY' if self.read_only else 'WRITE'}")
+                try:
+                    yield self
+                finally:
+                    self._end_call()
+                    self._session.execute("ROLLBACK")
             finally:
-                self._session.execute("ROLLBACK")
+                self._stop_watching()
 
-    @contextmanager
-    def _watched(self) -> Iterator[None]:
-        """The servers' own limits do not end every CALL, MariaDB's none that is prepared: another session does."""
-        if self.settings is None:
-            yield
-            return
-        timer = Timer(STATEMENT_SECONDS, self._kill)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-            timer.join()
+    def _watch(self) -> None:
+        """Until the transaction ends, another session ends what takes too long: no server limit ends every CALL."""
+        if self._watcher is None and self.settings is not None:
+            self._call_ended.clear()
+            self._watcher = Thread(target=self._kill, daemon=True)
+            self._watcher.start()
 
     def _kill(self) -> None:
+        """Again and again: a procedure that is between two statements hears nothing of it."""
+        if self._call_ended.wait(STATEMENT_SECONDS):
+            return
         with suppress(SenseiError):  # what runs too long has ended by itself, or runs on: the server is gone
             killer = MysqlConnection(self.settings or {})
-            killer.execute(f"KILL QUERY {self._number}")
+            while not self._call_ended.wait(KILL_SECONDS):
+                killer.execute(f"KILL QUERY {self._number}")
             killer.close()
+
+    def _end_call(self) -> None:
+        """What is left of a call is read away while somebody watches; what ends it must not meet the ROLLBACK."""
+        if self._watcher is not None:
+            with suppress(SenseiError):
+                self._session.execute("DO 0")
+            self._stop_watching()
+            with suppress(SenseiError):
+                self._session.execute("DO 0")
+
+    def _stop_watching(self) -> None:
+        if self._watcher is not None:
+            self._call_ended.set()
+            self._watcher.join()
+            self._watcher = None
 
     def execute(self, sql: str) -> None:
         """Within a transaction."""
@@ -306,11 +327,11 @@ class MariadbTrials(_Trials):
     def results(self, call: str) -> Iterator[RowStream]:
         """Within a transaction. One that is not read to its end is read away."""
         self._session.execute("SET character_set_results = NULL")
-        with self._watched() if self._ends_itself else nullcontext():
-            stream = self._session.results(call)
-            while stream is not None:
-                yield stream
-                stream = self._session.results()
+        self._watch()
+        stream = self._session.results(call)
+        while stream is not None:
+            yield stream
+            stream = self._session.results()
 
     def hold_counters(self) -> None:
         """Nothing here takes AUTO_INCREMENT back: routines that would use it are called on a copy."""

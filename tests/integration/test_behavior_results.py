@@ -1,6 +1,7 @@
 """Procedures of MariaDB that give back rows: every result set of a call is read and compared with the other side's."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,7 +80,7 @@ def test_several_results_are_compared_one_by_one_and_what_is_given_out_beside_th
     )  # fmt: skip
 
 
-def compared_files(home: Path, capsys: pytest.CaptureFixture[str], first: str, second: str) -> dict[str, object]:
+def compared_files(home: Path, capsys: pytest.CaptureFixture[str], first: str, second: str) -> dict[str, Any]:
     _, told = run(capsys, "compare", str(home / first), str(home / second))
     return {item["name"]: (item["outcome"], item["detail"]) for item in told["routines"]}
 
@@ -96,7 +97,7 @@ def test_a_procedure_that_refuses_or_never_stops_showing_leaves_a_session_that_g
         procedure("telling", "", "SELECT town FROM visit;"),
     )  # fmt: skip
     made = record(capsys, home, mariadb_database.url, "a.kbh", "--routines")
-    told = {name: (item["state"], item["reason"], item["row_count"]) for name in
+    told = {name: (item["state"], str(item["reason"]), item["row_count"]) for name in
             ("fails", "forever", "many", "quiet", "telling") for item in answers(made, name)}  # fmt: skip
     assert told["fails"] == ("error", "refused", None)
     assert (told["many"][0], "more than 32 results" in told["many"][1]) == ("not_comparable", True)

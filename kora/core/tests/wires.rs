@@ -419,8 +419,7 @@ mod mariadb {
             let mut rows = RowsReader::start(Arc::clone(&connection), "CALL p()", &[]).expect("rows");
             let refusal = rows
                 .pump(&mut |_: &[Cell<'_>]| Ok(Flow::Continue))
-                .err()
-                .expect("refused");
+                .expect_err("refused");
             assert!(refusal.to_string().contains("several results"), "{refusal}");
             let stale = RowsReader::results(connection, None).err().expect("refused");
             assert!(stale.to_string().contains("a later statement"), "{stale}");

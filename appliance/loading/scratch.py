@@ -1,9 +1,7 @@
 """Scratch targets: where a plan is tried before anything is touched. Each is thrown away when its block ends."""
 
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import closing, contextmanager
 
 import duckdb
 import psycopg
@@ -14,6 +12,7 @@ from appliance.loading.duckdb import quote
 from appliance.loading.parquet import type_text
 from kora._core import SqliteConnection
 from kora.errors import EngineError, InvalidRequest
+from kora.scratch_folders import scratch_folder
 
 
 @contextmanager
@@ -38,7 +37,7 @@ def duckdb_scratch() -> Iterator[Execute]:
 @contextmanager
 def parquet_scratch() -> Iterator[Execute]:
     """A folder of its own where each declared table becomes an empty file, which must give its types back."""
-    with tempfile.TemporaryDirectory(prefix="sensei-rehearsal-") as folder, duckdb_scratch() as duckdb_execute:
+    with scratch_folder() as folder, duckdb_scratch() as duckdb_execute:
 
         def execute(sql: str) -> None:
             word, body = read_words(sql)
@@ -46,7 +45,7 @@ def parquet_scratch() -> Iterator[Execute]:
                 return
             table = read_table(body)
             columns = ", ".join(f"{quote(column.name)} {type_text(column)}" for column in table.columns)
-            path = Path(folder) / "rehearsal.parquet"
+            path = folder / "rehearsal.parquet"
             duckdb_execute(f"CREATE OR REPLACE TABLE rehearsal ({columns})")
             duckdb_execute(f"COPY rehearsal TO '{path}' (FORMAT parquet)")
             duckdb_execute(f"CREATE OR REPLACE TABLE came_back AS FROM '{path}'")
@@ -64,9 +63,11 @@ def parquet_scratch() -> Iterator[Execute]:
 @contextmanager
 def sqlite_scratch() -> Iterator[Execute]:
     """A SQLite file in a folder of its own, which goes when the block ends."""
-    folder = tempfile.TemporaryDirectory(prefix="sensei-rehearsal-")
-    path = str(Path(folder.name) / "scratch.db")
-    connection = SqliteConnection(path, "create")
+    with scratch_folder() as folder, closing(SqliteConnection(str(folder / "scratch.db"), "create")) as connection:
+        yield _sqlite_execute(connection, str(folder / "scratch.db"))
+
+
+def _sqlite_execute(connection: SqliteConnection, path: str) -> Execute:
     # A table may refer to one that is created later.
     connection.execute("PRAGMA foreign_keys = OFF")
 
@@ -79,11 +80,7 @@ def sqlite_scratch() -> Iterator[Execute]:
         except EngineError as error:
             raise EngineError(error.message.replace(f"{path}: ", ""), error.sqlstate) from error
 
-    try:
-        yield execute
-    finally:
-        connection.close()
-        folder.cleanup()
+    return execute
 
 
 @contextmanager

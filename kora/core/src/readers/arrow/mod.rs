@@ -19,6 +19,10 @@ use column::Column;
 pub use column::TIMETZ_MAX_OFFSET_SECONDS;
 pub(in crate::readers) use column::{date, decimal, moment, nanoseconds};
 use kinds::DuckKind;
+use std::io;
+
+/// What DuckDB says where the disk it spills to is full, or nearly so.
+const NO_ROOM: [&str; 2] = ["No space left on device", "max_temp_directory_size"];
 
 /// What gives record batches.
 pub type Producer = Box<dyn RecordBatchReader + Send>;
@@ -188,9 +192,21 @@ impl Position {
 }
 
 fn engine(error: arrow_schema::ArrowError) -> Error {
+    refused("arrow stream", error.to_string())
+}
+
+/// The error for what DuckDB, which makes the streams here, says of one: that it found no room to spill to stands in
+/// its words alone.
+pub fn refused(engine: &'static str, message: String) -> Error {
+    if NO_ROOM.iter().any(|words| message.contains(words)) {
+        return Error::Scratch {
+            folder: std::env::temp_dir(),
+            source: io::Error::new(io::ErrorKind::StorageFull, message),
+        };
+    }
     Error::Engine {
-        engine: "arrow stream",
+        engine,
         code: String::new(),
-        message: error.to_string(),
+        message,
     }
 }

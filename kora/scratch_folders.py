@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 
 from kora.errors import Busy, FileProblem
 
@@ -27,6 +28,8 @@ HINT = "free some room there, or choose another folder: SENSEI_SPILL_DIRECTORY f
 _OWNER = "owner"
 _NOT_YET_OWNER = "owner.new"
 _WITHOUT_LOCK = "owner.unlocked"
+_ONE_AT_A_TIME = Lock()
+"""Two sides of a comparison are opened at once."""
 _DATA = "data"
 """What lies below goes first and as a whole: whoever still writes then has nowhere to write to."""
 _YOUNG_SECONDS = 3600
@@ -86,12 +89,17 @@ def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
         folder.remove()
 
 
-@cache
 def process_folder() -> Path:
     """One folder for the whole process, in the system's temporary folder; removed as it ends.
 
     Where none can be made, a name that does not exist: who needs the room is refused when it is needed.
     """
+    with _ONE_AT_A_TIME:
+        return _process_folder()
+
+
+@cache
+def _process_folder() -> Path:
     try:
         folder = ScratchFolder()
     except (FileProblem, Busy):
@@ -100,7 +108,13 @@ def process_folder() -> Path:
     return folder.path
 
 
-os.register_at_fork(after_in_child=process_folder.cache_clear)
+def _begin_child() -> None:
+    """A fork is a process of its own, and makes a folder of its own."""
+    _process_folder.cache_clear()
+    _ONE_AT_A_TIME.release()
+
+
+os.register_at_fork(before=_ONE_AT_A_TIME.acquire, after_in_parent=_ONE_AT_A_TIME.release, after_in_child=_begin_child)
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from appliance.engines.rehearse import Execute
 from appliance.loading.duckdb import quote
 from appliance.loading.parquet import type_text
 from kora._core import SqliteConnection
-from kora.errors import EngineError, InvalidRequest
-from kora.scratch_folders import scratch_folder
+from kora.errors import Busy, EngineError, InvalidRequest
+from kora.scratch_folders import HINT, scratch_folder
 
 
 @contextmanager
@@ -26,6 +26,8 @@ def duckdb_scratch() -> Iterator[Execute]:
         try:
             connection.execute(sql)
         except duckdb.Error as error:
+            if "No space left" in str(error):
+                raise Busy(f"a rehearsal: {error}", hint=HINT) from error
             raise EngineError(str(error)) from error
 
     try:
@@ -78,6 +80,8 @@ def _sqlite_execute(connection: SqliteConnection, path: str) -> Execute:
             else:
                 connection.execute(sql)
         except EngineError as error:
+            if error.sqlstate in ("SQLITE_FULL", "SQLITE_IOERR"):
+                raise Busy(f"a rehearsal: {error.message}", hint=HINT) from error
             raise EngineError(error.message.replace(f"{path}: ", ""), error.sqlstate) from error
 
     return execute

@@ -4,15 +4,22 @@ import errno
 import fcntl
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from appliance.loading.scratch import parquet_scratch, sqlite_scratch
+from kora.behavior.copies import writer_on_copy
+from kora.comparison.fingerprint_body import BodyWriter
 from kora.errors import Busy, FileProblem
 from kora.scratch_folders import PREFIX, ScratchFolder, scratch_folder
 from tests.full_disk import fill, small_disk
@@ -228,6 +235,19 @@ def test_a_process_has_one_folder_or_where_none_can_be_made_a_name(tmp_path, pla
     assert [path for path in tmp_path.rglob("*") if path.name != "there"] == []
 
 
+def test_the_processs_folder_is_the_same_for_all_its_threads(tmp_path):
+    program = (
+        "import sys, tempfile, threading; tempfile.tempdir = sys.argv[1]; sys.setswitchinterval(1e-6)\n"
+        "from concurrent.futures import ThreadPoolExecutor; from kora.scratch_folders import process_folder\n"
+        "at_once = threading.Barrier(8)\n"
+        "with ThreadPoolExecutor(8) as threads:\n"
+        "    print(len(set(threads.map(lambda _: (at_once.wait(), process_folder())[1], range(8)))))"
+    )
+    run = [sys.executable, "-c", program, str(tmp_path)]
+    assert subprocess.check_output(run, env=os.environ | {"PYTHONPATH": str(Path.cwd())}, text=True) == "1\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 # --- full disks ------------------------------------------------------------------------------------------------------
 
 
@@ -244,6 +264,127 @@ def test_a_folder_on_a_full_disk_is_refused_and_leaves_nothing(tmp_path):
 def test_a_folder_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(FileProblem, match="nowhere"):
         ScratchFolder(tmp_path / "nowhere")
+
+
+@pytest.fixture(scope="module")
+def many_rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """More rows than are sorted in memory. Read only."""
+    file = tmp_path_factory.mktemp("many") / "many.duckdb"
+    with duckdb.connect(str(file)) as connection:
+        connection.execute("CREATE TABLE t AS SELECT range AS id, hash(range) AS v FROM range(2300000)")
+    return file
+
+
+def refused(folder: Path, environment: dict[str, str], *command: str) -> None:
+    """The command ends with 4, names the folder and how to choose another, and leaves nothing there."""
+    ran = subprocess.run(
+        [sys.executable, *command], env=os.environ | {"PYTHONPATH": str(Path.cwd())} | environment,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 4, ran.stderr
+    error = next(line for line in ran.stderr.splitlines() if line.startswith("error: "))
+    hint = next(line for line in ran.stderr.splitlines() if line.startswith("hint: "))
+    assert str(folder) in error
+    assert "No space left" in error or "full" in error
+    assert "SENSEI_SPILL_DIRECTORY" in hint
+    assert "TMPDIR" in hint
+    assert [path.name for path in folder.iterdir() if path.name != "many.duckdb"] == []
+
+
+def test_a_fingerprint_whose_digests_find_no_room_names_the_folder(many_rows, tmp_path):
+    with small_disk(tmp_path / "disk", 8) as disk:
+        environment = {"SENSEI_SPILL_DIRECTORY": str(disk), "SENSEI_HOME": str(tmp_path / "home")}
+        output = str(tmp_path / "side.kfp")
+        url = f"duckdb:///{many_rows}"
+        refused(disk, environment, "-m", "kora.cli", "fingerprint", url, "--tier", "3", "--tables", "t", "-o", output)
+    assert not (tmp_path / "side.kfp").exists()
+
+
+def test_a_verification_whose_digests_find_no_room_names_the_folder(many_rows, tmp_path):
+    with small_disk(tmp_path / "disk", 8) as disk:
+        environment = {"SENSEI_SPILL_DIRECTORY": str(disk), "SENSEI_HOME": str(tmp_path / "home")}
+        refused(disk, environment, "-m", "kora.cli", "verify", *(f"duckdb:///{many_rows}",) * 2, "--tables", "t")
+
+
+_SPILLING = """
+import sys
+import click
+from kora.cli.entry import run_group
+from kora.databases.registry import open_database
+@click.command
+def ask():
+    database = open_database(sys.argv[1])
+    database.scalar_query("SET GLOBAL memory_limit = '48MiB'")
+    numbered = "SELECT row_number() OVER (ORDER BY v, id) AS n FROM t"
+    {asked}
+sys.exit(run_group(ask, "ask", []))
+"""
+
+
+@pytest.mark.parametrize("asked", ["database.scalar_query", "database.query_rows"])
+def test_a_duckdb_query_that_finds_no_room_names_the_folder(many_rows, tmp_path, asked):
+    program = _SPILLING.replace("{asked}", f'{asked}(f"SELECT sum(n * n) FROM ({{numbered}})")')
+    with small_disk(tmp_path / "disk", 8) as disk:
+        refused(disk, {"TMPDIR": str(disk)}, "-c", program, f"duckdb:///{many_rows}")
+
+
+@pytest.mark.parametrize(
+    ("scratch", "statement"),
+    [
+        (sqlite_scratch, "CREATE TABLE t (a INTEGER)"),
+        (
+            parquet_scratch,
+            'DECLARE {"name": {"schema": "", "name": "t"}, "columns": [{"name": "id", "type": {"kind": "integer",'
+            ' "declared": "BIGINT", "wire": "BIGINT", "minimum": -9223372036854775808,'
+            ' "maximum": 9223372036854775807}}]}',
+        ),
+    ],
+)
+def test_a_rehearsal_on_a_full_disk_does_not_say_that_the_target_refused(tmp_path, monkeypatch, scratch, statement):
+    with small_disk(tmp_path / "disk", 1) as disk:
+        monkeypatch.setattr(tempfile, "tempdir", str(disk))
+        with scratch() as execute:
+            execute(statement)
+            fill(disk)
+            with pytest.raises(Busy) as caught:
+                execute(statement.replace("t (", "other ("))
+        assert "TMPDIR" in caught.value.hint
+        assert str(disk) in caught.value.message
+        assert [path.name for path in disk.iterdir()] == ["ballast"]
+
+
+# --- files under way -------------------------------------------------------------------------------------------------
+
+
+def test_a_file_whose_writer_is_killed_has_no_name_yet(tmp_path):
+    old = tmp_path / "side.kfp"
+    old.write_text("the old one")
+    program = (
+        "import os, signal, sys; from pathlib import Path; from kora.evidence.files import replace_by\n"
+        "with replace_by(Path(sys.argv[1])) as file:\n"
+        "    file.write(bytes(1 << 20)); file.flush(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    run = [sys.executable, "-c", program, str(old)]
+    killed = subprocess.run(run, env=os.environ | {"PYTHONPATH": str(Path.cwd())}, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert [path.name for path in tmp_path.iterdir()] == ["side.kfp"]
+    assert old.read_text() == "the old one"
+
+
+def test_a_body_and_a_copy_are_for_their_owner_alone(tmp_path):
+    file = tmp_path / "t.db"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE t (a INTEGER)")
+    file.chmod(0o644)
+    before = os.umask(0)
+    try:
+        BodyWriter(tmp_path / "body").add(b"x")
+        with writer_on_copy(f"sqlite:///{file}", tmp_path):
+            [folder] = tmp_path.glob(f"{PREFIX}*")
+            modes = [path.stat().st_mode & 0o777 for path in (tmp_path / "body", folder, folder / "data" / "copy")]
+    finally:
+        os.umask(before)
+    assert modes == [0o600, 0o700, 0o600]
 
 
 def age(folder: Path) -> None:

@@ -43,8 +43,9 @@ def translate(error: duckdb.Error, place: str) -> SenseiError:
     if damaged or any(word in text for word in _DAMAGED):
         return MalformedInput(message)
     if any(words in text for words in _NO_ROOM):
-        folder = process_folder()
-        return Busy(f"{folder}: the disk is full, temporary data cannot be kept there: {message}", hint=HINT)
+        told = text.partition("\n")[0]  # the rest is advice about settings that nobody can reach
+        full = f"{process_folder()}: the disk is full, temporary data cannot be kept there"
+        return Busy(f"{full}: duckdb: {place}: {told}", hint=HINT)
     if isinstance(error, duckdb.OutOfMemoryException):
         return LimitExceeded(message, hint="free memory or disk for temporary files, then try again")
     if isinstance(error, duckdb.InterruptException):

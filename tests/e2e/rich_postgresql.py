@@ -58,8 +58,8 @@ PROGRAMS = (
     "SELECT nextval('free_seq'), nextval('free_seq')",
 )
 UNKNOWN_TYPES = (
-    "CREATE TABLE odd (id int PRIMARY KEY, arr tsvector[], area polygon)",
-    "INSERT INTO odd VALUES (1, '{a}', '((0,0),(1,1))')",
+    "CREATE TABLE odd (id int PRIMARY KEY, arr aclitem[], acl aclitem)",
+    "INSERT INTO odd SELECT 1, ARRAY[item], item FROM makeaclitem(10, 10, 'SELECT', false) item",
 )
 RICH = (*TYPES, *TABLES, *CIRCLE, *VIEWS, *PROGRAMS)
 PROGRAM_LOSSES = [("function", "function public.f"), ("partitioning", "partitioning public.part"),

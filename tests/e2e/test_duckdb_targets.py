@@ -13,11 +13,12 @@ import pytest
 
 from tests.e2e.migrating import Said, file_url, migrate, run_sensei
 from tests.mariadb_server import MariadbServer
+from tests.peak_memory import peak_bytes
 from tests.servers import PASSWORD, Database, PostgresServer
 
 pytestmark = pytest.mark.usefixtures("sensei_home")
 
-MIB = 1 << 20
+MB = 1_000_000
 
 
 def quarantined(said: Said) -> dict[str, str]:
@@ -116,89 +117,77 @@ def test_discard_keeps_a_schema_into_which_others_put_something(
     assert left == ([("sales",)], [(7,)])
 
 
-def peak_bytes(*arguments: str) -> int:
-    """The largest resident memory that a successful migration took, in a process of its own."""
-    program = (
-        "import resource, sys; from appliance.cli import sensei; from kora.cli import run_group;"
-        " code = run_group(sensei, 'sensei', sys.argv[1:]);"
-        " own, below = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN));"
-        " print('PEAK', code, (own + below) * 1024)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, "migrate", *arguments, "--yes"],
-        capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": str(Path.cwd())},
-    )  # fmt: skip
-    _, code, peak = done.stdout[done.stdout.rfind("PEAK") :].split()
-    assert code == "0", done.stdout + done.stderr
-    return int(peak)
+def peak(*arguments: str) -> int:
+    """Bytes, of a migration that succeeds."""
+    return peak_bytes("sensei", "migrate", *arguments, "--yes")
 
 
 def large_rows(path: Path, rows: int, blob_bytes: int, characters: int) -> str:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE large (id INTEGER PRIMARY KEY, body BLOB, words TEXT)")
         for number in range(rows):
-            body = os.urandom(MIB) * (blob_bytes // MIB)
+            body = os.urandom(MB) * (blob_bytes // MB)
             connection.execute("INSERT INTO large VALUES (?, ?, ?)", (number, body, "é" * characters))
         connection.commit()
     return file_url("sqlite", path)
 
 
 def test_rows_of_megabytes_pass_through_duckdb_in_bounded_memory(tmp_path: Path) -> None:
-    source = large_rows(tmp_path / "s.db", rows=30, blob_bytes=12 * MIB, characters=6 * MIB)
-    bound = 600 * MIB + 2 * 12 * MIB
+    source = large_rows(tmp_path / "s.db", rows=30, blob_bytes=12 * MB, characters=6 * MB)
+    bound = 600 * MB + 2 * 12 * MB
     target = file_url("duckdb", tmp_path / "t.duckdb")
-    assert peak_bytes(source, target) < bound
-    assert peak_bytes(target, file_url("sqlite", tmp_path / "back.db")) < bound
+    assert peak(source, target) < bound
+    assert peak(target, file_url("sqlite", tmp_path / "back.db")) < bound
 
 
 def test_many_large_rows_without_a_key_pass_in_bounded_memory(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "s.db")) as connection:
         connection.execute("CREATE TABLE large (id INTEGER, body BLOB)")
         connection.executemany(
-            "INSERT INTO large VALUES (?, ?)", ((number, os.urandom(MIB) * 32) for number in range(12))
+            "INSERT INTO large VALUES (?, ?)", ((number, os.urandom(MB) * 32) for number in range(12))
         )
         connection.commit()
     source = file_url("sqlite", tmp_path / "s.db")
-    bound = 600 * MIB + 2 * 32 * MIB
-    assert peak_bytes(source, file_url("duckdb", tmp_path / "t.duckdb")) < bound
-    assert peak_bytes(source, file_url("parquet", tmp_path / "t")) < bound
+    bound = 600 * MB + 2 * 32 * MB
+    assert peak(source, file_url("duckdb", tmp_path / "t.duckdb")) < bound
+    assert peak(source, file_url("parquet", tmp_path / "t")) < bound
 
 
 @pytest.mark.slow
 def test_cells_of_200_megabytes_pass_between_all_engines_in_bounded_memory(
     tmp_path: Path, postgres_server: PostgresServer
 ) -> None:
-    source = large_rows(tmp_path / "s.db", rows=2, blob_bytes=200 * MIB, characters=1)
+    source = large_rows(tmp_path / "s.db", rows=2, blob_bytes=200 * MB, characters=1)
     with closing(sqlite3.connect(tmp_path / "s.db")) as connection:
-        connection.execute("INSERT INTO large VALUES (7, NULL, ?)", ("é" * (100 * MIB),))
+        connection.execute("INSERT INTO large VALUES (7, NULL, ?)", ("é" * (100 * MB),))
         connection.commit()
-    bound = 600 * MIB + 2 * 200 * MIB
+    bound = 600 * MB + 2 * 200 * MB
     first, second = postgres_server.create_database().url, postgres_server.create_database().url
     duck = file_url("duckdb", tmp_path / "t.duckdb")
     peaks = {
-        "sqlite to postgresql": peak_bytes(source, first),
-        "postgresql to sqlite": peak_bytes(first, file_url("sqlite", tmp_path / "back.db")),
-        "postgresql to duckdb": peak_bytes(first, duck),
-        "duckdb to postgresql": peak_bytes(duck, second),
-        "sqlite to duckdb": peak_bytes(source, file_url("duckdb", tmp_path / "t2.duckdb")),
+        "sqlite to postgresql": peak(source, first),
+        "postgresql to sqlite": peak(first, file_url("sqlite", tmp_path / "back.db")),
+        "postgresql to duckdb": peak(first, duck),
+        "duckdb to postgresql": peak(duck, second),
+        "sqlite to duckdb": peak(source, file_url("duckdb", tmp_path / "t2.duckdb")),
     }
     with MariadbServer({"max_allowed_packet": "1G", "innodb_log_file_size": "4G"}) as server:
         maria = server.create_database().url
         peaks |= {
-            "sqlite to mariadb": peak_bytes(source, maria),
-            "mariadb to duckdb": peak_bytes(maria, file_url("duckdb", tmp_path / "t3.duckdb")),
-            "mariadb to parquet": peak_bytes(maria, file_url("parquet", tmp_path / "p1")),
-            "mariadb to postgresql": peak_bytes(maria, postgres_server.create_database().url),
+            "sqlite to mariadb": peak(source, maria),
+            "mariadb to duckdb": peak(maria, file_url("duckdb", tmp_path / "t3.duckdb")),
+            "mariadb to parquet": peak(maria, file_url("parquet", tmp_path / "p1")),
+            "mariadb to postgresql": peak(maria, postgres_server.create_database().url),
         }
         parquet = file_url("parquet", tmp_path / "p2")
         peaks |= {
-            "postgresql to parquet": peak_bytes(first, parquet),
-            "parquet to mariadb": peak_bytes(parquet, server.create_database().url),
-            "parquet to duckdb": peak_bytes(parquet, file_url("duckdb", tmp_path / "t4.duckdb")),
-            "parquet to sqlite": peak_bytes(parquet, file_url("sqlite", tmp_path / "back2.db")),
-            "parquet to postgresql": peak_bytes(parquet, postgres_server.create_database().url),
+            "postgresql to parquet": peak(first, parquet),
+            "parquet to mariadb": peak(parquet, server.create_database().url),
+            "parquet to duckdb": peak(parquet, file_url("duckdb", tmp_path / "t4.duckdb")),
+            "parquet to sqlite": peak(parquet, file_url("sqlite", tmp_path / "back2.db")),
+            "parquet to postgresql": peak(parquet, postgres_server.create_database().url),
         }
-    assert {way: peak for way, peak in peaks.items() if peak >= bound} == {}
+    assert {way: taken for way, taken in peaks.items() if taken >= bound} == {}
 
 
 # Its own process writes the file: a child's largest memory begins with that of the process it was made by.
@@ -223,7 +212,7 @@ def test_a_row_group_of_hundreds_of_megabytes_passes_in_bounded_memory(tmp_path:
     folder = tmp_path / "in"
     folder.mkdir()
     subprocess.run([sys.executable, "-c", WRITE_LARGE_GROUP, writer, folder / "t.parquet"], check=True)
-    bound = 600 * MIB + 2 * 500_000
+    bound = 600 * MB + 2 * 500_000
     source = file_url("parquet", folder)
-    assert peak_bytes(source, file_url("sqlite", tmp_path / "t.db")) < bound
-    assert peak_bytes(source, file_url("duckdb", tmp_path / "t.duckdb")) < bound
+    assert peak(source, file_url("sqlite", tmp_path / "t.db")) < bound
+    assert peak(source, file_url("duckdb", tmp_path / "t.duckdb")) < bound

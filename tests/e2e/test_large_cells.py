@@ -3,11 +3,7 @@
 The bound is that of the manual: 600 MB and twice the largest cell, for all processes of a command.
 """
 
-import os
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -15,32 +11,12 @@ import pytest
 
 from tests.e2e.migrating import file_url
 from tests.mariadb_server import MariadbServer
+from tests.peak_memory import peak_bytes
 from tests.servers import Database, PostgresServer
 
 pytestmark = pytest.mark.usefixtures("sensei_home")
 
-MIB = 1 << 20
-BASE_BYTES = 600_000_000
-
-
-def peak_bytes(program: str, *arguments: str, codes: Sequence[int] = (0,)) -> int:
-    """The largest resident memory of `sensei` or `kora` and what they start; the command must end with such a code."""
-    group = {"sensei": "from appliance.cli import sensei as group", "kora": "from kora.cli import cli as group"}[
-        program
-    ]
-    text = (
-        f"import resource, sys; {group}; from kora.cli import run_group;"
-        f" code = run_group(group, '{program}', sys.argv[1:]);"
-        " own, below = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN));"
-        " print('PEAK', code, (own + below) * 1024)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", text, *arguments],
-        capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": str(Path.cwd())},
-    )  # fmt: skip
-    _, code, peak = done.stdout[done.stdout.rfind("PEAK") :].split()
-    assert int(code) in codes, done.stdout + done.stderr
-    return int(peak)
+MB = 1_000_000
 
 
 def mixed(path: Path, cell_bytes: int, *, key: str = "PRIMARY KEY NOT NULL", nul: str = "") -> str:
@@ -61,7 +37,7 @@ def mixed(path: Path, cell_bytes: int, *, key: str = "PRIMARY KEY NOT NULL", nul
 
 def differing(path: Path, rows: int, last: str) -> str:
     """Rows of 32 MiB of text and as many bytes, which differ from others' in their last character."""
-    text = "a" * (16 * MIB) + last
+    text = "a" * (16 * MB) + last
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE scan (id INTEGER PRIMARY KEY, body BLOB, words TEXT)")
         connection.executemany(
@@ -74,27 +50,27 @@ def differing(path: Path, rows: int, last: str) -> str:
 def test_rows_that_differ_in_large_cells_are_compared_and_shown_in_bounded_memory(tmp_path: Path) -> None:
     sides = [differing(tmp_path / f"{last}.db", 14, last) for last in "yz"]
     for options in ([], ["--show-values"]):
-        assert peak_bytes("kora", "verify", *sides, *options, codes=(1,)) < BASE_BYTES + 2 * 32 * MIB
+        assert peak_bytes("kora", "verify", *sides, *options, codes=(1,)) < 600 * MB + 2 * 32 * MB
 
 
 def test_large_rows_are_set_aside_in_bounded_memory(tmp_path: Path, postgres_database: Database) -> None:
-    source = mixed(tmp_path / "s.db", 128 * MIB, nul="\0")
+    source = mixed(tmp_path / "s.db", 128 * MB, nul="\0")
     peak = peak_bytes("sensei", "migrate", source, postgres_database.url, "--yes", codes=(5,))
-    assert peak < BASE_BYTES + 2 * 128 * MIB
+    assert peak < 600 * MB + 2 * 128 * MB
 
 
 @pytest.mark.parametrize("key", ["PRIMARY KEY NOT NULL", ""], ids=["by key", "without a key"])
 def test_large_rows_side_by_side_among_small_ones_pass_into_duckdb_in_bounded_memory(tmp_path: Path, key: str) -> None:
-    source = mixed(tmp_path / "s.db", 160 * MIB, key=key)
+    source = mixed(tmp_path / "s.db", 160 * MB, key=key)
     peak = peak_bytes("sensei", "migrate", source, file_url("duckdb", tmp_path / "t.duckdb"), "--yes")
-    assert peak < BASE_BYTES + 2 * 160 * MIB
+    assert peak < 600 * MB + 2 * 160 * MB
 
 
 @pytest.mark.slow
-def test_cells_of_200_mebibytes_among_small_rows_pass_between_all_engines_in_bounded_memory(
+def test_cells_of_200_megabytes_among_small_rows_pass_between_all_engines_in_bounded_memory(
     tmp_path: Path, postgres_server: PostgresServer
 ) -> None:
-    bound = 600 * MIB + 2 * 200 * MIB
+    bound = 600 * MB + 2 * 200 * MB
     peaks: dict[str, int] = {}
     with MariadbServer({"max_allowed_packet": "1G", "innodb_log_file_size": "4G"}) as server:
 
@@ -104,7 +80,7 @@ def test_cells_of_200_mebibytes_among_small_rows_pass_between_all_engines_in_bou
             return server.create_database().url if engine == "mariadb" else file_url(engine, tmp_path / name)
 
         engines = ("sqlite", "postgresql", "mariadb", "duckdb")
-        sources = {"sqlite": mixed(tmp_path / "s.db", 200 * MIB)}
+        sources = {"sqlite": mixed(tmp_path / "s.db", 200 * MB)}
         for engine in engines[1:]:
             sources[engine] = fresh(engine, f"first.{engine}")
             peaks[f"sqlite to {engine}"] = peak_bytes("sensei", "migrate", sources["sqlite"], sources[engine], "--yes")
@@ -113,4 +89,4 @@ def test_cells_of_200_mebibytes_among_small_rows_pass_between_all_engines_in_bou
                 target_url = fresh(target, f"{source}.to.{target}")
                 peak = peak_bytes("sensei", "migrate", sources[source], target_url, "--yes", codes=(0, 5))
                 peaks[f"{source} to {target}"] = peak
-    assert {way: peak for way, peak in peaks.items() if peak >= bound} == {}
+    assert {way: taken for way, taken in peaks.items() if taken >= bound} == {}

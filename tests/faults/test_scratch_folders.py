@@ -17,6 +17,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from appliance.loading.duckdb import DuckDBWriter
 from appliance.loading.scratch import parquet_scratch, sqlite_scratch
 from kora.behavior.copies import writer_on_copy
 from kora.comparison.fingerprint_body import BodyWriter
@@ -369,6 +370,22 @@ def test_a_file_whose_writer_is_killed_has_no_name_yet(tmp_path):
     assert killed.returncode == -signal.SIGKILL
     assert [path.name for path in tmp_path.iterdir()] == ["side.kfp"]
     assert old.read_text() == "the old one"
+
+
+def test_what_a_killed_writer_spilled_beside_its_file_is_gone_once_it_is_opened_again(tmp_path):
+    file = tmp_path / "t.duckdb"
+    program = (
+        "import os, signal, sys; from pathlib import Path; from appliance.loading.duckdb import DuckDBWriter\n"
+        "writer = DuckDBWriter(Path(sys.argv[1]), memory_limit_bytes=64 << 20); cursor = writer._connection.cursor()\n"
+        "cursor.execute('SELECT hash(range) || repeat(chr(97), 100) AS v FROM range(1500000) ORDER BY v')\n"
+        "cursor.fetchone(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    run = [sys.executable, "-c", program, str(file)]
+    killed = subprocess.run(run, env=os.environ | {"PYTHONPATH": str(Path.cwd())}, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert list((tmp_path / "t.duckdb.tmp").iterdir()) != []
+    DuckDBWriter(file).close()
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_a_body_and_a_copy_are_for_their_owner_alone(tmp_path):

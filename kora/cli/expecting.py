@@ -79,6 +79,7 @@ def run(suite: Path, url: str, role: str, key_file: Path | None, as_json: bool) 
       kora expect run suite.json postgresql://me@db/new
     """
     settings = entry_settings()
+    from kora.evidence.report_json import print_json
     from kora.expectations.running import run_suite
 
     report = run_suite(
@@ -90,7 +91,7 @@ def run(suite: Path, url: str, role: str, key_file: Path | None, as_json: bool) 
         prompt=password_prompt(),
     )
     if as_json:
-        click.echo(report.model_dump_json())
+        print_json(report.model_dump(mode="json"))
     else:
         for item in report.failed:
             click.echo(f"✗ {item.column}: {item.type}{f' ({item.error})' if item.error else ''}")

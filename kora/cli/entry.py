@@ -40,6 +40,10 @@ def run_process(group: click.Group, program: str) -> NoReturn:
         end_on_interrupt()
         if failure := streams.finish():
             code = _report(failure.message, failure.hint, ExitCode.TRY_AGAIN)
+    if "_duckdb" not in sys.modules:
+        # The collection at the interpreter's end would look at every object once more, for nothing; but DuckDB's
+        # library names on stderr each of its objects that was not collected.
+        gc.freeze()
     sys.exit(code)
 
 

@@ -6,6 +6,7 @@ from appliance.migration import Migration
 from appliance.planning.files import save_plan
 from appliance.planning.model import Plan
 from appliance.planning.planner import PlanOptions, make_plan
+from appliance.stages.default_values import prove_defaults
 from kora.catalog import Catalog
 from kora.comparison.orphans import find_orphans
 from kora.errors import InvalidRequest
@@ -34,8 +35,8 @@ def propose(migration: Migration) -> Plan:
             orphans={orphans.foreign_key: orphans.count for orphans in migration.orphans},
         )
         try:
-            with migration.target.scratch() as execute:
-                return rehearse(plan, execute)
+            with migration.target.scratch() as scratch:
+                return prove_defaults(rehearse(plan, scratch), migration.source, migration.known_catalog, scratch)
         except TypeRefused as refusal:
             if refusal.made in refused:
                 raise

@@ -220,4 +220,5 @@ def _foreign_key(key: ForeignKeyPlan) -> ForeignKey:
         deferrable=key.deferrable,
         initially_deferred=key.initially_deferred,
         validated=False,
+        set_columns=key.set_columns,
     )

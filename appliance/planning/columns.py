@@ -220,6 +220,10 @@ def _beyond(placement: Placement) -> list[Loss]:
 
 
 def _collation(context: Context, subject: str, column: Column, placement: Placement) -> None:
+    if column.type.wire == "citext" and placement.wire_type != "citext" and not context.types.keeps(column.type):
+        reason = "citext is compared and unique without regard to case on the source, by code point on the target"
+        context.decisions.lose("collation", subject, 1, reason)
+        return
     collation = column.type.collation
     byte_order = (collation or "").endswith(("_nopad_bin", "_0900_bin"))
     if collation and (byte_order or placement.target_type.endswith(f" collate {collation}")):

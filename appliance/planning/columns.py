@@ -1,8 +1,9 @@
 """Column decisions: type, representation, default, identity and generation of each column of one table."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from appliance.conversion.defaults import sequence_of_default, translate_default
+from appliance.conversion.division import Numbers
 from appliance.conversion.dynamic import MIXED_WITH_BYTES
 from appliance.conversion.expressions import NotTranslated, Scope, translate_expression
 from appliance.conversion.reading import Reading
@@ -34,6 +35,8 @@ class Context:
     sequences: list[SequencePlan]
     enumerations: Enumerations
     types: NamedTypes
+    numbers: list[Numbers] = field(default_factory=list)
+    """Of each table so far: what its columns hold."""
 
     @property
     def at_home(self) -> bool:
@@ -74,12 +77,25 @@ def plan_columns(context: Context, table: Table, surveys: dict[str, ColumnSurvey
     )
     texts = frozenset(column.name.lower() for column, _, _ in placed if column.type.kind == "text")
     kept = {name: names[name] for name in names if name not in left_out}
-    scope = Scope(columns=kept, booleans=booleans, opaque=opaque, texts=texts)
+    numbers = _numbers(context, placed)
+    context.numbers.append(numbers)
+    scope = Scope(columns=kept, booleans=booleans, opaque=opaque, texts=texts, numbers=numbers)
     columns = tuple(
         _column(context, table, column, (reading, placement, surveys.get(column.name, ColumnSurvey())), scope)
         for column, reading, placement in placed
     )
     return PlannedColumns(columns, left_out, scope)
+
+
+def _numbers(context: Context, placed: list[tuple[Column, Reading, Placement]]) -> Numbers:
+    """Which columns hold whole numbers. A decimal of SQLite's may be stored as one, and then divides as one."""
+    fractions = ("float",) if context.catalog.engine == "sqlite" else ("float", "decimal")
+    kinds = {column.name.lower(): reading.type.kind for column, reading, _ in placed}
+    return Numbers(
+        frozenset(name for name, kind in kinds.items() if kind == "integer"),
+        frozenset(name for name, kind in kinds.items() if kind in fractions),
+        frozenset(name for name, kind in kinds.items() if kind != "integer" and kind not in fractions),
+    )
 
 
 def _became_boolean(source: Type, read: Type) -> bool:

@@ -7,6 +7,7 @@ index that is not unique only costs time, and is one too, for somebody chose it.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from appliance.conversion.division import Numbers
 from appliance.conversion.expressions import NotTranslated, Scope, translate_expression
 from appliance.conversion.survey import ColumnSurvey
 from appliance.planning.columns import Context, PlannedColumns
@@ -237,10 +238,16 @@ def _domain_checks(context: Context, facts: TableFacts) -> list[tuple[Check, Sco
     """The checks of the domains that the columns came through: the target's column is of the base type."""
     names = facts.planned.scope.columns
     return [
-        (check, Scope(columns={"value": names[column.name]}))
+        (check, Scope(columns={"value": names[column.name]}, numbers=_numbers_of_value(facts, column.name)))
         for column, check in domain_checks(context.catalog, facts.table)
         if column.name in names and not context.types.keeps(column.type)
     ]
+
+
+def _numbers_of_value(facts: TableFacts, column: str) -> Numbers:
+    """What is known of a domain's VALUE: what is known of the column that came through it."""
+    known, name, value = facts.planned.scope.numbers, column.lower(), frozenset({"value"})
+    return Numbers(value if name in known.whole else frozenset(), value if name in known.fractions else frozenset())
 
 
 @dataclass(frozen=True, slots=True)

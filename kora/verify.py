@@ -105,7 +105,7 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         _table_result(source, target, pair, compare_options, declared, witness, profiles, strategist, options.live)
         for pair in mapping.tables
     ]
-    results += strangers
+    results += [item for item in strangers if item.source not in declared.left_behind]
     quarantined, unfounded = believed(_approve_quarantined(declared, options), results)
     results = [_cut(result, options.findings_limit) for result in results]
     logged, disobeyed = (
@@ -118,6 +118,7 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         _present(mapping, source, target),
         frozenset(loss.subject for loss in declared.losses),
     )
+    structure += [loss for loss in declared.losses if loss.rule == "table" and _was_left(loss, strangers)]
     ledger = _ledger(_with_orphans(structure, orphans), results, declared, options)
     behavior = _behavior(source, target, mapping, options.behavior)
     trusted = (*_moving(options), *strategist.not_checked(results, logged=declared.source_log is not None))
@@ -196,6 +197,13 @@ def _complete_mapping(source: OpenSide, target: OpenSide, given: Mapping | None)
                 )
             )  # fmt: skip
     return mapping, strangers
+
+
+def _was_left(loss: Loss, strangers: Sequence[TableResult]) -> bool:
+    """Whether a plan's loss of a table is true: it can be read, and the target does not have it."""
+    return any(
+        loss.subject == f"table {item.source}" for item in strangers if item.source and item.outcome != "not_run"
+    )
 
 
 def _missing_table(source: OpenSide, table: Table, target: str | None) -> TableResult:

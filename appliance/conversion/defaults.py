@@ -112,6 +112,8 @@ def translate_default(default: str, source: str, target: str, reading: Reading, 
     if value is not None and rule is None:
         held = reading.target_representation or placement.representation
         known = spelled(value, kind, source, target, held)
+        if known is not None and "\0" in known:
+            raise NotTranslated("it holds a NUL character, which no statement may")
         if known is not None:
             return known
         if kind in ("integer", "decimal", "float") and target not in ("postgresql", "duckdb"):

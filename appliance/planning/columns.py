@@ -21,6 +21,7 @@ from kora.catalog import Catalog, Column, Name, Sequence, Table, Type
 from kora.comparison.mapping import Loss, LossClass
 from kora.comparison.structure import inner_domains
 
+_LAST_BIGINT = 2**63 - 1
 _LOSS_ORDER: tuple[LossClass, ...] = ("lossless", "widened", "narrowed_proven", "lossy_approved", "refused")
 
 
@@ -62,7 +63,7 @@ def plan_columns(context: Context, table: Table, surveys: dict[str, ColumnSurvey
     for column in (_through_domain(context, column) for column in table.columns):
         survey = replace(surveys.get(column.name, ColumnSurvey()), keyed=keyed.get(column.name, 0))
         reading = read_column(context.catalog.engine, column, survey, at_home=context.at_home)
-        placement = _place(context, table, column, reading, survey)
+        placement = _countable(context, table, column, survey, _place(context, table, column, reading, survey))
         if placement.refused:
             left_out[column.name] = placement.refused
             context.decisions.refuse("column", f"{table.name}.{column.name}", placement.refused, column.type.declared)
@@ -143,6 +144,34 @@ def _through_domain(context: Context, column: Column) -> Column:
     return replace(column, nullable=column.nullable and domain.nullable, default=column.default or domain.default)
 
 
+def _countable(context: Context, table: Table, column: Column, survey: ColumnSurvey, placement: Placement) -> Placement:
+    """A number beyond 64 bits that counts itself up, or refers to one: PostgreSQL counts up to bigint's end.
+
+    All values there are fit by the survey, or the type stays and its identity is lost by name (`_identity`).
+    """
+    wide = context.engine.capabilities.identity == "native" and placement.wire_type.startswith("numeric")
+    if not wide or column.type.kind != "integer" or not _counts(context, table, column):
+        return placement
+    if survey.maximum is not None and survey.maximum > _LAST_BIGINT:
+        return placement
+    note = f"counts itself up or refers to what does; the largest of its values is {survey.maximum or 0:,}"
+    return Placement("bigint", "int8", loss_class="narrowed_proven", note=note)
+
+
+def _counts(context: Context, table: Table, column: Column) -> bool:
+    """Whether a column counts itself up, or refers to one that does."""
+    if column.identity or sequence_of_default(column.default or ""):
+        return True
+    parents = {parent.name: parent for parent in context.catalog.tables}
+    for key in table.foreign_keys:
+        for name, parent_name in zip(key.columns, key.parent_columns, strict=False):
+            parent = parents.get(key.parent)
+            referred = [item for item in parent.columns if item.name == parent_name] if parent else []
+            if name == column.name and any(item.identity for item in referred):
+                return True
+    return False
+
+
 def _place(context: Context, table: Table, column: Column, reading: Reading, survey: ColumnSurvey) -> Placement:
     placement = context.engine.place(reading.type, survey)
     if context.at_home:
@@ -170,6 +199,10 @@ def _column(
     if not context.types.keeps(column.type):
         _inner_domains(context, subject, column.type)
     identity = _identity(context, table, column, survey)
+    if identity and context.engine.capabilities.identity == "native" and placement.wire_type.startswith("numeric"):
+        reason = "it has values beyond bigint, which is as far as the target counts"
+        context.decisions.refuse("identity", subject, reason)
+        identity = None
     generated = _generated(context, subject, column, scope)
     nullable = _nullable(column, reading, survey)
     if nullable and not column.nullable:

@@ -40,6 +40,11 @@ class Declared:
     """What a plan says of databases that are written meanwhile: how long to wait before a row that differs is read
     again; None where it says nothing."""
 
+    @property
+    def left_behind(self) -> frozenset[str]:
+        """Source tables that the plan leaves behind by name, each as a loss that somebody has to approve."""
+        return frozenset(loss.subject.removeprefix("table ") for loss in self.losses if loss.rule == "table")
+
 
 def read_declared(mapping_file: Path | None, plan_file: Path | None, quarantine_file: Path | None = None) -> Declared:
     """Reads a map, or the mapping and the approvals of a plan, and the rows that a load set aside.

@@ -16,7 +16,7 @@ from kora.comparison.result import Quarantined
 from kora.comparison.source_log import SourceLog
 from kora.errors import InvalidRequest
 
-ONLY_DECLARED = frozenset({"collation"})
+ONLY_DECLARED = frozenset({"collation", "identity"})
 """Losses that no catalog or value shows and that stand on the plan's word."""
 
 

@@ -27,6 +27,8 @@ from kora.databases.base import AnswersQueries, Database
 from kora.errors import EngineError, SenseiError
 
 _UNTRIED = re.compile(r"Current|Rand|Uuid|Anonymous|Local|Session|Utc|NextValue|Now|User|Version", re.ASCII)
+_MOVING = frozenset({"now", "today", "tomorrow", "yesterday"})
+"""Texts that engines read as moments."""
 _SHOWN = 60
 _SECONDS = 60
 _EMPTY = {"mariadb": "() VALUES ()"}
@@ -56,6 +58,8 @@ class _Value:
     canonical: bytes = b""
     stored: tuple[str, str | None] = ("", None)
     problem: str = ""
+    refused: str = ""
+    """Why no row takes it; only of a target."""
 
     @property
     def shown(self) -> str:
@@ -96,7 +100,7 @@ def prove_defaults(plan: Plan, source: Database, catalog: Catalog, scratch: Scra
             theirs = _values(defaults, "source", partial(_ask_source, source, catalog.engine, plan.target.engine))
         mine = _values([item for item in defaults if item.column.name not in unmade], "target",
                        partial(_ask_target, engine, scratch, probe))  # fmt: skip
-        mine |= {column: _Value(problem=reason) for column, reason in unmade.items()}
+        mine |= {column: _Value(refused=reason) for column, reason in unmade.items()}
         for item in defaults:
             plan = _judged(plan, name, item, theirs[item.column.name], mine[item.column.name])
     return plan
@@ -120,6 +124,8 @@ def _is_constant(text: str, engine: str, *, at_home: bool) -> bool:
     except (SqlglotError, RecursionError):
         return False
     if tree.find(exp.Column, exp.Command, exp.Query):
+        return False
+    if any(node.is_string and node.name.lower() in _MOVING for node in tree.find_all(exp.Literal)):
         return False
     called = [node for node in tree.find_all(exp.Func) if not isinstance(node, (exp.Cast, exp.Array, exp.Connector))]
     return not any(at_home or _UNTRIED.search(type(node).__name__) for node in called)
@@ -232,10 +238,11 @@ def _ask_target(engine: TargetEngine, scratch: Scratch, probe: Name, defaults: S
 
 def _judged(plan: Plan, table: Name, item: _Default, theirs: _Value, mine: _Value) -> Plan:
     subject = f"{table}.{item.column.name}"
-    if mine.problem:
-        return _refused(plan, table, item, f"on the target no row takes it: {mine.problem}")
-    if theirs.problem:
-        note = f"the default of {subject} was translated and not compared: the source says {theirs.problem}"
+    if mine.refused:
+        return _refused(plan, table, item, f"on the target no row takes it: {mine.refused}")
+    if theirs.problem or mine.problem:
+        said = f"the source says {theirs.problem}" if theirs.problem else f"the target says {mine.problem}"
+        note = f"the default of {subject} was translated and not compared: {said}"
         return plan.model_copy(update={"notes": (*plan.notes, note)})
     if theirs.equals(mine):
         return plan

@@ -109,3 +109,21 @@ def test_a_default_that_is_worth_something_else_on_postgresql_is_named_with_both
     with postgres_database.connect() as connection:
         row = connection.execute("SELECT v, b, t, n::text, e::text, k::text FROM d").fetchone()
     assert row == (None, b"a\\b", r"c:\new", "1.50", "y", "2020-01-02 03:04:05")
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "mariadb", "postgresql"])
+def test_a_clock_is_carried_by_rule_and_never_compared(
+    engine: str, postgres_database: Database, mariadb_database: MariadbDatabase, tmp_path: Path
+):
+    with closing(sqlite3.connect(tmp_path / "s.db")) as connection:
+        connection.execute(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT DEFAULT (datetime('now')), b TIMESTAMP DEFAULT"
+            " CURRENT_TIMESTAMP, c DATE DEFAULT (date('now')), d TEXT DEFAULT 'now', e BLOB DEFAULT x'00ff',"
+            " f REAL DEFAULT 0.1, g INTEGER DEFAULT (1 + 1), h BOOLEAN DEFAULT 1)"
+        )
+        connection.execute("INSERT INTO t (b, c, h) VALUES ('2020-01-01 00:00:00', '2020-01-01', 0)")
+        connection.commit()
+    targets = {"mariadb": mariadb_database.url, "postgresql": postgres_database.url}
+    said = migrate(file_url("sqlite", tmp_path / "s.db"), targets.get(engine) or file_url(engine, tmp_path / "t.db"))
+    assert (said.code, said.losses, said.body["notes"]) == (0, [], []), said.err
+    assert all(said.column("t", name).get("default") for name in "abcdefgh")

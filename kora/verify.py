@@ -36,6 +36,7 @@ from kora.comparison.result import (
     Timing,
     VerificationResult,
 )
+from kora.comparison.sameness import compared_with_itself
 from kora.comparison.source_log import SourceWitness
 from kora.comparison.strategy import Strategist
 from kora.comparison.structure import checks_by_number, structure_losses
@@ -105,7 +106,8 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         _table_result(source, target, pair, compare_options, declared, witness, profiles, strategist, options.live)
         for pair in mapping.tables
     ]
-    results += [item for item in strangers if item.source not in declared.left_behind]
+    left_behind = [item for item in strangers if _was_left(item, declared)]
+    results += [item for item in strangers if item not in left_behind]
     quarantined, unfounded = believed(_approve_quarantined(declared, options), results)
     results = [_cut(result, options.findings_limit) for result in results]
     logged, disobeyed = (
@@ -118,23 +120,33 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         _present(mapping, source, target),
         frozenset(loss.subject for loss in declared.losses),
     )
-    structure += [loss for loss in declared.losses if loss.rule == "table" and _was_left(loss, strangers)]
+    subjects = {f"table {item.source}" for item in left_behind}
+    structure += [loss for loss in declared.losses if loss.rule == "table" and loss.subject in subjects]
     ledger = _ledger(_with_orphans(structure, orphans), results, declared, options)
     behavior = _behavior(source, target, mapping, options.behavior)
     trusted = (*_moving(options), *strategist.not_checked(results, logged=declared.source_log is not None))
     seconds = time.monotonic() - clock
     rows = sum((result.source_rows or 0) + (result.target_rows or 0) for result in results)
+    identities = source.database.identity(), target.database.identity()
+    itself = compared_with_itself(*identities, [(result.source, result.target) for result in results])
     result = VerificationResult(
         verdict="not_proven",
-        source=DatabaseFacts(url=source.url, identity=source.database.identity()),
-        target=DatabaseFacts(url=target.url, identity=target.database.identity()),
+        source=DatabaseFacts(url=source.url, identity=identities[0]),
+        target=DatabaseFacts(url=target.url, identity=identities[1]),
         tables=tuple(_with_losses(result, ledger) for result in results),
         orphans=orphans,
         losses=ledger,
         quarantined=quarantined,
         recounts=_recounts(results, declared),
         behavior=behavior,
-        not_checked=(*_not_checked(source, target, mapping, declared, behavior), *unfounded, *disobeyed, *trusted),
+        not_checked=(
+            *itself,
+            *declared.left_out,
+            *_not_checked(source, target, mapping, declared, behavior),
+            *unfounded,
+            *disobeyed,
+            *trusted,
+        ),
         strategy=strategist.used(results),
         lines=strategist.uses(source.database, target.database),
         logged=logged,
@@ -199,11 +211,9 @@ def _complete_mapping(source: OpenSide, target: OpenSide, given: Mapping | None)
     return mapping, strangers
 
 
-def _was_left(loss: Loss, strangers: Sequence[TableResult]) -> bool:
-    """Whether a plan's loss of a table is true: it can be read, and the target does not have it."""
-    return any(
-        loss.subject == f"table {item.source}" for item in strangers if item.source and item.outcome != "not_run"
-    )
+def _was_left(item: TableResult, declared: Declared) -> bool:
+    """Whether a plan leaves a table behind by name that can be read; of others nobody knows what is missing."""
+    return item.outcome == "missing_in_target" and item.source in declared.left_behind
 
 
 def _missing_table(source: OpenSide, table: Table, target: str | None) -> TableResult:

@@ -1,10 +1,8 @@
 """Scratch targets: where a plan is tried before anything is touched. Each is thrown away when its block ends."""
 
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 import psycopg
@@ -17,7 +15,8 @@ from appliance.loading.parquet import type_text
 from kora._core import RowStream, SqliteConnection, sqlite_rows
 from kora.databases.base import AnswersQueries, Database
 from kora.databases.duckdb.read import answer_rows
-from kora.errors import EngineError, InvalidRequest
+from kora.errors import Busy, EngineError, InvalidRequest
+from kora.scratch_folders import HINT, scratch_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,8 @@ def duckdb_scratch() -> Iterator[Scratch]:
         try:
             connection.execute(sql)
         except duckdb.Error as error:
+            if "No space left" in str(error):
+                raise Busy(f"a rehearsal: {error}", hint=HINT) from error
             raise EngineError(str(error)) from error
 
     def answer(sql: str) -> RowStream:
@@ -60,7 +61,7 @@ def duckdb_scratch() -> Iterator[Scratch]:
 @contextmanager
 def parquet_scratch() -> Iterator[Scratch]:
     """A folder of its own where each declared table becomes an empty file, which must give its types back."""
-    with tempfile.TemporaryDirectory(prefix="sensei-rehearsal-") as folder, duckdb_scratch() as duckdb_execute:
+    with scratch_folder() as folder, duckdb_scratch() as duckdb_execute:
 
         def execute(sql: str) -> None:
             word, body = read_words(sql)
@@ -68,7 +69,7 @@ def parquet_scratch() -> Iterator[Scratch]:
                 return
             table = read_table(body)
             columns = ", ".join(f"{quote(column.name)} {type_text(column)}" for column in table.columns)
-            path = Path(folder) / "rehearsal.parquet"
+            path = folder / "rehearsal.parquet"
             duckdb_execute(f"CREATE OR REPLACE TABLE rehearsal ({columns})")
             duckdb_execute(f"COPY rehearsal TO '{path}' (FORMAT parquet)")
             duckdb_execute(f"CREATE OR REPLACE TABLE came_back AS FROM '{path}'")
@@ -86,9 +87,12 @@ def parquet_scratch() -> Iterator[Scratch]:
 @contextmanager
 def sqlite_scratch() -> Iterator[Scratch]:
     """A SQLite file in a folder of its own, which goes when the block ends."""
-    folder = tempfile.TemporaryDirectory(prefix="sensei-rehearsal-")
-    path = str(Path(folder.name) / "scratch.db")
-    connection = SqliteConnection(path, "create")
+    with scratch_folder() as folder, closing(SqliteConnection(str(folder / "scratch.db"), "create")) as connection:
+        execute = _sqlite_execute(connection, str(folder / "scratch.db"))
+        yield Scratch(execute, lambda sql: sqlite_rows(connection, sql))
+
+
+def _sqlite_execute(connection: SqliteConnection, path: str) -> Execute:
     # A table may refer to one that is created later.
     connection.execute("PRAGMA foreign_keys = OFF")
 
@@ -99,13 +103,11 @@ def sqlite_scratch() -> Iterator[Scratch]:
             else:
                 connection.execute(sql)
         except EngineError as error:
+            if error.sqlstate in ("SQLITE_FULL", "SQLITE_IOERR"):
+                raise Busy(f"a rehearsal: {error.message}", hint=HINT) from error
             raise EngineError(error.message.replace(f"{path}: ", ""), error.sqlstate) from error
 
-    try:
-        yield Scratch(execute, lambda sql: sqlite_rows(connection, sql))
-    finally:
-        connection.close()
-        folder.cleanup()
+    return execute
 
 
 @contextmanager

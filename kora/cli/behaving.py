@@ -97,7 +97,8 @@ def record(
         writer = None
         if probe_target:
             writer = stack.enter_context(writer_on_server(probe_target, password_prompt(), role="source"))
-            click.echo(f"routines are called on {writer.place}, in transactions that are rolled back", err=True)
+            told = f"routines are called on {writer.place}, in transactions that are rolled back{writer.logged}"
+            click.echo(told, err=True)
         request = RecordRequest(
             workload,
             dialect,
@@ -143,11 +144,12 @@ def compare_answers(first: Path, second: Path, keys: tuple[Path, ...], as_json: 
     settings = entry_settings()
     from kora.behavior.recording import compare_recordings
     from kora.evidence import report_behavior, report_json
+    from kora.evidence.report_terminal import WITH_JSON
     from kora.evidence.signing import read_public_key
 
     behavior = compare_recordings(first, second, [read_public_key(key) for key in keys], settings)
     if as_json:
         report_json.print_json({"counts": behavior.counts, **behavior.model_dump(mode="json")})
     else:
-        report_behavior.print_behavior(behavior)
+        report_behavior.print_behavior(behavior, WITH_JSON)
     return int(_EXITS[behavior.outcome])

@@ -21,8 +21,9 @@ from kora.databases.base import Database, Selection
 from kora.databases.registry import open_database
 from kora.databases.secrets import Prompt, resolve
 from kora.errors import InvalidRequest
-from kora.evidence.kfp import peek_fingerprint_file, scratch_directory, write_fingerprint_file
+from kora.evidence.kfp import peek_fingerprint_file, write_fingerprint_file
 from kora.evidence.signing import KeyStore, make_migration_key, read_migration_key
+from kora.scratch_folders import scratch_folder
 from kora.settings import Settings
 
 __all__ = ["FingerprintRequest", "Role", "new_run_name", "open_side", "take_from_url", "write_fingerprint"]
@@ -34,6 +35,7 @@ class FingerprintRequest:
 
     `key_file` holds the migration's key; `new_key_file` is drawn now. Without either, `run_id` names a key that is
     kept here, or a new one is drawn and kept. `symbols` sizes the sketches where `expect_differences` does not.
+    `every_choice`: a pattern that is of no table is refused.
     """
 
     role: Role = "unassigned"
@@ -48,6 +50,7 @@ class FingerprintRequest:
     tables: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     buckets: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    every_choice: bool = True
     workers: int | None = None
 
 
@@ -107,15 +110,16 @@ def take_from_url(
         symbols=_symbols(request),
         buckets=request.buckets,
         selection=Selection(tables=request.tables or tuple(request.buckets), exclude=request.exclude),
+        every_choice=request.every_choice,
         profile=UNDER_ANOTHER if other else UNDER_A_MAP if request.mapping_file else OWN_PRECISION,
         spill_directory=settings.make_spill_directory(),
         progress=progress,
     )
     with (
         open_side(url, "target" if request.role == "target" else "source", prompt) as (database, shown),
-        scratch_directory(options.spill_directory) as folder,
+        scratch_folder(options.spill_directory) as folder,
     ):
-        body = BodyWriter(Path(folder) / "body")
+        body = BodyWriter(folder / "body")
         recipes = _recipes(request, other, database, options.selection)
         made = take_fingerprint(database, shown, body, options, recipes)
         yield OpenFingerprint(made, body.path, 0), database

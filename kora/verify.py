@@ -96,7 +96,7 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         The whole result, verdict included. Differences are in it, not raised.
     """
     started, clock = _now(), time.monotonic()
-    mapping, strangers = _complete_mapping(source, target, declared.mapping)
+    mapping, strangers, left_behind = _complete_mapping(source, target, declared)
     compare_options = _compare_options(declared, options)
     strategist = Strategist.prepared(options.strategy, source.database, target.database)
     logged_rows = declared.source_log if options.strategy == "stream" else None
@@ -106,8 +106,7 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         _table_result(source, target, pair, compare_options, declared, witness, profiles, strategist, options.live)
         for pair in mapping.tables
     ]
-    left_behind = [item for item in strangers if _was_left(item, declared)]
-    results += [item for item in strangers if item not in left_behind]
+    results += strangers
     quarantined, unfounded = believed(_approve_quarantined(declared, options), results)
     results = [_cut(result, options.findings_limit) for result in results]
     logged, disobeyed = (
@@ -120,9 +119,7 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         _present(mapping, source, target),
         frozenset(loss.subject for loss in declared.losses),
     )
-    subjects = {f"table {item.source}" for item in left_behind}
-    structure += [loss for loss in declared.losses if loss.rule == "table" and loss.subject in subjects]
-    ledger = _ledger(_with_orphans(structure, orphans), results, declared, options)
+    ledger = _ledger(_with_orphans([*structure, *left_behind], orphans), results, declared, options)
     behavior = _behavior(source, target, mapping, options.behavior)
     trusted = (*_moving(options), *strategist.not_checked(results, logged=declared.source_log is not None))
     seconds = time.monotonic() - clock
@@ -190,9 +187,11 @@ def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
-def _complete_mapping(source: OpenSide, target: OpenSide, given: Mapping | None) -> tuple[Mapping, list[TableResult]]:
-    """The declared mapping, or one by names; and a result for each table that has no partner."""
-    mapping = given or match_catalogs(source.catalog, target.catalog)[0]
+def _complete_mapping(
+    source: OpenSide, target: OpenSide, declared: Declared
+) -> tuple[Mapping, list[TableResult], list[Loss]]:
+    """The declared mapping, or one by names; a result for each table that has no partner; those left behind by name."""
+    mapping = declared.mapping or match_catalogs(source.catalog, target.catalog)[0]
     known_source = {pair.source for pair in mapping.tables}
     known_target = {pair.target for pair in mapping.tables}
     strangers = []
@@ -208,7 +207,9 @@ def _complete_mapping(source: OpenSide, target: OpenSide, given: Mapping | None)
                     extra_in_target=rows or 0,
                 )
             )  # fmt: skip
-    return mapping, strangers
+    left = {f"table {item.source}" for item in strangers if _was_left(item, declared)}
+    losses = [loss for loss in declared.losses if loss.rule == "table" and loss.subject in left]
+    return mapping, [item for item in strangers if not _was_left(item, declared)], losses
 
 
 def _was_left(item: TableResult, declared: Declared) -> bool:

@@ -147,6 +147,7 @@ class Index:
 class ForeignKey:
     """A reference. `parent_columns` are resolved: never empty where the parent exists.
 
+    `set_columns` are those that SET NULL or SET DEFAULT changes when a parent goes; empty: all of them.
     `temporal`: the last columns are periods, of which the parent's must cover the child's (PostgreSQL 18, PERIOD).
     """
 
@@ -161,6 +162,7 @@ class ForeignKey:
     initially_deferred: bool = False
     validated: bool = True
     temporal: bool = False
+    set_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         The whole result, verdict included. Differences are in it, not raised.
     """
     started, clock = _now(), time.monotonic()
-    mapping, strangers = _complete_mapping(source, target, declared.mapping)
+    mapping, strangers, left_behind = _complete_mapping(source, target, declared)
     compare_options = _compare_options(declared, options)
     strategist = Strategist.prepared(options.strategy, source.database, target.database)
     logged_rows = declared.source_log if options.strategy == "stream" else None
@@ -119,7 +119,7 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         _present(mapping, source, target),
         frozenset(loss.subject for loss in declared.losses),
     )
-    ledger = _ledger(_with_orphans(structure, orphans), results, declared, options)
+    ledger = _ledger(_with_orphans([*structure, *left_behind], orphans), results, declared, options)
     behavior = _behavior(source, target, mapping, options.behavior)
     trusted = (*_moving(options), *strategist.not_checked(results, logged=declared.source_log is not None))
     seconds = time.monotonic() - clock
@@ -191,9 +191,11 @@ def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
-def _complete_mapping(source: OpenSide, target: OpenSide, given: Mapping | None) -> tuple[Mapping, list[TableResult]]:
-    """The declared mapping, or one by names; and a result for each table that has no partner."""
-    mapping = given or match_catalogs(source.catalog, target.catalog)[0]
+def _complete_mapping(
+    source: OpenSide, target: OpenSide, declared: Declared
+) -> tuple[Mapping, list[TableResult], list[Loss]]:
+    """The declared mapping, or one by names; a result for each table that has no partner; those left behind by name."""
+    mapping = declared.mapping or match_catalogs(source.catalog, target.catalog)[0]
     known_source = {pair.source for pair in mapping.tables}
     known_target = {pair.target for pair in mapping.tables}
     strangers = []
@@ -209,7 +211,14 @@ def _complete_mapping(source: OpenSide, target: OpenSide, given: Mapping | None)
                     extra_in_target=rows or 0,
                 )
             )  # fmt: skip
-    return mapping, strangers
+    left = {f"table {item.source}" for item in strangers if _was_left(item, declared)}
+    losses = [loss for loss in declared.losses if loss.rule == "table" and loss.subject in left]
+    return mapping, [item for item in strangers if not _was_left(item, declared)], losses
+
+
+def _was_left(item: TableResult, declared: Declared) -> bool:
+    """Whether a plan leaves a table behind by name that can be read; of others nobody knows what is missing."""
+    return item.outcome == "missing_in_target" and item.source in declared.left_behind
 
 
 def _missing_table(source: OpenSide, table: Table, target: str | None) -> TableResult:

@@ -5,7 +5,14 @@ A default is part of behaviour, not of data: what cannot be carried is refused b
 
 import re
 
-from appliance.conversion.expressions import NotTranslated, Scope, require_sql, translate_expression
+from appliance.conversion.expressions import (
+    SQLGLOT_DIALECTS,
+    NotTranslated,
+    Scope,
+    require_sql,
+    translate_expression,
+)
+from appliance.conversion.literals import constant, spelled
 from appliance.conversion.reading import Reading
 from appliance.conversion.structures import is_kept_as_text
 from appliance.engines.base import Placement
@@ -18,7 +25,6 @@ _MOMENTS = frozenset(
 )  # fmt: skip
 _DAYS = frozenset({"current_date", "current_date()", "date('now')", "today()"})
 _CLOCKS = frozenset({"current_time", "time('now')", "localtime"})
-_LABEL = re.compile(r"'(?:[^']|'')*'(?=::|$)")
 _NEXT_VALUE = re.compile(r"nextval\(\s*'(?P<name>(?:[^']|'')+)'", re.IGNORECASE)
 
 _UTC = "now() AT TIME ZONE 'UTC'"
@@ -101,11 +107,17 @@ def translate_default(default: str, source: str, target: str, reading: Reading, 
         return _now(moment, kind, source, target)
     if kind == "boolean":
         return _boolean(lowered, text, target)
-    label = _LABEL.match(text)
-    bare_label = placement.wire_type != "enum" if kind == "enum" else target == "mariadb" and source == "postgresql"
-    if label and bare_label:
-        return label[0]
     rule = reading.source_representation
+    value = constant(text, SQLGLOT_DIALECTS[source])
+    if value is not None and rule is None:
+        held = reading.target_representation or placement.representation
+        known = spelled(value, kind, source, target, held)
+        if known is not None and "\0" in known:
+            raise NotTranslated("it holds a NUL character, which no statement may")
+        if known is not None:
+            return known
+        if kind in ("integer", "decimal", "float") and target not in ("postgresql", "duckdb"):
+            raise NotTranslated(f"{target} has no number {value!r}")
     if rule and rule.rule == "epoch":
         raise NotTranslated("an epoch is no timestamp; the target's column holds one")
     return translate_expression(text, source, target, Scope(columns={}))

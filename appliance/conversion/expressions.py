@@ -12,6 +12,8 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, SqlglotError
 
+from appliance.conversion.division import Numbers, UnknownDivision, divided
+from appliance.conversion.patterns import UnknownPattern, like
 from appliance.conversion.spellings import plain_list, truth, without_casts, without_decimal_casts
 
 SQLGLOT_DIALECTS = {
@@ -50,6 +52,8 @@ class Scope:
     asked for NULL, and nothing else."""
     texts: frozenset[str] = frozenset()
     """Lower-cased source columns that hold text, so that a cast of one to text says nothing."""
+    numbers: Numbers = field(default_factory=Numbers)
+    """Which source columns hold whole numbers, as far as that is known."""
     other: Callable[[str], str] = str
 
 
@@ -107,6 +111,7 @@ def _converted(tree: exp.Expr, source: str, target: str, scope: Scope) -> exp.Ex
     if source != target:
         tree = _respelled(tree, source, scope)
         _refuse_unknown_functions(tree)
+        tree = _with_own_operators(tree, source, target, scope)
     if source == "sqlite":
         tree = tree.transform(lambda node: _double_quoted_text(node, scope))
     tree = tree.transform(lambda node: _rename_column(node, scope))
@@ -122,6 +127,16 @@ def _respelled(tree: exp.Expr, source: str, scope: Scope) -> exp.Expr:
     if source != "postgresql":
         return tree
     return tree.transform(plain_list).transform(lambda node: without_casts(node, scope.texts))
+
+
+def _with_own_operators(tree: exp.Expr, source: str, target: str, scope: Scope) -> exp.Expr:
+    """Operators that both engines spell alike and mean otherwise: divisions and patterns."""
+    try:
+        tree = divided(tree, source, target, scope.numbers)
+        tree = tree.transform(lambda node: like(node, source, target))
+    except (UnknownDivision, UnknownPattern) as unknown:
+        raise NotTranslated(str(unknown)) from unknown
+    return tree
 
 
 def _refuse_unknown_functions(tree: exp.Expr) -> None:

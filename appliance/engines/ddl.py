@@ -55,6 +55,7 @@ def foreign_key_clause(dialect: Dialect, key: ForeignKeyPlan) -> str:
     )
     text += " MATCH FULL" if key.match_full else ""
     text += f" ON DELETE {ACTIONS[key.on_delete]}" if key.on_delete != "no_action" else ""
+    text += f" {column_list(dialect, key.set_columns)}" if key.set_columns else ""
     text += f" ON UPDATE {ACTIONS[key.on_update]}" if key.on_update != "no_action" else ""
     if key.deferrable:
         text += " DEFERRABLE INITIALLY DEFERRED" if key.initially_deferred else " DEFERRABLE"

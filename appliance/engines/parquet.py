@@ -36,6 +36,7 @@ _NOTES = (
 )
 _SPELLED = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
 """DuckDB's short names, as its catalog spells them."""
+_WORDS = re.compile(r'"(?:[^"]|"")*"|\w+')
 _AS_TEXT = frozenset({"bit", "interval", "timetz"})
 """Parquet has no bit strings, keeps intervals to milliseconds, and a time without the zone that it was written in."""
 
@@ -197,10 +198,15 @@ def _recorded(table: TablePlan) -> Table:
 def _column(column: ColumnPlan) -> Column:
     return Column(
         column.target,
-        column_type(_SPELLED.get(column.target_type, column.target_type)),
+        column_type(_spelled(column.target_type)),
         nullable=column.nullable,
         comment=column.comment,
     )
+
+
+def _spelled(target_type: str) -> str:
+    """A type as DuckDB's catalog spells it, parts of it too; names of fields stand in quotes."""
+    return _WORDS.sub(lambda found: _SPELLED.get(found[0], found[0]), target_type)
 
 
 def _key(key: KeyPlan) -> Key:
@@ -220,4 +226,5 @@ def _foreign_key(key: ForeignKeyPlan) -> ForeignKey:
         deferrable=key.deferrable,
         initially_deferred=key.initially_deferred,
         validated=False,
+        set_columns=key.set_columns,
     )

@@ -1,5 +1,7 @@
 """PostgreSQL as a target: keys, checks, indexes and foreign keys come after the data, orphans leave one NOT VALID."""
 
+import re
+
 from appliance.conversion.structures import holds_free_decimals, text_note, text_rule
 from appliance.conversion.survey import ColumnSurvey
 from appliance.engines import ddl
@@ -32,6 +34,17 @@ _PLAIN = {
     "inet": ("inet", "inet"),
     "cidr": ("cidr", "cidr"),
 }
+_TEXT_WIRES = frozenset({"text", "varchar", "bpchar"})
+_WIRES = {
+    **dict(_PLAIN.values()),
+    **{wire: wire for wire in ("int2", "int4", "int8", "float4", "float8", "text", "varchar", "bpchar", "numeric")},
+    "smallint": "int2", "integer": "int4", "int": "int4", "bigint": "int8", "decimal": "numeric", "real": "float4",
+    "double precision": "float8", "character varying": "varchar", "character": "bpchar", "char": "bpchar",
+    "bool": "bool", "json": "json", "jsonb": "jsonb", "time without time zone": "time",
+    "timestamp": "timestamp", "timestamp without time zone": "timestamp",
+    "timestamptz": "timestamptz", "timestamp with time zone": "timestamptz",
+}  # fmt: skip
+"""Types of the server that are sent in a binary form of their own, under all their names."""
 _RANGES = {
     "int4range": "range<int4>",
     "int8range": "range<int8>",
@@ -273,6 +286,22 @@ class PostgresTarget:
                 clause = ddl.foreign_key_clause(self.dialect, key) + ("" if key.validated else " NOT VALID")
                 statements.append(self._alter(table, clause, f"foreign key {table.target}.{key.name}"))
         return statements
+
+
+def other_wire(target_type: str, wire_type: str) -> str:
+    """The wire form that a type needs, where another one was named for it; empty where it fits or is not known here.
+
+    COPY sends values in binary, and the server reads them as the column's type says.
+    """
+    needed, named = _WIRES.get(_base(target_type)), _base(wire_type)
+    if needed is None or named not in _WIRES.values() or needed == named or {needed, named} <= _TEXT_WIRES:
+        return ""
+    return needed
+
+
+def _base(name: str) -> str:
+    """A type's name without what stands in parentheses."""
+    return " ".join(re.sub(r"\([^)]*\)", " ", name).lower().split())
 
 
 def _first(identity: IdentityPlan) -> int:

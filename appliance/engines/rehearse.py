@@ -31,6 +31,12 @@ class TypeRefused(EngineError):
         self.made, self.reason = made, reason
 
 
+class TableRefused(TypeRefused):
+    """The target cannot have a table at all, not even bare; another plan leaves it behind by name."""
+
+
+_NOT_THE_TABLES = ("42501", "08", "25", "53", "57")
+"""States in which a server refuses any table, or any statement."""
 _PROBE = Name("", "_sensei_type")
 Execute: TypeAlias = Callable[[str], None]
 """Executes one statement on the scratch target; raises `EngineError` and leaves no trace of a failed one."""
@@ -55,8 +61,8 @@ def rehearse(plan: Plan, execute: Execute) -> Plan:
         execute: The scratch target. It must be empty, and is thrown away by the caller.
 
     Raises:
-        TypeRefused: A type or an extension cannot be created.
-        EngineError: A table, schema or sequence cannot be created at all.
+        TypeRefused: A type or an extension cannot be created, or (`TableRefused`) a table.
+        EngineError: A schema or sequence cannot be created at all.
     """
     engine = target_engine(plan.target.engine)
     for statement in engine.create_statements(plan.model_copy(update={"tables": (), "views": ()})):
@@ -115,12 +121,7 @@ def _rehearse_table(engine: TargetEngine, plan: Plan, table: TablePlan, execute:
         return plan
     options = list(_options(table))
     bare = _without(table, options)
-    bare_reason = _create(engine, plan, bare, execute)
-    if bare_reason:
-        raise EngineError(
-            f"{table.target} cannot be created on {engine.name}: {bare_reason}",
-            hint="edit the table's columns in the plan, or leave the table out",
-        )
+    _create_bare(engine, plan, bare, execute)
     for option in options:
         execute(f"DROP TABLE {engine.dialect.qualify(table.target)}")
         refusal = _create(engine, plan, _without(table, [other for other in options if other is not option]), execute)
@@ -130,6 +131,18 @@ def _rehearse_table(engine: TargetEngine, plan: Plan, table: TablePlan, execute:
     execute(f"DROP TABLE {engine.dialect.qualify(table.target)}")
     _must(_create(engine, plan, table, execute), table)
     return plan
+
+
+def _create_bare(engine: TargetEngine, plan: Plan, bare: TablePlan, execute: Execute) -> None:
+    """Raises `TableRefused` where the table itself is refused; what the server refuses anybody is raised as it is."""
+    statement = engine.create_table(plan, bare)
+    try:
+        execute(statement.sql)
+    except EngineError as error:
+        if error.sqlstate.startswith(_NOT_THE_TABLES):
+            raise
+        reason = error.message.splitlines()[0] if error.message else "the engine gave no reason"
+        raise TableRefused(f"table {bare.source}", reason) from error
 
 
 def _must(reason: str, table: TablePlan) -> None:

@@ -3,14 +3,14 @@
 import re
 import secrets
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pymysql
 
-from appliance.engines.rehearse import Execute
 from appliance.loading.base import TargetWriter
 from appliance.loading.locks import taken
 from appliance.loading.mariadb import NO_LOCAL_FILES, MariadbWriter
@@ -23,12 +23,14 @@ from appliance.loading.mariadb_session import (
     SealedLogin,
     number,
 )
+from appliance.loading.scratch import Scratch
+from kora._core import RowStream
 from kora.databases.address import Address
-from kora.databases.base import Database
+from kora.databases.base import AnswersQueries, Database
 from kora.databases.mariadb.session import connection_settings
 from kora.databases.registry import open_database
 from kora.databases.secrets import Secret
-from kora.errors import AccessDenied
+from kora.errors import AccessDenied, EngineError
 
 if TYPE_CHECKING:
     from kora.behavior.servers import ServerTrials
@@ -107,7 +109,7 @@ class MariadbTarget:
         return open_database(self.address, role="target", secret=self._secret)
 
     @contextmanager
-    def scratch(self) -> Iterator[Execute]:
+    def scratch(self) -> Iterator[Scratch]:
         """A database of its own, which goes when the block ends.
 
         MariaDB commits each statement of DDL, so a killed run leaves it behind. A lock on its name, which ends with the
@@ -120,10 +122,30 @@ class MariadbTarget:
             self._create_scratch(session, name)
             try:
                 session.execute(f"USE `{name}`")
-                yield lambda sql: _run(session, sql)
+                with self._answering(name) as answer:
+                    yield Scratch(lambda sql: _run(session, sql), answer)
             finally:
                 if session.is_open:
                     session.execute(f"DROP DATABASE IF EXISTS `{name}`")
+
+    @contextmanager
+    def _answering(self, name: str) -> Iterator[Callable[[str], RowStream]]:
+        """What reads the scratch database as KORA would; opened when it is first asked, in a snapshot of then."""
+        opened: list[Database] = []
+
+        def answer(sql: str) -> RowStream:
+            if not opened:
+                opened.append(open_database(replace(self.address, database=name), role="target", secret=self._secret))
+            database = opened[0]
+            if not isinstance(database, AnswersQueries):
+                raise EngineError("the target answers no queries")
+            return database.query_rows(sql)
+
+        try:
+            yield answer
+        finally:
+            for database in opened:
+                database.close()
 
     def _create_scratch(self, session: MariadbSession, name: str) -> None:
         try:

@@ -1,22 +1,38 @@
 """Scratch targets: where a plan is tried before anything is touched. Each is thrown away when its block ends."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 
 import duckdb
 import psycopg
 
+from appliance.engines import ddl
 from appliance.engines.parquet import read_table, read_words
 from appliance.engines.rehearse import Execute
 from appliance.loading.duckdb import quote
 from appliance.loading.parquet import type_text
-from kora._core import SqliteConnection
+from kora._core import RowStream, SqliteConnection, sqlite_rows
+from kora.databases.base import AnswersQueries, Database
+from kora.databases.duckdb.read import answer_rows
 from kora.errors import Busy, EngineError, InvalidRequest
 from kora.scratch_folders import HINT, scratch_folder
 
 
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """A scratch target. Called, it executes one statement; `answer` reads back what a SELECT gives."""
+
+    execute: Execute
+    answer: Callable[[str], RowStream]
+
+    def __call__(self, sql: str) -> None:
+        """Executes one statement; raises `EngineError` and leaves no trace of a failed one."""
+        self.execute(sql)
+
+
 @contextmanager
-def duckdb_scratch() -> Iterator[Execute]:
+def duckdb_scratch() -> Iterator[Scratch]:
     """A DuckDB database in memory that may neither fetch extensions nor read files."""
     connection = duckdb.connect(
         ":memory:", config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
@@ -30,14 +46,20 @@ def duckdb_scratch() -> Iterator[Execute]:
                 raise Busy(f"a rehearsal: {error}", hint=HINT) from error
             raise EngineError(str(error)) from error
 
+    def answer(sql: str) -> RowStream:
+        try:
+            return answer_rows(connection.cursor(), sql)
+        except duckdb.Error as error:
+            raise EngineError(str(error)) from error
+
     try:
-        yield execute
+        yield Scratch(execute, answer)
     finally:
         connection.close()
 
 
 @contextmanager
-def parquet_scratch() -> Iterator[Execute]:
+def parquet_scratch() -> Iterator[Scratch]:
     """A folder of its own where each declared table becomes an empty file, which must give its types back."""
     with scratch_folder() as folder, duckdb_scratch() as duckdb_execute:
 
@@ -59,14 +81,15 @@ def parquet_scratch() -> Iterator[Execute]:
                     f" ELSE error('{wrong.replace(chr(39), chr(39) * 2)}') END"
                 )
 
-        yield execute
+        yield Scratch(execute, duckdb_execute.answer)
 
 
 @contextmanager
-def sqlite_scratch() -> Iterator[Execute]:
+def sqlite_scratch() -> Iterator[Scratch]:
     """A SQLite file in a folder of its own, which goes when the block ends."""
     with scratch_folder() as folder, closing(SqliteConnection(str(folder / "scratch.db"), "create")) as connection:
-        yield _sqlite_execute(connection, str(folder / "scratch.db"))
+        execute = _sqlite_execute(connection, str(folder / "scratch.db"))
+        yield Scratch(execute, lambda sql: sqlite_rows(connection, sql))
 
 
 def _sqlite_execute(connection: SqliteConnection, path: str) -> Execute:
@@ -88,8 +111,13 @@ def _sqlite_execute(connection: SqliteConnection, path: str) -> Execute:
 
 
 @contextmanager
-def postgresql_scratch(connection: "psycopg.Connection[tuple[object, ...]]") -> Iterator[Execute]:
+def postgresql_scratch(
+    connection: "psycopg.Connection[tuple[object, ...]]", reader: Callable[[], Database]
+) -> Iterator[Scratch]:
     """A transaction on the real target that is always rolled back; a savepoint around each statement.
+
+    What stands in it nobody else sees. So an answer is read as text, and that text as a value by KORA's own `reader`;
+    of a type that only the transaction knows, it stays text.
 
     Raises `InvalidRequest` if the connection is inside a transaction of somebody else.
     """
@@ -103,9 +131,46 @@ def postgresql_scratch(connection: "psycopg.Connection[tuple[object, ...]]") -> 
         except psycopg.Error as error:
             raise EngineError(str(error), error.sqlstate or "") from error
 
+    opened: list[Database] = []
+
+    def answer(sql: str) -> RowStream:
+        if not opened:
+            opened.append(reader())
+        database = opened[0]
+        if not isinstance(database, AnswersQueries):
+            raise EngineError("the target answers no queries")
+        try:
+            with connection.transaction():
+                texts = _texts(connection, sql)
+        except psycopg.Error as error:
+            raise EngineError(str(error), error.sqlstate or "") from error
+        known = ((text, kind if _knows(database, kind) else "text") for text, kind in texts)
+        return database.query_rows("SELECT " + ", ".join(f"CAST({text} AS {kind})" for text, kind in known))
+
     try:
         with connection.transaction(force_rollback=True):
-            yield execute
+            yield Scratch(execute, answer)
     finally:
+        for database in opened:
+            database.close()
         if not connection.closed and not connection.autocommit:
             connection.rollback()
+
+
+def _texts(connection: "psycopg.Connection[tuple[object, ...]]", sql: str) -> list[tuple[str, str]]:
+    """The first row of an answer: each value as a literal, and its type."""
+    result = connection.execute(sql.encode()).pgresult
+    if result is None or result.ntuples != 1:
+        raise EngineError("the query gave no row to read")
+    texts = []
+    for place in range(result.nfields):
+        value = result.get_value(0, place)
+        row = connection.execute("SELECT format_type(%s, %s)", (result.ftype(place), result.fmod(place))).fetchone()
+        literal = "NULL" if value is None else ddl.literal(value.decode())
+        texts.append((literal, str(row[0]) if row else "text"))
+    return texts
+
+
+def _knows(database: Database, kind: str) -> bool:
+    """Whether a type is there outside of the scratch transaction."""
+    return bool(database.scalar_query(f"SELECT to_regtype({ddl.literal(kind)}) IS NOT NULL")[0][0])

@@ -11,12 +11,11 @@ from contextlib import AbstractContextManager, closing, contextmanager, nullcont
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from appliance.engines.rehearse import Execute
 from appliance.loading.base import TargetWriter
 from appliance.loading.duckdb import DuckDBWriter
 from appliance.loading.locks import advisory_lock, file_lock
 from appliance.loading.parquet import ParquetWriter
-from appliance.loading.scratch import duckdb_scratch, parquet_scratch, postgresql_scratch, sqlite_scratch
+from appliance.loading.scratch import Scratch, duckdb_scratch, parquet_scratch, postgresql_scratch, sqlite_scratch
 from appliance.loading.sqlite import SqliteWriter
 from kora.databases.address import Address
 from kora.databases.base import Database
@@ -57,7 +56,7 @@ class Target(Protocol):
         """Whether there is anything to read yet."""
         ...
 
-    def scratch(self) -> AbstractContextManager[Execute]:
+    def scratch(self) -> AbstractContextManager[Scratch]:
         """A place on the real engine where DDL can be tried."""
         ...
 
@@ -179,7 +178,7 @@ class DuckDBTarget(_FileTarget):
         """The one writing connection."""
         return DuckDBWriter(self._path)
 
-    def scratch(self) -> AbstractContextManager[Execute]:
+    def scratch(self) -> AbstractContextManager[Scratch]:
         """A DuckDB in memory."""
         return duckdb_scratch()
 
@@ -191,7 +190,7 @@ class SqliteTarget(_FileTarget):
         """The one writing connection."""
         return SqliteWriter(self._path)
 
-    def scratch(self) -> AbstractContextManager[Execute]:
+    def scratch(self) -> AbstractContextManager[Scratch]:
         """A SQLite in memory."""
         return sqlite_scratch()
 
@@ -224,7 +223,7 @@ class ParquetTarget:
         """The stored data."""
         return open_database(self.address, role="target", secret=self._secret)
 
-    def scratch(self) -> AbstractContextManager[Execute]:
+    def scratch(self) -> AbstractContextManager[Scratch]:
         """A folder that is thrown away."""
         return parquet_scratch()
 
@@ -292,10 +291,10 @@ class PostgresTarget:
         return open_database(self.address, role="target", secret=self._secret)
 
     @contextmanager
-    def scratch(self) -> Iterator[Execute]:
+    def scratch(self) -> Iterator[Scratch]:
         """A transaction on the real target that is rolled back."""
-        with closing(self._connect()) as connection, postgresql_scratch(connection) as execute:
-            yield execute
+        with closing(self._connect()) as connection, postgresql_scratch(connection, self.reader) as scratch:
+            yield scratch
 
     def preflight(self, needed_bytes: int, schemas: tuple[str, ...]) -> tuple[str, ...]:
         """Asks the server for the rights that the load needs."""

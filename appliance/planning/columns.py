@@ -1,8 +1,9 @@
 """Column decisions: type, representation, default, identity and generation of each column of one table."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from appliance.conversion.defaults import sequence_of_default, translate_default
+from appliance.conversion.division import Numbers
 from appliance.conversion.dynamic import MIXED_WITH_BYTES
 from appliance.conversion.expressions import NotTranslated, Scope, translate_expression
 from appliance.conversion.reading import Reading
@@ -20,6 +21,7 @@ from kora.catalog import Catalog, Column, Name, Sequence, Table, Type
 from kora.comparison.mapping import Loss, LossClass
 from kora.comparison.structure import inner_domains
 
+_LAST_BIGINT = 2**63 - 1
 _LOSS_ORDER: tuple[LossClass, ...] = ("lossless", "widened", "narrowed_proven", "lossy_approved", "refused")
 
 
@@ -34,6 +36,8 @@ class Context:
     sequences: list[SequencePlan]
     enumerations: Enumerations
     types: NamedTypes
+    numbers: list[Numbers] = field(default_factory=list)
+    """Of each table so far: what its columns hold."""
 
     @property
     def at_home(self) -> bool:
@@ -59,7 +63,7 @@ def plan_columns(context: Context, table: Table, surveys: dict[str, ColumnSurvey
     for column in (_through_domain(context, column) for column in table.columns):
         survey = replace(surveys.get(column.name, ColumnSurvey()), keyed=keyed.get(column.name, 0))
         reading = read_column(context.catalog.engine, column, survey, at_home=context.at_home)
-        placement = _place(context, table, column, reading, survey)
+        placement = _countable(context, table, column, survey, _place(context, table, column, reading, survey))
         if placement.refused:
             left_out[column.name] = placement.refused
             context.decisions.refuse("column", f"{table.name}.{column.name}", placement.refused, column.type.declared)
@@ -74,12 +78,25 @@ def plan_columns(context: Context, table: Table, surveys: dict[str, ColumnSurvey
     )
     texts = frozenset(column.name.lower() for column, _, _ in placed if column.type.kind == "text")
     kept = {name: names[name] for name in names if name not in left_out}
-    scope = Scope(columns=kept, booleans=booleans, opaque=opaque, texts=texts)
+    numbers = _numbers(context, placed)
+    context.numbers.append(numbers)
+    scope = Scope(columns=kept, booleans=booleans, opaque=opaque, texts=texts, numbers=numbers)
     columns = tuple(
         _column(context, table, column, (reading, placement, surveys.get(column.name, ColumnSurvey())), scope)
         for column, reading, placement in placed
     )
     return PlannedColumns(columns, left_out, scope)
+
+
+def _numbers(context: Context, placed: list[tuple[Column, Reading, Placement]]) -> Numbers:
+    """Which columns hold whole numbers. A decimal of SQLite's may be stored as one, and then divides as one."""
+    fractions = ("float",) if context.catalog.engine == "sqlite" else ("float", "decimal")
+    kinds = {column.name.lower(): reading.type.kind for column, reading, _ in placed}
+    return Numbers(
+        frozenset(name for name, kind in kinds.items() if kind == "integer"),
+        frozenset(name for name, kind in kinds.items() if kind in fractions),
+        frozenset(name for name, kind in kinds.items() if kind != "integer" and kind not in fractions),
+    )
 
 
 def _became_boolean(source: Type, read: Type) -> bool:
@@ -127,6 +144,34 @@ def _through_domain(context: Context, column: Column) -> Column:
     return replace(column, nullable=column.nullable and domain.nullable, default=column.default or domain.default)
 
 
+def _countable(context: Context, table: Table, column: Column, survey: ColumnSurvey, placement: Placement) -> Placement:
+    """A number beyond 64 bits that counts itself up, or refers to one: PostgreSQL counts up to bigint's end.
+
+    All values there are fit by the survey, or the type stays and its identity is lost by name (`_identity`).
+    """
+    wide = context.engine.capabilities.identity == "native" and placement.wire_type.startswith("numeric")
+    if not wide or column.type.kind != "integer" or not _counts(context, table, column):
+        return placement
+    if survey.maximum is not None and survey.maximum > _LAST_BIGINT:
+        return placement
+    note = f"counts itself up or refers to what does; the largest of its values is {survey.maximum or 0:,}"
+    return Placement("bigint", "int8", loss_class="narrowed_proven", note=note)
+
+
+def _counts(context: Context, table: Table, column: Column) -> bool:
+    """Whether a column counts itself up, or refers to one that does."""
+    if column.identity or sequence_of_default(column.default or ""):
+        return True
+    parents = {parent.name: parent for parent in context.catalog.tables}
+    for key in table.foreign_keys:
+        for name, parent_name in zip(key.columns, key.parent_columns, strict=False):
+            parent = parents.get(key.parent)
+            referred = [item for item in parent.columns if item.name == parent_name] if parent else []
+            if name == column.name and any(item.identity for item in referred):
+                return True
+    return False
+
+
 def _place(context: Context, table: Table, column: Column, reading: Reading, survey: ColumnSurvey) -> Placement:
     placement = context.engine.place(reading.type, survey)
     if context.at_home:
@@ -154,6 +199,10 @@ def _column(
     if not context.types.keeps(column.type):
         _inner_domains(context, subject, column.type)
     identity = _identity(context, table, column, survey)
+    if identity and context.engine.capabilities.identity == "native" and placement.wire_type.startswith("numeric"):
+        reason = "it has values beyond bigint, which is as far as the target counts"
+        context.decisions.refuse("identity", subject, reason)
+        identity = None
     generated = _generated(context, subject, column, scope)
     nullable = _nullable(column, reading, survey)
     if nullable and not column.nullable:
@@ -220,6 +269,10 @@ def _beyond(placement: Placement) -> list[Loss]:
 
 
 def _collation(context: Context, subject: str, column: Column, placement: Placement) -> None:
+    if column.type.wire == "citext" and placement.wire_type != "citext" and not context.types.keeps(column.type):
+        reason = "citext is compared and unique without regard to case on the source, by code point on the target"
+        context.decisions.lose("collation", subject, 1, reason)
+        return
     collation = column.type.collation
     byte_order = (collation or "").endswith(("_nopad_bin", "_0900_bin"))
     if collation and (byte_order or placement.target_type.endswith(f" collate {collation}")):

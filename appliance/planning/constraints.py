@@ -7,6 +7,7 @@ index that is not unique only costs time, and is one too, for somebody chose it.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from appliance.conversion.division import Numbers
 from appliance.conversion.expressions import NotTranslated, Scope, translate_expression
 from appliance.conversion.survey import ColumnSurvey
 from appliance.planning.columns import Context, PlannedColumns
@@ -17,6 +18,8 @@ from kora.catalog import Check, ForeignKey, Index, IndexPart, Key, Name, Table
 from kora.comparison.structure import domain_checks
 
 _PLAIN_COLLATIONS = frozenset({"BINARY", "C", "DEFAULT", "POSIX"})
+_OWN_REFERENCES = frozenset({"postgresql", "parquet"})
+"""Targets whose references have MATCH FULL and columns behind SET NULL; Parquet files record them."""
 _INDEX_METHODS = frozenset({"", "btree", "art"})
 
 
@@ -235,10 +238,16 @@ def _domain_checks(context: Context, facts: TableFacts) -> list[tuple[Check, Sco
     """The checks of the domains that the columns came through: the target's column is of the base type."""
     names = facts.planned.scope.columns
     return [
-        (check, Scope(columns={"value": names[column.name]}))
+        (check, Scope(columns={"value": names[column.name]}, numbers=_numbers_of_value(facts, column.name)))
         for column, check in domain_checks(context.catalog, facts.table)
         if column.name in names and not context.types.keeps(column.type)
     ]
+
+
+def _numbers_of_value(facts: TableFacts, column: str) -> Numbers:
+    """What is known of a domain's VALUE: what is known of the column that came through it."""
+    known, name, value = facts.planned.scope.numbers, column.lower(), frozenset({"value"})
+    return Numbers(value if name in known.whole else frozenset(), value if name in known.fractions else frozenset())
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,11 +276,10 @@ def _foreign_key(context: Context, references: References, facts: TableFacts, ke
         reason = _orphans(context, subject, orphans, reason)
     elif reason:
         context.decisions.lose("foreign_key", f"foreign key {subject}", 1, reason)
-    acts = key.on_delete not in ("no_action", "restrict") or key.on_update not in ("no_action", "restrict")
-    if acts and not capabilities.foreign_key_actions and not reason:
-        actions = f"ON DELETE {key.on_delete}, ON UPDATE {key.on_update}"
-        lost = f"{context.engine.name} has no actions: {actions} are not carried"
-        context.decisions.lose("foreign_key_action", f"foreign key {subject}", 1, lost)
+    lost = [] if reason else _lost_actions(context, key)
+    if lost:
+        what = f"{context.engine.name} has no such thing: {', '.join(lost)} not carried"
+        context.decisions.lose("foreign_key_action", f"foreign key {subject}", 1, what)
     target = context.names.relations[facts.table.name]
     columns = facts.targets(key.columns) or key.columns
     parent = references.facts.get(key.parent)
@@ -284,15 +292,33 @@ def _foreign_key(context: Context, references: References, facts: TableFacts, ke
         parent_columns=(parent.targets(key.parent_columns) if parent else None) or key.parent_columns,
         on_delete=key.on_delete if capabilities.foreign_key_actions else "no_action",
         on_update=key.on_update if capabilities.foreign_key_actions else "no_action",
-        match_full=key.match_full and context.engine.name == "postgresql",
+        match_full=key.match_full and context.engine.name in _OWN_REFERENCES,
         deferrable=key.deferrable and capabilities.foreign_key_actions and capabilities.deferrable_foreign_keys,
         initially_deferred=key.initially_deferred
         and capabilities.foreign_key_actions
         and capabilities.deferrable_foreign_keys,
         validated=not (orphans and capabilities.not_valid_foreign_keys),
+        set_columns=(facts.targets(key.set_columns) or ()) if context.engine.name in _OWN_REFERENCES else (),
         decision="refused" if reason else "carried",
         reason=reason,
     )
+
+
+def _lost_actions(context: Context, key: ForeignKey) -> list[str]:
+    """What a reference does on the source besides refusing, and when; as far as the target's will not."""
+    name, capabilities = context.engine.name, context.engine.capabilities
+    acts = not {key.on_delete, key.on_update} <= {"no_action", "restrict"}
+    lost = []
+    if acts and not capabilities.foreign_key_actions:
+        lost.append(f"ON DELETE {key.on_delete}, ON UPDATE {key.on_update}")
+    elif key.set_columns and name not in _OWN_REFERENCES:
+        lost.append(f"ON DELETE {key.on_delete} ({', '.join(key.set_columns)}), which here changes every column,")
+    if key.match_full and len(key.columns) > 1 and name not in _OWN_REFERENCES:
+        lost.append("MATCH FULL")
+    deferrable = capabilities.foreign_key_actions and capabilities.deferrable_foreign_keys
+    if key.deferrable and not deferrable and name != "parquet":  # which only records what was declared
+        lost.append("DEFERRABLE INITIALLY DEFERRED" if key.initially_deferred else "DEFERRABLE")
+    return lost
 
 
 def _orphans(context: Context, subject: str, orphans: int, reason: str) -> str:

@@ -215,7 +215,10 @@ class IndexPlan(Decided):
 
 
 class ForeignKeyPlan(Decided):
-    """A reference, in target names. Not `validated`: the engine enforces it on new rows only."""
+    """A reference, in target names. Not `validated`: the engine enforces it on new rows only.
+
+    `set_columns`: what `on_delete` changes; empty: every column.
+    """
 
     name: str = ""
     source: str = ""
@@ -228,6 +231,7 @@ class ForeignKeyPlan(Decided):
     deferrable: bool = False
     initially_deferred: bool = False
     validated: bool = True
+    set_columns: tuple[str, ...] = ()
 
 
 class CheckPlan(Decided):

@@ -6,6 +6,7 @@ from typing import cast
 
 from appliance.conversion.identifiers import IdentifierPolicy, default_policy
 from appliance.conversion.survey import ColumnSurvey
+from appliance.engines.base import TargetEngine
 from appliance.engines.registry import target_engine
 from appliance.planning import constraints
 from appliance.planning.columns import Context, plan_columns
@@ -32,7 +33,7 @@ class PlanOptions:
     identifier_policy: IdentifierPolicy | None = None
     schema: str | None = None
     refused: Mapping[str, str] = field(default_factory=dict)
-    """Types and extensions that the target refused in a rehearsal, by the object's words, with its reasons."""
+    """Types, extensions and tables that the target refused in a rehearsal, by the object's words, with its reasons."""
 
 
 def make_plan(
@@ -58,10 +59,11 @@ def make_plan(
     chosen, engine = options or PlanOptions(), target_engine(target)
     policy = chosen.identifier_policy or default_policy(target)
     decisions = Decisions()
-    readable = tuple(table for table in catalog.tables if not table.unreadable)
+    obstacles = {table.name: table.unreadable or _obstacle(chosen, engine, table) for table in catalog.tables}
+    readable = tuple(table for table in catalog.tables if not obstacles[table.name])
     for table in catalog.tables:
-        if table.unreadable:
-            decisions.refuse("table", str(table.name), table.unreadable)
+        if obstacles[table.name]:
+            decisions.refuse("table", str(table.name), obstacles[table.name])
     names = name_everything(catalog, engine, policy, chosen.schema)
     enumerations = Enumerations(catalog, engine, names, chosen.refused)
     types = NamedTypes(catalog, engine, names, chosen.refused)
@@ -94,6 +96,14 @@ def make_plan(
         refused=decisions.refused,
         notes=decisions.notes,
     )
+
+
+def _obstacle(chosen: PlanOptions, engine: TargetEngine, table: Table) -> str:
+    """Why the target cannot have a table that can be read; empty where it can."""
+    if not table.columns:
+        return "it has no columns, and a row without values can be written nowhere"
+    reason = chosen.refused.get(f"table {table.name}")
+    return f"{engine.name} cannot create it: {reason}" if reason else ""
 
 
 def _note_constraints(context: Context) -> None:

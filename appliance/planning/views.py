@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from appliance.conversion.division import agreed
 from appliance.conversion.expressions import NotTranslated, Scope, relations_of, translate_query
 from appliance.conversion.structures import is_kept_as_text
 from appliance.planning.columns import Context
@@ -22,7 +23,9 @@ def plan_views(context: Context, tables: tuple[TablePlan, ...]) -> tuple[ViewPla
     }
     ordered, _ = load_order(sorted(views), reads)
     scope = replace(context.names.query_scope(_booleans(context, tables)), opaque=_opaque(tables))
-    return tuple(_view(context, views[name], scope) for name in ordered)
+    known = replace(scope, numbers=agreed(context.numbers))
+    # A view's own columns are nobody's declaration.
+    return tuple(_view(context, views[name], scope if reads[name] else known) for name in ordered)
 
 
 def _opaque(tables: tuple[TablePlan, ...]) -> frozenset[str]:

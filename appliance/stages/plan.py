@@ -1,11 +1,13 @@
 """Decides about every object, tries the decisions on the real engine, and writes the plan that is carried out."""
 
 from appliance.conversion.survey import read_surveys
+from appliance.engines.postgresql import other_wire
 from appliance.engines.rehearse import TypeRefused, rehearse
 from appliance.migration import Migration
 from appliance.planning.files import save_plan
 from appliance.planning.model import Plan
 from appliance.planning.planner import PlanOptions, make_plan
+from appliance.stages.default_values import prove_defaults
 from kora.catalog import Catalog
 from kora.comparison.orphans import find_orphans
 from kora.errors import InvalidRequest
@@ -34,8 +36,8 @@ def propose(migration: Migration) -> Plan:
             orphans={orphans.foreign_key: orphans.count for orphans in migration.orphans},
         )
         try:
-            with migration.target.scratch() as execute:
-                return rehearse(plan, execute)
+            with migration.target.scratch() as scratch:
+                return prove_defaults(rehearse(plan, scratch), migration.source, migration.known_catalog, scratch)
         except TypeRefused as refusal:
             if refusal.made in refused:
                 raise
@@ -47,7 +49,8 @@ def check_against(plan: Plan, catalog: Catalog) -> None:
     """A plan that was made for another source, or is out of date, is refused before anything is written.
 
     Raises:
-        InvalidRequest: It names a table or column that the source does not have, or leaves a table undecided.
+        InvalidRequest: It names a table or column that the source does not have, leaves a table undecided, or sends
+            a column in another form than its type has.
     """
     tables = {table.name: table for table in catalog.tables}
     for planned in plan.tables:
@@ -65,6 +68,7 @@ def check_against(plan: Plan, catalog: Catalog) -> None:
                 f"the plan says nothing about {planned.source}.{undecided}",
                 hint="add the column, or name it under left_out with a reason",
             )
+    _check_wires(plan)
     decided = {table.source for table in plan.tables}
     refused = {item.name for item in plan.refused if item.kind == "table"}
     for name_ in sorted(set(tables) - decided):
@@ -72,3 +76,18 @@ def check_against(plan: Plan, catalog: Catalog) -> None:
             raise InvalidRequest(
                 f"the plan says nothing about the table {name_}", hint="make a new plan, or leave it out with --exclude"
             )
+
+
+def _check_wires(plan: Plan) -> None:
+    """A type that was changed by hand without the form in which its values are sent: no row would arrive."""
+    if plan.target.engine != "postgresql":
+        return
+    for table in plan.tables:
+        for column in table.columns:
+            needed = other_wire(column.target_type, column.wire_type)
+            if needed:
+                raise InvalidRequest(
+                    f"the plan sends {table.source}.{column.source} as {column.wire_type}, but its target_type is"
+                    f" {column.target_type}",
+                    hint=f"set its wire_type to {needed}, too",
+                )

@@ -16,7 +16,7 @@ from kora.comparison.result import NotChecked, Quarantined
 from kora.comparison.source_log import SourceLog
 from kora.errors import InvalidRequest
 
-ONLY_DECLARED = frozenset({"collation"})
+ONLY_DECLARED = frozenset({"collation", "identity"})
 """Losses that no catalog or value shows and that stand on the plan's word."""
 
 
@@ -41,6 +41,11 @@ class Declared:
     settle_seconds: float | None = None
     """What a plan says of databases that are written meanwhile: how long to wait before a row that differs is read
     again; None where it says nothing."""
+
+    @property
+    def left_behind(self) -> frozenset[str]:
+        """Source tables that the plan leaves behind by name, each as a loss that somebody has to approve."""
+        return frozenset(loss.subject.removeprefix("table ") for loss in self.losses if loss.rule == "table")
 
 
 def read_declared(mapping_file: Path | None, plan_file: Path | None, quarantine_file: Path | None = None) -> Declared:

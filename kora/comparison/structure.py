@@ -222,6 +222,23 @@ def _foreign_key_losses(
     kept = any(_acts(candidate.on_delete, candidate.on_update) == _acts(*actions) for candidate in candidates)
     if not kept and not set(actions) <= {"no_action", "restrict"}:
         yield _loss("foreign_key_action", subject, f"ON DELETE {key.on_delete}, ON UPDATE {key.on_update} is lost")
+        return
+    lost = min((_lost_words(key, candidate, _target_names(pairs[source.name])) for candidate in candidates), key=len)
+    if lost:
+        yield _loss("foreign_key_action", subject, f"{', '.join(lost)} is lost")
+
+
+def _lost_words(key: ForeignKey, candidate: ForeignKey, names: dict[str, str]) -> list[str]:
+    """Which columns an action changes, what a row with some NULLs must obey, and when: as far as the target differs."""
+    lost = []
+    changed = {names.get(column, column) for column in key.set_columns}
+    if changed and changed != set(candidate.set_columns):
+        lost.append(f"ON DELETE {key.on_delete} ({', '.join(key.set_columns)})")
+    if key.match_full and not candidate.match_full and len(key.columns) > 1:
+        lost.append("MATCH FULL")
+    if key.deferrable and not candidate.deferrable:
+        lost.append("DEFERRABLE")
+    return lost
 
 
 def _acts(on_delete: Action, on_update: Action) -> tuple[Action, ...]:

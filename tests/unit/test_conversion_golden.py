@@ -3,6 +3,7 @@ import re
 import pytest
 
 from appliance.conversion.defaults import translate_default
+from appliance.conversion.division import Numbers
 from appliance.conversion.expressions import NotTranslated, Scope, translate_expression
 from appliance.conversion.identifiers import Namespace, take_all
 from appliance.conversion.reading import Reading
@@ -21,7 +22,8 @@ def engines(text: str) -> tuple[str, str]:
 
 @pytest.mark.parametrize(("direction", "text", "expected"), golden("expressions.txt"))
 def test_an_expression_is_translated_or_refused_with_a_reason(direction: str, text: str, expected: str) -> None:
-    scope = Scope(columns=COLUMNS, booleans=frozenset({"Active"}), texts=frozenset({"order"}))
+    scope = Scope(columns=COLUMNS, booleans=frozenset({"Active"}), texts=frozenset({"order"}),
+                  numbers=Numbers(frozenset({"id", "active"}), frozenset({"total"})))  # fmt: skip
     if expected.startswith("refused: "):
         with pytest.raises(NotTranslated, match=re.escape(expected.removeprefix("refused: "))):
             translate_expression(text, *engines(direction), scope)

@@ -164,17 +164,7 @@ class DuckDbDatabase:
         with translated(str(self._path)):
             cursor = self._connection.cursor()
             self._clock.start(cursor.interrupt)
-            relation = cursor.sql(sql)
-            if relation is None:
-                raise EngineError(f"duckdb: {self._path}: the query gave no rows to read")
-            types = [column_type(str(kind)) for kind in relation.types]
-            for kind in types:
-                if kind.kind in ("unsupported", "union"):
-                    raise UnsupportedType(f"a column of type {kind.declared} cannot be decoded in an answer")
-            if any(kind.elements or kind.wire in ("INTERVAL", "BIGNUM") for kind in types):
-                casts = (f"CAST(#{place} AS {carried_type(kind)})" for place, kind in enumerate(types, 1))
-                relation = relation.project(", ".join(casts))
-            return _core.arrow_rows(relation, [kind.wire for kind in types])
+            return answer_rows(cursor, sql)
 
     def asking(self, seconds: int) -> AbstractContextManager[None]:
         """DuckDB keeps no clock: it is interrupted."""
@@ -290,3 +280,21 @@ def _length(quoted: str, column: Column) -> str:
             return f"coalesce(octet_length({quoted}), 0)"
         case _:
             return f"coalesce(strlen(CAST({quoted} AS VARCHAR)), 0)"
+
+
+def answer_rows(cursor: duckdb.DuckDBPyConnection, sql: str) -> RowStream:
+    """The rows of a SELECT; what Arrow cannot carry is cast, as in a table.
+
+    Raises `EngineError` where it gives none, `UnsupportedType` for a column that nothing here decodes.
+    """
+    relation = cursor.sql(sql)
+    if relation is None:
+        raise EngineError("duckdb: the query gave no rows to read")
+    types = [column_type(str(kind)) for kind in relation.types]
+    for kind in types:
+        if kind.kind in ("unsupported", "union"):
+            raise UnsupportedType(f"a column of type {kind.declared} cannot be decoded in an answer")
+    if any(kind.elements or kind.wire in ("INTERVAL", "BIGNUM") for kind in types):
+        casts = (f"CAST(#{place} AS {carried_type(kind)})" for place, kind in enumerate(types, 1))
+        relation = relation.project(", ".join(casts))
+    return _core.arrow_rows(relation, [kind.wire for kind in types])

@@ -191,18 +191,19 @@ def _keys(query: Query, server_version: int) -> dict[int, list[tuple[bool, Key]]
 
 
 def _foreign_keys(query: Query, server_version: int) -> dict[int, list[ForeignKey]]:
+    set_columns = _column_names("o.confdelsetcols", "o.conrelid") if server_version >= 150000 else "NULL::text[]"
     rows = query(
         f"""SELECT o.conrelid, o.conname, {_column_names("o.conkey", "o.conrelid")}, n.nspname, c.relname,
             {_column_names("o.confkey", "o.confrelid")}, o.confdeltype::text, o.confupdtype::text,
             o.confmatchtype::text, o.condeferrable, o.condeferred, o.convalidated,
-            {_since_18(server_version, "o.conperiod", "false")}
+            {_since_18(server_version, "o.conperiod", "false")}, {set_columns}
         FROM pg_constraint o JOIN pg_class c ON c.oid = o.confrelid JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE o.contype = 'f' AND o.conparentid = 0
             AND {_since_18(server_version, "o.conenforced", "true")} ORDER BY o.conrelid, o.conname"""
     )
     found: dict[int, list[ForeignKey]] = defaultdict(list)
     for table, name, columns, schema, parent, parent_columns, delete, update, match, *flags in rows:
-        deferrable, deferred, validated, temporal = flags
+        deferrable, deferred, validated, temporal, changed = flags
         found[table].append(
             ForeignKey(
                 name,
@@ -216,6 +217,7 @@ def _foreign_keys(query: Query, server_version: int) -> dict[int, list[ForeignKe
                 initially_deferred=deferred,
                 validated=validated,
                 temporal=temporal,
+                set_columns=tuple(changed or ()),
             )
         )
     return found

@@ -297,7 +297,7 @@ def _foreign_keys(rows: list[tuple[object, ...]], clauses: list[ForeignKeyClause
 
 def _foreign_key(rows: list[tuple[object, ...]], clause: ForeignKeyClause) -> ForeignKey:
     rows = sorted(rows, key=lambda row: int(str(row[1])))
-    _, _, parent, _, _, on_update, on_delete, match = rows[0]
+    _, _, parent, _, _, on_update, on_delete, _ = rows[0]  # MATCH is parsed, and never obeyed
     return ForeignKey(
         clause.name,
         tuple(str(row[3]) for row in rows),
@@ -305,7 +305,6 @@ def _foreign_key(rows: list[tuple[object, ...]], clause: ForeignKeyClause) -> Fo
         tuple(str(row[4]) for row in rows if row[4] is not None),
         on_delete=_action(on_delete),
         on_update=_action(on_update),
-        match_full=str(match).upper() == "FULL",
         deferrable=clause.deferrable,
         initially_deferred=clause.initially_deferred,
         validated=False,

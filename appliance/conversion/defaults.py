@@ -44,6 +44,8 @@ _NOW: dict[str, dict[str, str]] = {
     "mariadb": {
         "timestamp": "utc_timestamp(6)",
         "instant": "utc_timestamp(6)",
+        # TIMESTAMP is an instant of its own: what it is given counts in the session's zone.
+        "own instant": "current_timestamp(6)",
         "date": "utc_date()",
         "time": "utc_time(6)",
         "text timestamp": "date_format(utc_timestamp(), '%Y-%m-%d %H:%i:%s')",
@@ -60,11 +62,15 @@ _NOW: dict[str, dict[str, str]] = {
         "text time": "CURRENT_TIME",
     },
 }
-_LOCAL_NOW = {
-    "duckdb": "CAST(now() AS TIMESTAMP)",
-    "postgresql": "LOCALTIMESTAMP",
-    "mariadb": "current_timestamp(6)",
-    "sqlite": "CURRENT_TIMESTAMP",
+_LOCAL_NOW: dict[str, dict[str, str]] = {
+    "duckdb": {
+        "timestamp": "CAST(now() AS TIMESTAMP)",
+        "date": "CAST(CAST(now() AS TIMESTAMP) AS DATE)",
+        "time": "CAST(CAST(now() AS TIMESTAMP) AS TIME)",
+    },
+    "postgresql": {"timestamp": "LOCALTIMESTAMP", "date": "CURRENT_DATE", "time": "LOCALTIME"},
+    "mariadb": {"timestamp": "current_timestamp(6)", "date": "current_date()", "time": "current_time(6)"},
+    "sqlite": {"timestamp": "CURRENT_TIMESTAMP", "date": "CURRENT_DATE", "time": "CURRENT_TIME"},
 }
 _TRUE = frozenset({"1", "true", "'1'", "'t'", "'true'"})
 _FALSE = frozenset({"0", "false", "'0'", "'f'", "'false'"})
@@ -98,6 +104,8 @@ def translate_default(default: str, source: str, target: str, reading: Reading, 
         raise NotTranslated(f"the target keeps {reading.type.declared or kind} as text, which this default is not")
     moment = _moment(lowered)
     if moment:
+        if target == "mariadb" and placement.wire_type.startswith("timestamp"):
+            kind = "own instant"
         return _now(moment, kind, source, target)
     if kind == "boolean":
         return _boolean(lowered, text, target)
@@ -130,8 +138,8 @@ def _moment(lowered: str) -> str | None:
 
 def _now(moment: str, kind: str, source: str, target: str) -> str:
     """SQLite's clock says UTC; the others say what the session's zone says."""
-    if kind == "timestamp" and moment == "timestamp" and source != "sqlite":
-        return _LOCAL_NOW[target]
+    if kind == moment and source != "sqlite":
+        return _LOCAL_NOW[target][kind]
     wanted = f"text {moment}" if kind == "text" else kind
     found = _NOW[target].get(wanted)
     if found is None:

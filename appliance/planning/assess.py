@@ -102,7 +102,11 @@ def _objects(catalog: Catalog) -> list[Hardship]:
     ]
     found += [
         Hardship(
-            "note", f"{item.what} {item.name}", f"not carried and not checked{': ' if item.detail else ''}{item.detail}"
+            "obstacle" if item.hides else "note",
+            f"{item.what} {item.name}",
+            item.detail
+            if item.hides
+            else f"not carried and not checked{': ' if item.detail else ''}{item.detail}"
         )
         for item in catalog.not_modelled
     ]

@@ -101,6 +101,8 @@ def _note_constraints(context: Context) -> None:
     for item in context.catalog.not_modelled:
         if item.what in _LEFT_CONSTRAINTS:
             context.decisions.note(f"{item.what}: {item.name} ({item.detail}) is not carried")
+        elif item.hides:
+            context.decisions.note(f"{item.what} {item.name}: {item.detail}; the verdict will be not_proven")
 
 
 def _plan_tables(

@@ -104,9 +104,7 @@ def _objects(catalog: Catalog) -> list[Hardship]:
         Hardship(
             "obstacle" if item.hides else "note",
             f"{item.what} {item.name}",
-            item.detail
-            if item.hides
-            else f"not carried and not checked{': ' if item.detail else ''}{item.detail}"
+            item.detail if item.hides else f"not carried and not checked{': ' if item.detail else ''}{item.detail}",
         )
         for item in catalog.not_modelled
     ]

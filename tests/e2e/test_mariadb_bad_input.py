@@ -254,6 +254,22 @@ def test_a_small_packet_at_the_source_is_no_obstacle_to_large_values(own_server,
     assert (said.code, said.verdict, said.rows) == (0, "equivalent", 2), said.err
 
 
+@pytest.mark.parametrize("packet_bytes", [65_536, 16_384])
+def test_a_small_packet_at_the_target_takes_thousands_of_small_rows(own_server, tmp_path, packet_bytes):
+    with closing(sqlite3.connect(tmp_path / "many.db")) as connection:
+        connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, body TEXT)")
+        connection.executemany("INSERT INTO t VALUES (?, ?)", ((number, "x" * 40) for number in range(5_000)))
+        connection.commit()
+    database = own_server.create_database()
+    before = database.query("SELECT @@GLOBAL.max_allowed_packet")[0][0]
+    own_server.execute(f"SET GLOBAL net_buffer_length = 1024; SET GLOBAL max_allowed_packet = {packet_bytes}")
+    try:
+        said = migrate(file_url("sqlite", tmp_path / "many.db"), database.url)
+    finally:
+        own_server.execute(f"SET GLOBAL max_allowed_packet = {before}; SET GLOBAL net_buffer_length = DEFAULT")
+    assert (said.code, said.verdict, said.rows) == (0, "equivalent", 5_000), said.err
+
+
 # --- passwords -------------------------------------------------------------------------------------------------------
 
 

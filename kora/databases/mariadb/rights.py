@@ -26,9 +26,7 @@ _GRANT = re.compile(
 _EVERYTHING = "ALL PRIVILEGES"
 _READS_ALL = "SELECT ON *.*"
 """SELECT on every database, the servers' own tables among them."""
-_ROUTINES = frozenset(
-    {"EXECUTE", "CREATE ROUTINE", "ALTER ROUTINE", "SHOW CREATE ROUTINE", "SHOW_ROUTINE", _READS_ALL}
-)
+_ROUTINES = frozenset({"EXECUTE", "CREATE ROUTINE", "ALTER ROUTINE", "SHOW CREATE ROUTINE", "SHOW_ROUTINE", _READS_ALL})
 _NO_GRANTS = "1290"
 """The server runs with --skip-grant-tables: everybody sees everything."""
 _WILD = re.compile(r"[*?\[]")
@@ -110,9 +108,7 @@ def _matches(pattern: str, database: str) -> bool:
     return re.fullmatch(text, database, re.DOTALL) is not None
 
 
-def read_hidden(
-    query: Query, product: Product, selection: Selection, seen: Sequence[str]
-) -> list[NotModelled]:
+def read_hidden(query: Query, product: Product, selection: Selection, seen: Sequence[str]) -> list[NotModelled]:
     """The kinds of objects that may be there without this login seeing them, each with the GRANT that shows them.
 
     Args:

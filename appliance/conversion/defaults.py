@@ -120,7 +120,7 @@ def translate_default(default: str, source: str, target: str, reading: Reading, 
     require_sql(target)
     if reading.type.dynamic:
         return text  # SQLite on both sides, and the column as it was declared
-    kind = reading.type.kind
+    kind: str = reading.type.kind
     if is_kept_as_text(reading.target_representation or placement.representation):
         raise NotTranslated(f"the target keeps {reading.type.declared or kind} as text, which this default is not")
     moment = _moment(lowered)

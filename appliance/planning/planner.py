@@ -8,6 +8,7 @@ from appliance.conversion.identifiers import IdentifierPolicy, default_policy
 from appliance.conversion.survey import ColumnSurvey
 from appliance.engines.registry import target_engine
 from appliance.planning import constraints
+from appliance.planning.collations import declare_collations
 from appliance.planning.columns import Context, plan_columns
 from appliance.planning.constraints import References, TableFacts
 from appliance.planning.decisions import Decisions, foreign_key_subject
@@ -70,6 +71,7 @@ def make_plan(
     sequences = _free_sequences(context)
     views = plan_views(context, tables)
     refuse_programs(context)
+    declare_collations(context, tables)
     _note_names(context, readable)
     _note_constraints(context)
     for name, reason in types.reasons.items():

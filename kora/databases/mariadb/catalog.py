@@ -35,7 +35,8 @@ def read_catalog(query: Query, server: Server, selection: Selection, outside: di
     """
     found = read_tables(query, server.product, selection, outside)
     views = read_views(query, selection)
-    hidden = read_hidden(query, server.product, selection, [item.name.name for item in (*found.tables, *views)])
+    seen = [table.name.name for table in found.tables] + [view.name.name for view in views]
+    hidden = read_hidden(query, server.product, selection, seen)
     not_modelled = sorted(
         [*found.not_modelled, *read_not_modelled(query), *hidden],
         key=lambda item: (item.what, item.name, item.detail),

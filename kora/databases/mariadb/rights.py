@@ -101,7 +101,7 @@ def _bare(name: str) -> str:
 
 
 def _matches(pattern: str, database: str) -> bool:
-    """Whether a database's name fits one of a GRANT: `_` any character, `%` any number of them, behind `\\` themselves."""
+    """Whether a database's name fits one of a GRANT: `_` is any character, `%` any number; behind `\\`, themselves."""
     parts = re.findall(r"\\.|.", pattern, re.DOTALL)
     wild = {"_": ".", "%": ".*"}
     text = "".join(wild.get(part) or re.escape(part[-1]) for part in parts)

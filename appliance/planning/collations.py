@@ -1,8 +1,8 @@
 """Collations that nobody chose, a character set's or a database's own, which the target does not have.
 
 Where a key, a check or a view compares by one, other rows are equal on the target: one loss per collation. Everywhere
-else only queries to come sort and find otherwise, which is noted. A collation that somebody chose for a column is a loss
-of that column, in `appliance.planning.columns`.
+else only queries to come sort and find otherwise, which is noted. A collation that somebody chose for a column is a
+loss of that column, in `appliance.planning.columns`.
 """
 
 import re
@@ -34,7 +34,8 @@ def declare_collations(context: Context, plans: tuple[TablePlan, ...]) -> None:
         for column in table.columns:
             collation = column.type.collation or ""
             kept = types.get(column.name, f" collate {collation}").endswith(f" collate {collation}")
-            if collation not in ordinary or collation.endswith(BY_BYTES) or kept or column.type.kind != "text":
+            chosen = not collation or collation not in ordinary
+            if chosen or kept or collation.endswith(BY_BYTES) or column.type.kind != "text":
                 continue
             uses = column.name in words or _mentions(texts, column.name)
             (depended if uses else others)[collation].append(f"{table.name}.{column.name}")

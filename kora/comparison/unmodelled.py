@@ -1,8 +1,8 @@
 """Objects that a catalog names without carrying them, and that do something to rows to come: each a loss by its name.
 
-An event, the history of a table, what an UPDATE sets by itself, a key over the beginnings of values; PostgreSQL's rules,
-inheritance, row security and event triggers. Nobody converts them. What only permits, counts or watches (grants,
-statistics, publications) and what holds no row of a table stands under what was not checked.
+An event, the history of a table, what an UPDATE sets by itself, a key over the beginnings of values; PostgreSQL's
+rules, inheritance, row security and event triggers. Nobody converts them. What only permits, counts or watches (grants,
+statistics, publications) stands under what was not checked.
 """
 
 from collections.abc import Iterator
@@ -14,6 +14,9 @@ _OF_DATABASE = {
     "event": "what it did at its times must be done by hand",
     "package": "packages are not converted",
     "event trigger": "event triggers are not converted",
+    "materialized view": "only plain views are carried",
+    "foreign table": "what it shows lies elsewhere, and it is not carried",
+    "large object": "large objects are not carried",
 }
 _OF_TABLE = {
     "row history": "the target keeps current rows alone, and no history of those to come",
@@ -40,7 +43,7 @@ def lossy_objects(catalog: Catalog) -> Iterator[tuple[NotModelled, str]]:
 
 
 def unmodelled_losses(source: Catalog, target: Catalog, mapping: Mapping) -> Iterator[Loss]:
-    """Those of the source of which the target names none of that kind and name, in the tables that stand for its own."""
+    """Those of the source that the target does not name, of that kind, in the table that stands for theirs."""
     there = {(item.what, item.name.casefold()) for item in target.not_modelled}
     names = {str(pair.source): str(pair.target) for pair in mapping.tables}
     for item, reason in lossy_objects(source):
@@ -52,4 +55,4 @@ def unmodelled_losses(source: Catalog, target: Catalog, mapping: Mapping) -> Ite
         }
         if not any((item.what, name) in there for name in here):
             rule = item.what.replace(" ", "_")
-            yield Loss(rule=rule, subject=f"{item.what} {item.name}", count=1, reason=reason)
+            yield Loss(rule=rule, subject=f"{item.what} {item.name}", count=item.count, reason=reason)

@@ -65,4 +65,4 @@ def refuse_programs(context: Context) -> None:
         reason = f"{routine.routine_kind}s in {routine.language} are not converted"
         context.decisions.refuse(routine.routine_kind, f"{routine.name}{routine.signature}", reason, routine.text)
     for item, reason in lossy_objects(context.catalog):
-        context.decisions.refuse(item.what, item.name, reason, item.detail)
+        context.decisions.refuse(item.what, item.name, reason, item.detail, item.count)

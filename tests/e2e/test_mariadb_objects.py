@@ -114,7 +114,8 @@ def test_an_ordinary_collation_is_one_loss_where_keys_or_checks_compare_by_it_an
         said = migrate(source.url, target)
         assert (said.code, said.losses) == (5, [("collation", "collation latin1_german1_ci")]), said.err
         [loss] = said.plan["losses"]
-        assert (loss["count"], "t.a, t.b under it" in loss["reason"].replace("compare ", "")) == (2, True)
+        assert loss["count"] == 2
+        assert "compare t.a, t.b under it" in loss["reason"]
         notes = [note for note in said.plan["notes"] if note.startswith("collation ")]
         assert [note.split(" sort")[0] for note in notes] == [
             "collation latin1_german1_ci: t.c", "collation utf8mb3_general_ci: u.d",

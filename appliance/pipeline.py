@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Protocol
 
 from appliance.changes import Changed, changes
@@ -40,6 +39,7 @@ from kora.evidence.artifacts import Artifacts, certify, standing_artifacts
 from kora.evidence.files import write_atomically
 from kora.evidence.signing import KeyStore
 from kora.logs import configure_logs, current_run_id
+from kora.scratch_folders import scratch_folder
 from kora.settings import Settings
 from kora.verify import Verified
 
@@ -121,8 +121,8 @@ def make_plan(request: Request, file: Path, ddl: Path | None, environment: Envir
     Raises:
         SenseiError: The source or target cannot be read, or the file cannot be written.
     """
-    with TemporaryDirectory(prefix="sensei-plan-") as folder:
-        run = Run(PLAN_ONLY, Path(folder), request)
+    with scratch_folder() as folder:
+        run = Run(PLAN_ONLY, folder, request)
         with _opened(run, _target(request, environment), environment, resumed=False) as migration:
             for each in (discover, profile):
                 _run_stage(migration, each)

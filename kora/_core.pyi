@@ -59,6 +59,8 @@ class MysqlConnection:
     def execute(self, sql: str) -> None: ...
     def query(self, sql: str) -> list[tuple[str | None, ...]]:
         """A statement in the text protocol; every value as text."""
+    def results(self, call: str | None = None) -> RowStream | None:
+        """The first result with rows of a CALL; without one, the next of the same, None behind the last."""
     @property
     def idle(self) -> bool:
         """Whether no stream of rows holds it."""
@@ -71,7 +73,6 @@ class MysqlConnection:
 @final
 class RowStream:
     """Rows being read, in one lane or in several. Consumed once, each lane by one thread at a time.
-
     `digest_rows`, `spill_rows` and `carry_rows` read all lanes at once, whoever else one after the other."""
     @property
     def column_count(self) -> int: ...
@@ -83,7 +84,6 @@ class RowStream:
         """The first `limit` rows, each value as its kind and its exact text (bytes in hex): for tests and samples."""
     def picked(self, ordinals: Sequence[int], folder: str, stem: str) -> PickedRows:
         """The rows at these ordinals (from 0, ascending), one at a time. Consumes the stream.
-
         A value longer than 1 MiB goes straight to a file in `folder`, `{stem}-{row}-{column}` (mode 0600), as bytes; so
         do those with which a row's other values would be more than 4 MiB.
         """

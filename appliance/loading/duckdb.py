@@ -57,6 +57,7 @@ class DuckDBWriter:
             if "lock" in str(error).lower():
                 raise Busy(f"{path}: another process has this database open", hint="close it and try again") from error
             raise FileProblem(f"{path}: {error}") from error
+        _remove_left_spill(path)
         self._connection.execute(f"SET memory_limit = '{memory_limit_bytes >> 20}MB'")
         self._connection.execute("SET preserve_insertion_order = false")
         # Merging row groups reads whole vectors of 2,048 rows: a few large rows that were committed apart stay apart.
@@ -442,6 +443,20 @@ class DuckDBWriter:
         if self._unit is None:
             raise EngineError("duckdb: rows were written outside a unit")
         return self._unit
+
+
+def _remove_left_spill(path: Path) -> None:
+    """What a killed writer spilled beside its file, which DuckDB removes when it spills again and not before.
+
+    Only for who has the file open for writing: nobody else then spills there.
+    """
+    folder = path.with_name(path.name + ".tmp")
+    with suppress(OSError):
+        if folder.is_symlink():
+            return
+        for left in folder.glob("duckdb_temp_*"):
+            left.unlink()
+        folder.rmdir()
 
 
 def _has_large_rows(batch: Batch) -> bool:

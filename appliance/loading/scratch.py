@@ -1,9 +1,7 @@
 """Scratch targets: where a plan is tried before anything is touched. Each is thrown away when its block ends."""
 
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import closing, contextmanager
 
 import duckdb
 import psycopg
@@ -13,7 +11,8 @@ from appliance.engines.rehearse import Execute
 from appliance.loading.duckdb import quote
 from appliance.loading.parquet import type_text
 from kora._core import SqliteConnection
-from kora.errors import EngineError, InvalidRequest
+from kora.errors import Busy, EngineError, InvalidRequest
+from kora.scratch_folders import HINT, scratch_folder
 
 
 @contextmanager
@@ -27,6 +26,8 @@ def duckdb_scratch() -> Iterator[Execute]:
         try:
             connection.execute(sql)
         except duckdb.Error as error:
+            if "No space left" in str(error):
+                raise Busy(f"a rehearsal: {error}", hint=HINT) from error
             raise EngineError(str(error)) from error
 
     try:
@@ -38,7 +39,7 @@ def duckdb_scratch() -> Iterator[Execute]:
 @contextmanager
 def parquet_scratch() -> Iterator[Execute]:
     """A folder of its own where each declared table becomes an empty file, which must give its types back."""
-    with tempfile.TemporaryDirectory(prefix="sensei-rehearsal-") as folder, duckdb_scratch() as duckdb_execute:
+    with scratch_folder() as folder, duckdb_scratch() as duckdb_execute:
 
         def execute(sql: str) -> None:
             word, body = read_words(sql)
@@ -46,7 +47,7 @@ def parquet_scratch() -> Iterator[Execute]:
                 return
             table = read_table(body)
             columns = ", ".join(f"{quote(column.name)} {type_text(column)}" for column in table.columns)
-            path = Path(folder) / "rehearsal.parquet"
+            path = folder / "rehearsal.parquet"
             duckdb_execute(f"CREATE OR REPLACE TABLE rehearsal ({columns})")
             duckdb_execute(f"COPY rehearsal TO '{path}' (FORMAT parquet)")
             duckdb_execute(f"CREATE OR REPLACE TABLE came_back AS FROM '{path}'")
@@ -64,9 +65,11 @@ def parquet_scratch() -> Iterator[Execute]:
 @contextmanager
 def sqlite_scratch() -> Iterator[Execute]:
     """A SQLite file in a folder of its own, which goes when the block ends."""
-    folder = tempfile.TemporaryDirectory(prefix="sensei-rehearsal-")
-    path = str(Path(folder.name) / "scratch.db")
-    connection = SqliteConnection(path, "create")
+    with scratch_folder() as folder, closing(SqliteConnection(str(folder / "scratch.db"), "create")) as connection:
+        yield _sqlite_execute(connection, str(folder / "scratch.db"))
+
+
+def _sqlite_execute(connection: SqliteConnection, path: str) -> Execute:
     # A table may refer to one that is created later.
     connection.execute("PRAGMA foreign_keys = OFF")
 
@@ -77,13 +80,11 @@ def sqlite_scratch() -> Iterator[Execute]:
             else:
                 connection.execute(sql)
         except EngineError as error:
+            if error.sqlstate in ("SQLITE_FULL", "SQLITE_IOERR"):
+                raise Busy(f"a rehearsal: {error.message}", hint=HINT) from error
             raise EngineError(error.message.replace(f"{path}: ", ""), error.sqlstate) from error
 
-    try:
-        yield execute
-    finally:
-        connection.close()
-        folder.cleanup()
+    return execute
 
 
 @contextmanager

@@ -5,7 +5,6 @@ to it (a write-ahead log): the reading transaction keeps writers from changing t
 """
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from kora.databases.duckdb.errors import translated
 from kora.databases.duckdb.read import DIALECT as DUCKDB
 from kora.databases.sqlite.read import DIALECT as SQLITE
 from kora.errors import SenseiError
+from kora.scratch_folders import naming, scratch_folder
 
 
 @contextmanager
@@ -42,12 +42,14 @@ def writer_on_copy(url: str, folder: Path | None = None) -> Iterator[TrialWriter
     if any(log.is_file() and log.stat().st_size for log in logs):
         yield "constraints: no row was tried, since the file has a log beside it and no copy would be whole"
         return
-    with tempfile.TemporaryDirectory(prefix="kora-copy-", dir=folder, ignore_cleanup_errors=True) as place:
+    with scratch_folder(folder) as place:
         if shutil.disk_usage(place).free < 2 * path.stat().st_size:
             yield "constraints: no row was tried, since there is no room for a copy of the file"
             return
-        copy = Path(place) / "copy"
-        shutil.copyfile(path, copy)
+        copy = place / "copy"
+        with naming(place):
+            copy.touch(mode=0o600)
+            shutil.copyfile(path, copy)
         writer = _SqliteCopy(copy, path.name) if address.engine == "sqlite" else _DuckdbCopy(copy, path.name)
         try:
             yield writer
@@ -57,6 +59,8 @@ def writer_on_copy(url: str, folder: Path | None = None) -> Iterator[TrialWriter
 
 class _SqliteCopy:
     """Implements `TrialWriter`."""
+
+    logged = ""
 
     def __init__(self, copy: Path, name: str) -> None:
         self.place = f"a copy of {name}"
@@ -99,6 +103,8 @@ class _SqliteCopy:
 
 class _DuckdbCopy:
     """Implements `TrialWriter`."""
+
+    logged = ""
 
     def __init__(self, copy: Path, name: str) -> None:
         self.place = f"a copy of {name}"

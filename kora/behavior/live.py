@@ -12,6 +12,7 @@ from kora.behavior.copies import writer_on_copy
 from kora.behavior.inputs import Input, read_inputs, seed_of
 from kora.behavior.origins import Origin, origins_of
 from kora.behavior.probing import counters, try_target
+from kora.behavior.procedures import call_of
 from kora.behavior.routines import Plans, Side, call_all, compare_routines, freed, plans_of
 from kora.behavior.semantics import probe_habits
 from kora.behavior.servers import ServerTrials
@@ -121,7 +122,7 @@ def _tried(
     counted: tuple[ConstraintProbe, ...],
 ) -> _Rows:
     if request.announce:
-        request.announce(f"rows are tried on {writer.place}, in transactions that are rolled back")
+        request.announce(f"rows are tried on {writer.place}, in transactions that are rolled back{writer.logged}")
     return _Rows((*try_target(target.database, target.catalog, writer, origins), *counted), writer.place)
 
 
@@ -143,7 +144,8 @@ def _calls(source: Probed, target: Probed, request: BehaviorRequest, key: _core.
     sides = []
     for probed, session in zip((source, target), request.callers, strict=True):
         if request.announce and not session.read_only:
-            request.announce(f"routines are called on {session.place}, in transactions that are rolled back")
+            how = f"in transactions that are rolled back{session.logged}"
+            request.announce(f"routines are called on {session.place}, {how}")
         routines = freed(callables_of(probed.database, probed.catalog, session.without_rollback), recorded)
         side = Side(probed.database, probed.catalog, routines, session)
         sides.append(replace(side, announce=request.announce) if request.announce else side)
@@ -156,7 +158,7 @@ def _calls(source: Probed, target: Probed, request: BehaviorRequest, key: _core.
 
 def _with_input(call: ComparedQuery, plans: Lookup[str, Sequence[Input]], recorded: Plans) -> ComparedQuery:
     """A call that differs, with what it was called with; recorded inputs may be somebody's data and are not told."""
-    name, _, number = call.name.removesuffix(" changes").removeprefix("routine:").partition("#")
+    name, _, number = call_of(call.name).removeprefix("routine:").partition("#")
     given = plans.get(name, ())[int(number)] if number.isdigit() else None
     known = recorded.get(name, recorded.get(name.partition("(")[0], ()))
     if call.outcome != "different" or given is None or given in known:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from kora._core import MysqlConnection
 from kora.behavior.callables import Callable
-from kora.behavior.servers import MariadbTrials, Transaction
+from kora.behavior.servers import MariadbTrials, Transaction, kept_in_log
 from kora.catalog import Catalog, Table
 from kora.databases.mariadb.errors import translated
 from kora.databases.mariadb.read import DIALECT
@@ -26,6 +26,7 @@ PREFIX = "_sensei_copy_"
 ROWS_LIMIT = 100_000
 """Rows of all copied tables together."""
 _MARK = "_sensei_copy_of"
+_UNLOGGED = "_sensei_copy_unlogged"
 _NAME = re.compile(PREFIX + r"[0-9a-f]{12}")
 _DEFINER = re.compile(
     r"\bDEFINER\s*=\s*(`(?:[^`]|``)*`|'[^']*'|[\w.%-]+)\s*@\s*(`(?:[^`]|``)*`|'[^']*'|[\w.%-]+)\s*", re.I
@@ -150,13 +151,14 @@ def copy_for(
     name = f"{PREFIX}{secrets.token_hex(6)}"
     session = MysqlConnection(original.settings)
     try:
-        _sweep(session, announce)
+        logged = kept_in_log(session)
+        _sweep(session, announce, logged)
         announce(
             f"routines that move counters are called on a copy, the schema {name} on {original.place}; it is dropped"
-            f" again. If this process is killed, the next run drops it, or: DROP DATABASE `{name}`"
+            f" again. If this process is killed, the next run drops it, or: DROP DATABASE `{name}`{logged}"
         )
         try:
-            copy = _made(session, original, name, needed)
+            copy = _made(session, original, name, needed, logged)
         except CannotCopy as problem:
             yield str(problem)
         except AccessDenied as problem:
@@ -172,7 +174,7 @@ def copy_for(
         session.close()
 
 
-def _made(session: MysqlConnection, original: MariadbTrials, name: str, needed: Touched) -> MariadbCopy:
+def _made(session: MysqlConnection, original: MariadbTrials, name: str, needed: Touched, logged: str) -> MariadbCopy:
     """The copy, filled; `session` then is in it."""
     texts = _Texts(original, needed)
     with translated(original.place):
@@ -184,7 +186,7 @@ def _made(session: MysqlConnection, original: MariadbTrials, name: str, needed: 
         texts.refuse_other_schemas()
         session.execute(f"CREATE DATABASE {_quote(name)} CHARACTER SET {charset} COLLATE {collation}")
         session.execute(f"USE {_quote(name)}")
-        _mark(session, str(source), needed)
+        _mark(session, str(source), needed, logged)
         for setting in ("foreign_key_checks = 0", "sql_mode = 'NO_AUTO_VALUE_ON_ZERO'",
                         "TRANSACTION ISOLATION LEVEL READ COMMITTED"):  # fmt: skip
             session.execute(f"SET SESSION {setting}")
@@ -200,10 +202,16 @@ def _made(session: MysqlConnection, original: MariadbTrials, name: str, needed: 
     return copy
 
 
-def _mark(session: MysqlConnection, source: str, needed: Touched) -> None:
-    """Whose copy this is, and each table and view that will be in it."""
+def _mark(session: MysqlConnection, source: str, needed: Touched, logged: str) -> None:
+    """Whose copy this is, each table and view that will be in it, and whether the server's log knows nothing of it."""
     session.execute(f"CREATE TABLE `{_MARK}` (part VARCHAR(64) NOT NULL, source VARCHAR(64) NOT NULL) CHARSET utf8mb4")
-    parts = (_MARK, *(table.name.name for table in needed.tables), *needed.views, *needed.sequences)
+    parts = (
+        _MARK,
+        *(() if logged else (_UNLOGGED,)),
+        *(table.name.name for table in needed.tables),
+        *needed.views,
+        *needed.sequences,
+    )
     rows = ", ".join(f"({_text(part)}, {_text(source)})" for part in dict.fromkeys(parts))
     session.execute(f"INSERT INTO `{_MARK}` VALUES {rows}")
     session.execute("COMMIT")
@@ -287,21 +295,30 @@ class _Texts:
                 raise CannotCopy(f"the tables that it touches hold more than {ROWS_LIMIT:,} rows")
 
 
-def _sweep(session: MysqlConnection, announce: Told[[str], None]) -> None:
-    """Drops copies that are nobody's any more; tells of those of which that cannot be shown."""
+def _sweep(session: MysqlConnection, announce: Told[[str], None], logged: str) -> None:
+    """Drops copies that are nobody's any more; tells of those of which that cannot be shown.
+
+    One that was made with the server's log written is dropped so too, since replicas have it.
+    """
     escaped = PREFIX.replace("_", r"\_")
     for (name,) in session.query(f"SHOW DATABASES LIKE '{escaped}%'"):
-        why = _not_ours(session, str(name))
-        if why:
-            announce(f"the schema {name} is left as it is: {why}. Drop it yourself: DROP DATABASE `{name}`")
+        parts = _own_parts(session, str(name))
+        if isinstance(parts, str):
+            announce(f"the schema {name} is left as it is: {parts}. Drop it yourself: DROP DATABASE `{name}`")
         else:
+            replicated = not logged and _UNLOGGED not in parts
+            if replicated:
+                with suppress(SenseiError):  # no log is kept here, and this login may not ask for one
+                    session.execute("SET SESSION sql_log_bin = 1")
             session.execute(f"DROP DATABASE IF EXISTS {_quote(str(name))}")
+            if replicated:
+                kept_in_log(session)
             announce(f"the schema {name}, the copy of a run that was killed, was dropped")
         session.query(f"SELECT RELEASE_LOCK({_text(str(name))})")
 
 
-def _not_ours(session: MysqlConnection, name: str) -> str:
-    """Why a schema is not dropped: empty where its session is gone and nothing is in it but what was copied."""
+def _own_parts(session: MysqlConnection, name: str) -> set[str] | str:
+    """What a schema's record says was copied; why it is not dropped, unless its session is gone and all is of that."""
     if not _NAME.fullmatch(name):
         return "its name is not one that is given to copies"
     if session.query(f"SELECT GET_LOCK('{name}', 0)")[0][0] != "1":
@@ -312,4 +329,4 @@ def _not_ours(session: MysqlConnection, name: str) -> str:
         return "no record in it says that it is a copy"
     there = session.query(f"SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = '{name}'")
     strange = sorted({str(row[0]) for row in there} - parts)
-    return f"{strange[0]} in it was not copied" if strange else ""
+    return f"{strange[0]} in it was not copied" if strange else parts

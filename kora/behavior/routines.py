@@ -5,7 +5,6 @@ one that may; a routine that the server then refuses for writing is not decidabl
 otherwise the second time is not decidable either.
 """
 
-import re
 from collections.abc import Callable as Told
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,10 +14,10 @@ from kora import _core
 from kora.behavior.answers import answer_of, error_class
 from kora.behavior.callables import Callable
 from kora.behavior.inputs import Input, digest_of, generated, literal
+from kora.behavior.procedures import call_of, procedure_answers, result_number
 from kora.behavior.routine_copies import copy_for
 from kora.behavior.servers import MariadbTrials, ServerTrials, Transaction
 from kora.behavior.trials import REFUSALS
-from kora.behavior.values import as_read
 from kora.catalog import Catalog, Table
 from kora.comparison.behavior import Answer, ComparedQuery, compare_answers
 from kora.databases.base import Database
@@ -28,7 +27,6 @@ WATCHED_ROWS_LIMIT = 100_000
 """Rows of all tables together, beyond which nobody looks what a routine changed."""
 _READ_ONLY = ("25006", "1792", "1207", "1290")
 _RESULT_SET = "1312"
-_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _WRITES = "it writes: --probe-target names a place where it may, in a transaction that is rolled back"
 Plans = Mapping[str, Sequence[Input]]
 Watch = Told[[str], None]
@@ -112,7 +110,7 @@ def _once(side: Side, routine: Callable, name: str, given: Input, key: _core.Dig
         with side.session.transaction() as transaction:
             if not side.session.read_only:
                 side.session.hold_counters()
-            answer = _result(side, routine, transaction, name, given, key)
+            answers = _result(side, routine, transaction, name, given, key)
             after = {} if side.session.read_only else _digests(side, key, transaction) or {}
     except (UnsupportedType, LimitExceeded) as problem:
         return [_silent(name, given, "not_comparable", problem.message)]
@@ -126,46 +124,22 @@ def _once(side: Side, routine: Callable, name: str, given: Input, key: _core.Dig
         if state in _READ_ONLY:
             return [_silent(name, given, "not_decidable", _WRITES)]
         if state == _RESULT_SET:
-            return [_silent(name, given, "not_decidable", "it gives back rows, which no session here reads")]
+            return [_silent(name, given, "not_decidable", "it gives back rows where the server allows none")]
         told = error_class(EngineError(problem.message, state))
         return [_silent(name, given, "error", told)]
-    return [answer, *_changes(name, given, before, after, key)]
+    return [*answers, *_changes(name, given, before, after, key)]
 
 
 def _result(
     side: Side, routine: Callable, transaction: Transaction, name: str, given: Input, key: _core.DigestKey
-) -> Answer:
+) -> list[Answer]:
     engine = side.database.dialect.engine
     if routine.procedure:
-        rows = _procedure(engine, routine, transaction, given)
-        stream = _core.memory_rows([[_spelled(text) for text in row] for row in rows] or [["nothing"]])
-        return answer_of(name, digest_of(given), _core.digest_answer(stream, key))
+        return procedure_answers(engine, routine, transaction, name, given, key)
     values = (literal(engine, argument, value) for argument, value in zip(routine.taken, given, strict=True))
     call = f"{routine.called}({', '.join(values)})"
     sql = f"SELECT * FROM {call} AS kora_call" if engine == "postgresql" else f"SELECT {call}"
-    return answer_of(name, digest_of(given), _core.digest_answer(transaction.stream(sql), key))
-
-
-def _procedure(engine: str, routine: Callable, transaction: Transaction, given: Input) -> list[tuple[str | None, ...]]:
-    """What CALL gives: its OUT and INOUT parameters, in PostgreSQL the row that it shows."""
-    waiting, places, values = list(given), [], []
-    for place, argument in enumerate(routine.arguments):
-        value = waiting.pop(0) if argument.mode != "out" else None
-        told = literal(engine, argument, value)
-        if engine == "mariadb" and argument.mode != "in":
-            transaction.execute(f"SET @kora_{place} = {told}")
-            told = f"@kora_{place}"
-            places.append(told)
-        values.append(told)
-    rows = transaction.texts(f"CALL {routine.called}({', '.join(values)})")
-    return transaction.texts(f"SELECT {', '.join(places)}") if places else rows
-
-
-def _spelled(text: str | None) -> str | None:
-    """A value of a procedure: engines give these as texts, and spell one number in several ways."""
-    if text is None or not _NUMBER.fullmatch(text):
-        return {"True": "1", "False": "0"}.get(text or "", text)
-    return as_read("decimal", text)
+    return [answer_of(name, digest_of(given), _core.digest_answer(transaction.stream(sql), key))]
 
 
 def _digests(
@@ -244,22 +218,26 @@ def compare_routines(source: Sequence[Answer], target: Sequence[Answer]) -> tupl
 
 
 def _compared(name: str, mine: Mapping[str, Answer], there: Mapping[str, Answer]) -> ComparedQuery:
-    """One call on both sides, or what it changed."""
-    left, right, call = mine.get(name), there.get(name), name.removesuffix(" changes")
+    """One call on both sides, one of the results behind its first, or what it changed."""
+    left, right, call = mine.get(name), there.get(name), call_of(name)
     if left and right and left.text != right.text:
         return ComparedQuery(name=name, outcome="not_comparable", detail="the sides were called with other inputs")
+    lacks = f"gives back no result {number}" if (number := result_number(name)) else "changes nothing"
     if call != name and left and call in there and right is None:
-        return _alone(left, there[call], "the target changes nothing")
+        return _alone(left, there[call], f"the target {lacks}")
     if call != name and right and call in mine and left is None:
-        return _alone(right, mine[call], "the source changes nothing")
+        return _alone(right, mine[call], f"the source {lacks}")
     return compare_answers([left] if left else [], [right] if right else [])[0]
 
 
-def _alone(changes: Answer, other: Answer, detail: str) -> ComparedQuery:
-    """Changes that one side alone has: the other one's call was silent, or left everything as it was."""
+def _alone(part: Answer, other: Answer, detail: str) -> ComparedQuery:
+    """A result or changes that one side alone has: the other one's call was silent, had none, or left all as it was."""
     if other.state in ("not_decidable", "not_comparable"):
-        return ComparedQuery(name=changes.name, outcome="not_decidable", detail=other.reason)
-    return ComparedQuery(name=changes.name, outcome="different", detail=detail)
+        return ComparedQuery(name=part.name, outcome="not_decidable", detail=other.reason)
+    if part.text != other.text:
+        detail = "the sides were called with other inputs"
+        return ComparedQuery(name=part.name, outcome="not_comparable", detail=detail)
+    return ComparedQuery(name=part.name, outcome="different", detail=detail)
 
 
 def _routine(name: str) -> str:

@@ -10,7 +10,7 @@ and after.
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from threading import Timer
+from threading import Event, Thread
 from typing import Protocol, TypeAlias
 
 from kora import _core
@@ -34,6 +34,8 @@ ROWS_OF_A_COPY = 5
 PATIENCE_SECONDS = 5
 """How long a row or table that somebody else has locked is waited for."""
 STATEMENT_SECONDS = 30
+KILL_SECONDS = 0.2
+"""Between two attempts to end what takes too long."""
 _COPY = "_sensei_probe"
 _NO_COPY_OF_REFERENCES = "its triggers would run, and a copy of the table keeps no references"
 
@@ -51,6 +53,10 @@ class Transaction(Protocol):
 
     def stream(self, sql: str) -> RowStream:
         """The rows of a SELECT, typed."""
+        ...
+
+    def results(self, call: str) -> Iterator[RowStream]:
+        """The results of a CALL, typed; each is read to its end before the next."""
         ...
 
 
@@ -118,6 +124,7 @@ class PostgresTrials(_Trials):
     """Implements `TrialWriter`."""
 
     engine = "postgresql"
+    logged = ""
     without_rollback: frozenset[str] = frozenset()
 
     def __init__(self, session: PostgresConnection, place: str, *, read_only: bool = False) -> None:
@@ -172,6 +179,10 @@ class PostgresTrials(_Trials):
             raise UnsupportedType("an answer has a column of a type that cannot be decoded")
         return _core.postgres_rows(self._session, sql, [kind.wire for kind in types])
 
+    def results(self, call: str) -> Iterator[RowStream]:
+        """Within a transaction. Its procedures give back one row at most, which `texts` reads."""
+        yield _core.memory_rows(self.texts(call))
+
     def hold_counters(self) -> None:
         """Within a transaction: every sequence gets new storage, so that what it gives out is rolled back too.
 
@@ -215,6 +226,8 @@ class MariadbTrials(_Trials):
         """`settings`: how a further session of this login is opened, where one may be."""
         self.place, self.read_only, self.settings = place, read_only, settings
         self._session = session
+        self._watcher: Thread | None = None
+        self._call_ended = Event()
         with told_by_mariadb(self.place):
             session.execute("SET NAMES utf8mb4")
             # As the applications write: what is too long is refused or cut by the server's own mode.
@@ -227,6 +240,7 @@ class MariadbTrials(_Trials):
                             "information_schema_stats_expiry = 0"):  # fmt: skip
                 with suppress(EngineError):  # a version that has no such setting
                     session.execute(f"SET SESSION {setting}")
+            self.logged = "" if read_only else kept_in_log(session)
             self._ends_itself = bool(session.query("SHOW VARIABLES LIKE 'max_statement_time'"))
             self._number = str(session.query("SELECT CONNECTION_ID()")[0][0])
             rows = session.query(
@@ -251,33 +265,50 @@ class MariadbTrials(_Trials):
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """Between START TRANSACTION and ROLLBACK."""
-        with told_by_mariadb(self.place), self._watched():
-            self._session.execute(f"START TRANSACTION READ {'ONLY' if self.read_only else 'WRITE'}")
+        with told_by_mariadb(self.place):
+            if not self._ends_itself:
+                self._watch()
             try:
-                yield self
+                self._session.execute(f"START TRANSACTION READ {'ONLY' if self.read_only else 'WRITE'}")
+                try:
+                    yield self
+                finally:
+                    self._end_call()
+                    self._session.execute("ROLLBACK")
             finally:
-                self._session.execute("ROLLBACK")
+                self._stop_watching()
 
-    @contextmanager
-    def _watched(self) -> Iterator[None]:
-        """MySQL's own limit ends no CALL: there another session of this login does."""
-        if self._ends_itself or self.settings is None:
-            yield
-            return
-        timer = Timer(STATEMENT_SECONDS, self._kill)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-            timer.join()
+    def _watch(self) -> None:
+        """Until the transaction ends, another session ends what takes too long: no server limit ends every CALL."""
+        if self._watcher is None and self.settings is not None:
+            self._call_ended.clear()
+            self._watcher = Thread(target=self._kill, daemon=True)
+            self._watcher.start()
 
     def _kill(self) -> None:
+        """Again and again: a procedure that is between two statements hears nothing of it."""
+        if self._call_ended.wait(STATEMENT_SECONDS):
+            return
         with suppress(SenseiError):  # what runs too long has ended by itself, or runs on: the server is gone
             killer = MysqlConnection(self.settings or {})
-            killer.execute(f"KILL QUERY {self._number}")
+            while not self._call_ended.wait(KILL_SECONDS):
+                killer.execute(f"KILL QUERY {self._number}")
             killer.close()
+
+    def _end_call(self) -> None:
+        """What is left of a call is read away while somebody watches; what ends it must not meet the ROLLBACK."""
+        if self._watcher is not None:
+            with suppress(SenseiError):
+                self._session.execute("DO 0")
+            self._stop_watching()
+            with suppress(SenseiError):
+                self._session.execute("DO 0")
+
+    def _stop_watching(self) -> None:
+        if self._watcher is not None:
+            self._call_ended.set()
+            self._watcher.join()
+            self._watcher = None
 
     def execute(self, sql: str) -> None:
         """Within a transaction."""
@@ -285,12 +316,22 @@ class MariadbTrials(_Trials):
 
     def texts(self, sql: str) -> Texts:
         """Within a transaction."""
+        self._session.execute("SET character_set_results = utf8mb4")
         return [tuple(row) for row in self._session.query(sql)]
 
     def stream(self, sql: str) -> RowStream:
         """Within a transaction."""
         self._session.execute("SET character_set_results = NULL")
         return _core.mysql_rows(self._session, sql, [])
+
+    def results(self, call: str) -> Iterator[RowStream]:
+        """Within a transaction. One that is not read to its end is read away."""
+        self._session.execute("SET character_set_results = NULL")
+        self._watch()
+        stream = self._session.results(call)
+        while stream is not None:
+            yield stream
+            stream = self._session.results()
 
     def hold_counters(self) -> None:
         """Nothing here takes AUTO_INCREMENT back: routines that would use it are called on a copy."""
@@ -314,6 +355,25 @@ class MariadbTrials(_Trials):
     def close(self) -> None:
         """Ends the session, and with it the temporary copy."""
         self._session.close()
+
+
+def kept_in_log(session: MysqlConnection) -> str:
+    """Keeps what a session does out of the server's binary log, and so from its replicas.
+
+    Gives why that cannot be, as the end of a sentence; empty where it is done, or no log is kept. The right for it is
+    SUPER, in MariaDB since 10.5 BINLOG ADMIN, in MySQL since 8.0 SESSION_VARIABLES_ADMIN.
+    """
+    if str(session.query("SELECT @@GLOBAL.log_bin")[0][0]) != "1":
+        return ""
+    try:
+        session.execute("SET SESSION sql_log_bin = 0")
+    except (EngineError, AccessDenied):
+        return (
+            "; what no rollback covers, as copies of tables that are made and dropped, is written to the server's"
+            " binary log and reaches its replicas: this login may not keep it out (GRANT BINLOG ADMIN, in MySQL"
+            " SESSION_VARIABLES_ADMIN, would let it)"
+        )
+    return ""
 
 
 def _some_rows(table: Table, name: str, copy: str, mark: str) -> tuple[str, ...]:

@@ -46,6 +46,8 @@ class TrialWriter(Protocol):
 
     place: str
     """Where it writes, for a person: `a copy of clinic.db`."""
+    logged: str
+    """What of it a server's log keeps, as the end of a sentence for a person; empty where none does."""
 
     def bench(self, table: Table, *, triggers: bool, references: bool) -> Bench | str:
         """Where a table can be tried without harm, or why nowhere.
@@ -148,13 +150,33 @@ class Trial:
             return breach(problem)
         return None
 
+    def place(self, columns: Sequence[str]) -> Bench | Made | str:
+        """A bench with a row that is there and can be written, else made rows, or why there is neither."""
+        bench = self.bench()
+        if isinstance(bench, str):
+            return bench
+        unready = self.unready(bench, columns, self.row(bench))
+        if not unready:
+            return bench
+        made = self.made()
+        return f"{unready}; {made}" if isinstance(made, str) else made
+
+    def written(self, place: Bench | Made, shown: str, values: Mapping[str, str]) -> Texts:
+        """What an expression is in a row after some of its values were changed. Raises one of `REFUSALS`."""
+        if isinstance(place, Made):
+            return self.inserted(place, shown, values)
+        row = self.row(place)
+        look = f"SELECT {shown} FROM {place.name} WHERE {self.chosen(row)}"
+        return self.writer.look(look, *place.prepare, self.update(place, values, row))
+
     def inserted(self, made: Made, shown: str, values: Mapping[str, str], without: str = "") -> Texts:
         """What an expression is in the made row, some values changed, one column left to itself.
 
         Raises one of `REFUSALS` where the engine refuses the row.
         """
         alone = Made(made.bench, made.row, None)
-        key = [(name, made.row.values.get(name, "NULL")) for name in self.table.stable_key]
+        there = {**made.row.values, **values}
+        key = [(name, there.get(name, "NULL")) for name in self.table.stable_key]
         where = " AND ".join(f"{self.dialect.quote(name)} = {value}" for name, value in key)
         look = f"SELECT {shown} FROM {made.bench.name}" + (f" WHERE {where}" if where else "")
         inserted = insertion(self.dialect, made.bench.name, made.row, values, without)

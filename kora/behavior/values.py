@@ -1,4 +1,4 @@
-"""What the target puts into a column by itself: defaults, generated values; and what it does with too long a text.
+"""What the target puts into a column by itself, defaults and generated values; and how long a text it takes.
 
 The target is made to do it, in a trial that is taken back, and the stored value is read. The source is only asked what
 its own expression comes to. Values are compared as a person reads them: two engines hold one value as two kinds.
@@ -11,19 +11,16 @@ from decimal import Decimal, InvalidOperation
 
 from kora.behavior.constraints import probe
 from kora.behavior.decidable import changes_each_time
+from kora.behavior.lengths import try_length
 from kora.behavior.making import typed
 from kora.behavior.origins import Origin
-from kora.behavior.samples import samples
-from kora.behavior.trials import REFUSALS, Bench, Made, Texts, Trial, breach
+from kora.behavior.trials import REFUSALS, Bench, Made, Trial, breach
 from kora.behavior.workload import parse
 from kora.catalog import Column, Table
 from kora.comparison.behavior import ConstraintProbe
 from kora.databases.base import AnswersQueries, Database
 from kora.errors import SenseiError
 
-LENGTH_LIMIT = 65_535
-"""The longest text that is tried, in characters."""
-_ENFORCES_LENGTH = ("postgresql", "mariadb")
 _COUNTERS = ("nextval", "next value", "lastval")
 _NUMBERS = ("integer", "decimal", "float")
 _COMPARED = (*_NUMBERS, "boolean", "text", "enum", "date", "time", "timestamp", "instant", "uuid", "json", "dynamic")
@@ -45,83 +42,12 @@ def try_values(trial: Trial, origin: Origin | None) -> Iterator[ConstraintProbe]
         if column.generated is not None:
             yield from _generated(trial, origin, column)
             continue
+        if column.type.kind == "text":
+            yield from try_length(trial, origin, column)
         if column.name in trial.table.stable_key:
             continue
         if column.default or (before is not None and before.default):
             yield _default(trial, origin, column, before)
-        if column.type.kind == "text":
-            yield from _length(trial, origin, column, before)
-
-
-def _length(trial: Trial, origin: Origin | None, column: Column, before: Column | None) -> Iterator[ConstraintProbe]:
-    theirs = _limit(origin.database, before) if origin and before else None
-    limit = theirs if theirs is not None else _limit(trial.database, column)
-    if limit is None:
-        return
-    name = f"LENGTH {column.name} ({limit})"
-    place = "so long a text is not tried" if limit > LENGTH_LIMIT else _place(trial, [column.name])
-    if isinstance(place, str):
-        yield probe(trial, name, "not_decidable", place)
-        return
-    stored = {text: _stored_length(trial, place, column, text) for text in _at_limit(trial, column, limit)}
-    at = limit if limit in stored.values() else stored["k" * limit]
-    above = _stored_length(trial, place, column, "k" * (limit + 1))
-    if isinstance(at, str) or at != limit:
-        other = at in ("unique", "check", "foreign key", "exclusion")
-        told = f"a text of {limit} characters is " + (f"refused ({at})" if isinstance(at, str) else f"cut to {at}")
-        yield probe(trial, name, "not_decidable" if other else "differs", told)
-    elif isinstance(above, str):
-        yield probe(trial, name, "kept")
-    elif above < limit + 1:
-        yield probe(trial, name, "differs", f"cuts a longer text to {above} characters and says nothing")
-    else:
-        outcome, whose = ("lost", "the source's") if theirs is not None else ("broken", "its own")
-        yield probe(trial, name, outcome, f"accepts {above} characters, above {whose} limit")
-
-
-def _at_limit(trial: Trial, column: Column, limit: int) -> list[str]:
-    """Texts of exactly so many characters; words that the checks name are among them."""
-    checks = [check.expression for check in trial.table.checks]
-    words = (value[1:-1] for value in samples(trial.dialect.engine, column, 0, checks) if "''" not in value)
-    return ["k" * limit, *(word for word in words if len(word) == limit)]
-
-
-def _place(trial: Trial, columns: list[str]) -> Bench | Made | str:
-    """A bench with a row that is there and can be written, else made rows, or why there is neither."""
-    bench = trial.bench()
-    if isinstance(bench, str):
-        return bench
-    unready = trial.unready(bench, columns, trial.row(bench))
-    if not unready:
-        return bench
-    made = trial.made()
-    return f"{unready}; {made}" if isinstance(made, str) else made
-
-
-def _written(trial: Trial, place: Bench | Made, shown: str, values: dict[str, str]) -> Texts:
-    """What an expression is in a row after some of its values were changed. Raises one of `REFUSALS`."""
-    if isinstance(place, Made):
-        return trial.inserted(place, shown, values)
-    row = trial.row(place)
-    look = f"SELECT {shown} FROM {place.name} WHERE {trial.chosen(row)}"
-    return trial.writer.look(look, *place.prepare, trial.update(place, values, row))
-
-
-def _limit(database: Database, column: Column) -> int | None:
-    """The characters that an engine takes into the column; None where it takes any number."""
-    enforced = database.dialect.engine in _ENFORCES_LENGTH and column.type.length_unit == "characters"
-    return column.type.length if enforced and column.type.kind == "text" else None
-
-
-def _stored_length(trial: Trial, place: Bench | Made, column: Column, text: str) -> int | str:
-    """The characters that stand there after a text was written, or what it is refused with."""
-    counted = "CHAR_LENGTH" if trial.dialect.engine == "mariadb" else "LENGTH"
-    shown = f"{counted}({trial.dialect.quote(column.name)})"
-    try:
-        found = _written(trial, place, shown, {column.name: f"'{text}'"})
-    except REFUSALS as problem:
-        return breach(problem)
-    return int(found[0][0] or 0) if found else "a row that is not found again"
 
 
 def _default(trial: Trial, origin: Origin | None, column: Column, before: Column | None) -> ConstraintProbe:
@@ -232,7 +158,7 @@ def _generated(trial: Trial, origin: Origin | None, column: Column) -> Iterator[
     elif column.name in origin.ruled or any(origin.columns[item.name] in origin.ruled for item in inputs):
         yield probe(trial, name, "not_decidable", "its values are read through a rule")
     else:
-        place = _place(trial, [origin.columns[item.name] for item in inputs])
+        place = trial.place([origin.columns[item.name] for item in inputs])
         if isinstance(place, str):
             yield probe(trial, name, "not_decidable", place)
         else:
@@ -253,7 +179,7 @@ def _computed(
         told = _asked(origin.database, f"SELECT {asked} FROM (SELECT {shown}) AS kora_inputs", column)
         values = {origin.columns[key]: value for key, value in given.items()}
         try:
-            found = _written(trial, place, _text_of(trial, column), values)
+            found = trial.written(place, _text_of(trial, column), values)
         except REFUSALS:
             continue
         if told is None or not found:

@@ -97,7 +97,8 @@ def record(
         writer = None
         if probe_target:
             writer = stack.enter_context(writer_on_server(probe_target, password_prompt(), role="source"))
-            click.echo(f"routines are called on {writer.place}, in transactions that are rolled back", err=True)
+            told = f"routines are called on {writer.place}, in transactions that are rolled back{writer.logged}"
+            click.echo(told, err=True)
         request = RecordRequest(
             workload,
             dialect,

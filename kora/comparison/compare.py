@@ -13,7 +13,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from kora import _core
@@ -24,6 +23,7 @@ from kora.comparison.result import NotComparableColumn, Reading, RowTree, TableR
 from kora.comparison.tolerance import ROWS_LOOKED_AT, forgive, tolerances
 from kora.databases.base import Database, KeyTuple, Lanes
 from kora.errors import EngineError, SenseiError, Stopped
+from kora.scratch_folders import naming, scratch_folder
 
 _POINT_SELECT_LIMIT = 1000
 _NATIVE_KEY_KINDS = frozenset({"integer", "decimal", "text", "uuid", "date"})
@@ -268,10 +268,11 @@ def _fetch_by_key(pair: Pair, side: Side, selectors: list[KeyTuple], options: Op
 def _locate_by_spill(pair: Pair, options: Options) -> Located:
     """The exact second and third pass, bounded by disk."""
     profile = pair.mapping.profile()
-    with TemporaryDirectory(prefix="kora-", dir=options.spill_directory) as folder:
-        folders = {side: Path(folder) / side for side in ("source", "target")}
-        for path in folders.values():
-            path.mkdir()
+    with scratch_folder(options.spill_directory) as folder:
+        folders = {side: folder / side for side in ("source", "target")}
+        with naming(folder):
+            for path in folders.values():
+                path.mkdir(mode=0o700)
         source, target = both_sides(
             lambda side, progress: _core.spill_rows(
                 _rows_in_lanes(pair, side, options.lanes),

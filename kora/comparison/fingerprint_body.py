@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from kora.catalog import Catalog
 from kora.comparison.fingerprint import Fingerprint, Section
 from kora.errors import FileProblem, LimitExceeded, MalformedInput, NotAuthentic
+from kora.scratch_folders import naming
 
 SECTION_LIMIT_BYTES = 80 << 20
 """Of a section that is held in memory: all but lists of rows. The largest sketch has 64 MiB."""
@@ -24,11 +25,12 @@ class BodyWriter:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._size = 0
-        path.write_bytes(b"")
+        with naming(path.parent):
+            path.touch(mode=0o600)
 
     def add(self, data: bytes) -> Section:
         """Appends bytes."""
-        with self.path.open("ab") as file:
+        with naming(self.path.parent), self.path.open("ab") as file:
             file.write(data)
         return self.appended(len(data))
 

@@ -21,8 +21,9 @@ from kora.databases.base import Database, Selection
 from kora.databases.registry import open_database
 from kora.databases.secrets import Prompt, resolve
 from kora.errors import InvalidRequest
-from kora.evidence.kfp import peek_fingerprint_file, scratch_directory, write_fingerprint_file
+from kora.evidence.kfp import peek_fingerprint_file, write_fingerprint_file
 from kora.evidence.signing import KeyStore, make_migration_key, read_migration_key
+from kora.scratch_folders import scratch_folder
 from kora.settings import Settings
 
 __all__ = ["FingerprintRequest", "Role", "new_run_name", "open_side", "take_from_url", "write_fingerprint"]
@@ -113,9 +114,9 @@ def take_from_url(
     )
     with (
         open_side(url, "target" if request.role == "target" else "source", prompt) as (database, shown),
-        scratch_directory(options.spill_directory) as folder,
+        scratch_folder(options.spill_directory) as folder,
     ):
-        body = BodyWriter(Path(folder) / "body")
+        body = BodyWriter(folder / "body")
         recipes = _recipes(request, other, database, options.selection)
         made = take_fingerprint(database, shown, body, options, recipes)
         yield OpenFingerprint(made, body.path, 0), database

@@ -11,6 +11,8 @@ from typing import BinaryIO
 from kora.errors import Busy, FileProblem, LimitExceeded
 
 _PIECE_BYTES = 1 << 20
+_NAMELESS: int = getattr(os, "O_TMPFILE", 0)
+_DESCRIPTORS = Path("/proc/self/fd")
 
 
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
@@ -38,11 +40,9 @@ def replace_by(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(descriptor, "wb") as file:
+        with os.fdopen(_opened(temporary, mode), "wb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            _finish(file, temporary)
         temporary.replace(path)
         _sync_directory(path.parent)
     except OSError as error:
@@ -115,15 +115,33 @@ def _at_most(file: BinaryIO, limit_bytes: int) -> bytes:
 def _write_temporary(path: Path, data: bytes, mode: int) -> Path:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(descriptor, "wb") as file:
+        with os.fdopen(_opened(temporary, mode), "wb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            _finish(file, temporary)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise cannot_write(path, error) from error
     return temporary
+
+
+def _opened(temporary: Path, mode: int) -> int:
+    """A file to write; without a name yet where the system has such files: if this process is killed, it is gone."""
+    if _NAMELESS and _DESCRIPTORS.is_dir():
+        try:
+            return os.open(temporary.parent, os.O_WRONLY | _NAMELESS, mode)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
+                raise
+    return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+
+
+def _finish(file: BinaryIO, temporary: Path) -> None:
+    """All of it on the disk, and under its name."""
+    file.flush()
+    os.fsync(file.fileno())
+    if not os.fstat(file.fileno()).st_nlink:
+        # A folder's descriptor makes Python call linkat, which follows the link; beside a whole path it says nothing.
+        os.link(_DESCRIPTORS / str(file.fileno()), temporary, src_dir_fd=file.fileno())
 
 
 def _sync_directory(directory: Path) -> None:

@@ -1,7 +1,6 @@
 """Fingerprint files: one signed line, then the sections that it names. Layout and limits: docs/formats/kfp.md."""
 
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from kora.comparison.fingerprint_body import OpenFingerprint
 from kora.errors import MalformedInput
 from kora.evidence import certificate as certificates
 from kora.evidence.envelope import Envelope, authenticate_side
-from kora.evidence.files import cannot_write, read_line_bounded, replace_by
+from kora.evidence.files import read_line_bounded, replace_by
 from kora.evidence.signing import PublicKey, SigningKey
 
 
@@ -62,11 +61,3 @@ def _open(path: Path) -> tuple[Envelope, OpenFingerprint]:
             hint="`kora fingerprint URL -o side.kfp` makes one; `kora check` reads this",
         )
     return read.envelope, OpenFingerprint(read.fingerprint, path, len(data))
-
-
-def scratch_directory(folder: Path | None) -> "tempfile.TemporaryDirectory[str]":
-    """Where a body is put together. Raises `FileProblem`, `Busy`."""
-    try:
-        return tempfile.TemporaryDirectory(prefix="kora-", dir=folder)
-    except OSError as error:
-        raise cannot_write(folder or Path(tempfile.gettempdir()), error) from error

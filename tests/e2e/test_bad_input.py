@@ -7,14 +7,14 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from tests.faults.sensei import KILLED, Finished, Sensei
+from tests.full_disk import fill, small_disk
 from tests.servers import Database, PostgresServer, free_port
 
 ROOT = Path(__file__).parents[2]
@@ -267,31 +267,6 @@ def test_two_runs_into_one_target_do_not_meet(sensei, shop, tmp_path):
 
 
 # --- full disks ------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def small_disk(folder: Path, mebibytes: int) -> Iterator[Path]:
-    """A tmpfs of its own; only root may mount one."""
-    folder.mkdir()
-    subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(folder)], check=True, capture_output=True
-    )
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True, capture_output=True)
-
-
-def fill(disk: Path) -> Path:
-    """Takes all the room that is left."""
-    ballast = disk / "ballast"
-    with ballast.open("wb", buffering=0) as file:
-        try:
-            while file.write(bytes(1 << 16)):
-                pass
-        except OSError:
-            pass
-    return ballast
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "duckdb", "parquet"])

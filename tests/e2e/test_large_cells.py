@@ -3,7 +3,9 @@
 The bound is that of the manual: 600 MB and twice the largest cell, for all processes of a command.
 """
 
+import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -74,19 +76,26 @@ def test_cells_of_200_megabytes_among_small_rows_pass_between_all_engines_in_bou
     peaks: dict[str, int] = {}
     with MariadbServer({"max_allowed_packet": "1G", "innodb_log_file_size": "4G"}) as server:
 
-        def fresh(engine: str, name: str) -> str:
+        def fresh(engine: str, name: str) -> tuple[str, Callable[[], object]]:
+            """A target's URL, and what gives its room on the disk back."""
             if engine == "postgresql":
-                return postgres_server.create_database().url
-            return server.create_database().url if engine == "mariadb" else file_url(engine, tmp_path / name)
+                database = postgres_server.create_database()
+                return database.url, lambda: database.execute("DROP TABLE scan")
+            if engine == "mariadb":
+                schema = server.create_database()
+                return schema.url, lambda: server.execute(f"DROP DATABASE {schema.name}")
+            path = tmp_path / name
+            return file_url(engine, path), lambda: shutil.rmtree(path) if path.is_dir() else path.unlink()
 
         engines = ("sqlite", "postgresql", "mariadb", "duckdb")
         sources = {"sqlite": mixed(tmp_path / "s.db", 200 * MB)}
         for engine in engines[1:]:
-            sources[engine] = fresh(engine, f"first.{engine}")
+            sources[engine], _ = fresh(engine, f"first.{engine}")
             peaks[f"sqlite to {engine}"] = peak_bytes("sensei", "migrate", sources["sqlite"], sources[engine], "--yes")
         for source in engines:
             for target in (*engines, "parquet"):
-                target_url = fresh(target, f"{source}.to.{target}")
-                peak = peak_bytes("sensei", "migrate", sources[source], target_url, "--yes", codes=(0, 5))
+                url, remove = fresh(target, f"{source}.to.{target}")
+                peak = peak_bytes("sensei", "migrate", sources[source], url, "--yes", codes=(0, 5))
                 peaks[f"{source} to {target}"] = peak
+                remove()
     assert {way: taken for way, taken in peaks.items() if taken >= bound} == {}

@@ -4,6 +4,7 @@ The processes are forked from a server that has the program's modules loaded, so
 than their work; each is the command line's own entry with its own environment, folders and output.
 """
 
+import atexit
 import json
 import multiprocessing
 import os
@@ -44,7 +45,11 @@ def _main(arguments: list[str], environment: dict[str, str], out: str, err: str)
     sys.argv = ["sensei", *arguments]
     from appliance.cli import main
 
-    main()
+    try:
+        main()
+    finally:
+        # A forked process ends without what is registered for its end, which a command of its own runs.
+        atexit._run_exitfuncs()
 
 
 @dataclass(frozen=True)

@@ -174,18 +174,29 @@ def test_nothing_is_fetched_or_written(tmp_path: Path) -> None:
     database.close()
 
 
-def test_a_killed_reader_leaves_no_folder_behind(tmp_path: Path) -> None:
+def test_what_a_killed_reader_spilled_is_gone_after_the_next_one(tmp_path: Path) -> None:
     file, folder = tmp_path / "t.duckdb", tmp_path / "temporary"
     folder.mkdir()
     with duckdb.connect(str(file)) as connection:
         connection.execute("CREATE TABLE t AS SELECT 1 AS id")
+    # Row by row in order, so that the sort's runs lie on the disk while the first row is there.
     program = (
         "import os, signal, sys; from kora.databases.registry import open_database;"
-        " open_database(sys.argv[1]).catalog(); os.kill(os.getpid(), signal.SIGKILL)"
+        " database = open_database(sys.argv[1]); database.scalar_query(\"SET GLOBAL memory_limit = '64MiB'\");"
+        " cursor = database._connection.cursor();"
+        " cursor.execute('SELECT hash(range) || repeat(chr(97), 100) AS v FROM range(2000000) ORDER BY v');"
+        " cursor.fetchone(); sys.argv[2] == 'killed' and os.kill(os.getpid(), signal.SIGKILL); database.close()"
     )
-    killed = subprocess.run(
-        [sys.executable, "-c", program, f"duckdb:///{file}"],
-        env=os.environ | {"TMPDIR": str(folder), "PYTHONPATH": str(Path.cwd())}, check=False,
-    )  # fmt: skip
-    assert killed.returncode == -signal.SIGKILL
+
+    def read(how: str) -> int:
+        return subprocess.run(
+            [sys.executable, "-c", program, f"duckdb:///{file}", how],
+            env=os.environ | {"TMPDIR": str(folder), "PYTHONPATH": str(Path.cwd())}, check=False,
+        ).returncode  # fmt: skip
+
+    assert read("killed") == -signal.SIGKILL
+    [left] = folder.iterdir()
+    assert left.stat().st_mode & 0o777 == 0o700
+    assert any(path.stat().st_size > 1 << 20 for path in left.rglob("duckdb_temp_*"))
+    assert read("to its end") == 0
     assert list(folder.iterdir()) == []

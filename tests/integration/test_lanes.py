@@ -19,6 +19,7 @@ from kora.databases.lanes import integer_bounds
 from kora.databases.registry import open_database
 from kora.errors import AccessDenied, EngineError
 from tests.mariadb_server import MariadbDatabase
+from tests.mariadb_server import numbers as counted
 from tests.servers import Database as Server
 
 FOUR = Lanes(4, fewest_rows=1)
@@ -331,7 +332,7 @@ MARIADB_TABLES = {
     "numbers with gaps, both ends of the type": (
         (
             "CREATE TABLE t (id BIGINT PRIMARY KEY, v VARCHAR(10))",
-            "INSERT INTO t SELECT seq * 7, 'x' FROM seq_1_to_3000",
+            f"INSERT INTO t SELECT n * 7, 'x' FROM {counted(3000)}",
             "INSERT INTO t VALUES (-9223372036854775808, 'first'), (9223372036854775807, 'last')",
         ),
         4,
@@ -339,27 +340,27 @@ MARIADB_TABLES = {
     "numbers without a sign": (
         (
             "CREATE TABLE t (id BIGINT UNSIGNED PRIMARY KEY)",
-            "INSERT INTO t SELECT 18446744073709551615 - seq FROM seq_0_to_2000",
+            f"INSERT INTO t SELECT 18446744073709551615 - (n - 1) FROM {counted(2001)}",
         ),
         4,
     ),
     "texts under a collation that knows no accents": (
         (
             "CREATE TABLE t (k VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci PRIMARY KEY, v INT)",
-            "INSERT INTO t SELECT CONCAT(ELT(1 + seq % 4, 'ä', 'Z', 'ß', 'a '), seq), seq FROM seq_1_to_2000",
+            f"INSERT INTO t SELECT CONCAT(ELT(1 + n % 4, 'ä', 'Z', 'ß', 'a '), n), n FROM {counted(2000)}",
         ),
         4,
     ),
     "several columns, an enum among them": (
         (
             "CREATE TABLE t (e ENUM('z', 'a', 'm'), d DATE, n INT, PRIMARY KEY (e, d, n))",
-            "INSERT INTO t SELECT 1 + seq % 3, '2020-01-01' + INTERVAL seq % 9 DAY, seq FROM seq_1_to_2000",
+            f"INSERT INTO t SELECT 1 + n % 3, '2020-01-01' + INTERVAL n % 9 DAY, n FROM {counted(2000)}",
         ),
         4,
     ),
-    "no key": (("CREATE TABLE t (v INT)", "INSERT INTO t SELECT seq FROM seq_1_to_2000"), 1),
+    "no key": (("CREATE TABLE t (v INT)", f"INSERT INTO t SELECT n FROM {counted(2000)}"), 1),
     "a key over the beginnings of texts": (
-        ("CREATE TABLE t (k TEXT, PRIMARY KEY (k(20)))", "INSERT INTO t SELECT seq FROM seq_1_to_2000"),
+        ("CREATE TABLE t (k TEXT, PRIMARY KEY (k(20)))", f"INSERT INTO t SELECT n FROM {counted(2000)}"),
         1,
     ),
     "an empty table": (("CREATE TABLE t (id INT PRIMARY KEY)",), 1),
@@ -376,12 +377,12 @@ def test_lanes_of_a_mariadb_table_are_the_whole_of_it(mariadb_database: MariadbD
 
 def test_a_row_that_is_written_to_mariadb_between_two_lanes_is_in_none(mariadb_database: MariadbDatabase) -> None:
     mariadb_database.execute(
-        "CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t SELECT seq FROM seq_1_to_2000", "ANALYZE TABLE t"
+        "CREATE TABLE t (id INT PRIMARY KEY)", f"INSERT INTO t SELECT n FROM {counted(2000)}", "ANALYZE TABLE t"
     )
     with opened(mariadb_database.url, "t") as (database, table):
         stream = database.rows_in_lanes(table, ["id"], FOUR)
         mariadb_database.execute(
-            "INSERT INTO t SELECT seq FROM seq_2001_to_4000", "DELETE FROM t WHERE id BETWEEN 5 AND 900"
+            f"INSERT INTO t SELECT n + 2000 FROM {counted(2000)}", "DELETE FROM t WHERE id BETWEEN 5 AND 900"
         )
         lanes = each_lane(stream)
         assert sorted(int(number or 0) for lane in lanes for (number,) in lane) == list(range(1, 2001))

@@ -17,8 +17,9 @@ from kora.catalog import Name, Table
 from kora.databases.base import Database, KeyRange
 from kora.databases.parquet import groups, pages
 from kora.databases.parquet.pages import all_rows, read_pages
-from kora.errors import FileProblem, InvalidRequest, MalformedInput, UnsupportedType
+from kora.errors import Busy, FileProblem, InvalidRequest, MalformedInput, UnsupportedType
 from tests.e2e.migrating import DATA
+from tests.full_disk import small_disk
 from tests.integration.parquet_files import export, opened, write
 
 PUBLISHED = DATA / "parquet"
@@ -265,6 +266,17 @@ def test_a_dictionary_too_large_to_be_held_gives_the_same_values(tmp_path: Path)
     pq.write_table(table, tmp_path / "t.parquet", compression="zstd", dictionary_pagesize_limit=1 << 30)
     stream = _core.parquet_rows([(str(tmp_path / "t.parquet"), None)], [("s", "VARCHAR")])
     assert [row[0][1] for row in stream.shown(3000)] == table.column("s").to_pylist()
+
+
+def test_a_dictionary_that_finds_no_room_names_the_temporary_folder(tmp_path: Path, monkeypatch) -> None:
+    table = pa.table({"s": [str(number) * 10_000 for number in range(1000, 2000)]})
+    pq.write_table(table, tmp_path / "t.parquet", compression="zstd", dictionary_pagesize_limit=1 << 30)
+    with small_disk(tmp_path / "disk", 1) as disk:
+        monkeypatch.setenv("TMPDIR", str(disk))
+        with pytest.raises(Busy, match="No space left") as caught:
+            _core.parquet_rows([(str(tmp_path / "t.parquet"), None)], [("s", "VARCHAR")]).shown(1)
+        assert caught.value.message.startswith(str(disk))
+        assert "TMPDIR" in caught.value.hint
 
 
 @pytest.mark.parametrize("codec", CODECS)

@@ -2,7 +2,7 @@
 use crate::errors::{to_python, IntoPython};
 use crate::rows::RowStream;
 use kora_core::error::{Error, Result};
-use kora_core::readers::arrow::{ArrowRows, FFI_ArrowArrayStream};
+use kora_core::readers::arrow::{refused, ArrowRows, FFI_ArrowArrayStream};
 use kora_core::rows::{RowReader, RowSink};
 use kora_core::writers::arrow::ArrowRowsBatch;
 use pyo3::prelude::*;
@@ -62,11 +62,7 @@ impl Windows {
             Some(stream) => opened(&stream?, &self.types).map(Some),
             None => Ok(None),
         });
-        let failed = |error: PyErr| Error::Engine {
-            engine: "duckdb",
-            code: String::new(),
-            message: error.to_string(),
-        };
+        let failed = |error: PyErr| refused("duckdb", error.to_string());
         self.current = Attached(opened.map_err(failed)?);
         let Some(rows) = &mut self.current.0 else {
             return Ok(false);

@@ -57,8 +57,8 @@ impl CarriedDigest {
         let buckets = bucket_set(buckets).into_python()?;
         py.detach(|| {
             let file = OpenOptions::new().append(true).open(&path);
-            let file = file.map_err(|source| Error::File {
-                path: path.clone(),
+            let file = file.map_err(|source| Error::Scratch {
+                folder: path.clone(),
                 source,
             })?;
             let mut writer = std::io::BufWriter::with_capacity(1 << 20, file);

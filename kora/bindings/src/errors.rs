@@ -2,6 +2,7 @@
 use kora_core::error::Error;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 /// The Python exception for a core error. The variants are listed one by one on purpose.
 pub fn to_python(error: Error) -> PyErr {
@@ -14,7 +15,8 @@ pub fn to_python(error: Error) -> PyErr {
     };
     let message = error.to_string();
     let (class, code) = match &error {
-        Error::File { .. } => ("FileProblem", None),
+        Error::File { .. } | Error::Scratch { .. } if error.is_disk_full() => ("Busy", None),
+        Error::File { .. } | Error::Scratch { .. } => ("FileProblem", None),
         Error::Malformed { .. } => ("MalformedInput", None),
         Error::Engine { code, .. } => ("EngineError", Some(code.clone())),
         Error::Connection { .. } => ("ConnectionLost", None),
@@ -33,13 +35,30 @@ pub fn to_python(error: Error) -> PyErr {
             .and_then(|module| module.getattr(class))
             .and_then(|class| match code {
                 Some(code) => class.call1((message.as_str(), code)),
-                None => class.call1((message.as_str(),)),
+                None => {
+                    let given = PyDict::new(py);
+                    if let Some(hint) = hint(&error) {
+                        given.set_item("hint", hint)?;
+                    }
+                    class.call((message.as_str(),), Some(&given))
+                }
             });
         match made {
             Ok(instance) => PyErr::from_value(instance),
             Err(failure) => PyRuntimeError::new_err(format!("{message} (and {failure})")),
         }
     })
+}
+
+/// What to do next, where this is better known here than by the class.
+fn hint(error: &Error) -> Option<&'static str> {
+    match error {
+        Error::Scratch { .. } => Some(
+            "free some room there, or choose another folder: SENSEI_SPILL_DIRECTORY for sorted digests, TMPDIR for the rest",
+        ),
+        full if full.is_disk_full() => Some("free some disk space, then go on"),
+        _ => None,
+    }
 }
 
 /// `?` for core results inside a binding.

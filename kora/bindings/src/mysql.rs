@@ -48,6 +48,14 @@ impl MysqlConnection {
         rows.into_iter().map(|row| PyTuple::new(py, row)).collect()
     }
 
+    /// The first result with rows of a CALL, or the next one.
+    #[pyo3(signature = (call=None))]
+    fn results(&self, py: Python<'_>, call: Option<&str>) -> PyResult<Option<RowStream>> {
+        let shared = Arc::clone(&self.shared);
+        let reader = py.detach(|| RowsReader::results(shared, call)).into_python()?;
+        Ok(reader.map(|reader| RowStream::new(Box::new(reader))))
+    }
+
     /// Whether no stream of rows holds it: a `RowsReader` owns a second reference until it is dropped.
     #[getter]
     fn idle(&self) -> bool {

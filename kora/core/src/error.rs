@@ -1,5 +1,6 @@
 //! Every way in which the core can fail, with what and where in the message.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 /// The core's result.
@@ -13,6 +14,14 @@ pub enum Error {
     File {
         /// Which.
         path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Temporary data could not be written, or not be read back.
+    #[error("{folder}: temporary data cannot be kept there: {source}")]
+    Scratch {
+        /// Where they were to be.
+        folder: PathBuf,
         /// Why.
         source: std::io::Error,
     },
@@ -81,4 +90,16 @@ pub enum Error {
     /// The caller asked to stop.
     #[error("stopped")]
     Stopped,
+}
+
+impl Error {
+    /// Whether a disk or a user's share of it is full: what passes once there is room.
+    pub fn is_disk_full(&self) -> bool {
+        match self {
+            Self::File { source, .. } | Self::Scratch { source, .. } => {
+                matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+            }
+            _ => false,
+        }
+    }
 }

@@ -64,7 +64,7 @@ impl SpillPass {
     /// One row: its canonical bytes and its key's.
     ///
     /// # Errors
-    /// [`Error::File`] where the folder cannot be written.
+    /// [`Error::Scratch`] where the folder cannot be written.
     pub fn row(&mut self, row: &[u8], key: &[u8]) -> Result<()> {
         let slot = self.filled as u8;
         let slots = &mut self.slots;
@@ -170,7 +170,7 @@ impl RowSpill {
     /// Joins both sides and counts exactly; names the first `limit` keys.
     ///
     /// # Errors
-    /// [`Error::Usage`] for sides of different keys or profiles, [`Error::File`] where records cannot be read back.
+    /// [`Error::Usage`] for sides of different keys or profiles, [`Error::Scratch`] where records cannot be read back.
     pub fn compare(&self, target: &Self, limit: usize) -> Result<SpillDifference> {
         if self.comparison != target.comparison {
             return Err(Error::Usage(

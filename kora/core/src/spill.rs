@@ -117,7 +117,7 @@ impl<const N: usize> RecordSorter<N> {
     /// Adds one record.
     ///
     /// # Errors
-    /// [`Error::File`] if the folder cannot be written; [`Error::Limit`] if there is none and memory's share is full.
+    /// [`Error::Scratch`] if the folder cannot be written; [`Error::Limit`] if there is none and memory's share is full.
     #[inline]
     pub fn push(&mut self, record: &[u8; N]) -> Result<()> {
         if self.waiting.len() >= self.limit_records {
@@ -151,8 +151,8 @@ impl<const N: usize> RecordSorter<N> {
             );
             return Err(Error::Limit(message));
         };
-        let problem = |source| Error::File {
-            path: folder.clone(),
+        let problem = |source| Error::Scratch {
+            folder: folder.clone(),
             source,
         };
         let file = match self.file.take() {
@@ -227,8 +227,8 @@ impl<const N: usize> Store<N> {
     }
 
     fn read(&self, file: &File, buffer: &mut [u8], offset: u64) -> Result<()> {
-        file.read_exact_at(buffer, offset).map_err(|source| Error::File {
-            path: self.folder.clone(),
+        file.read_exact_at(buffer, offset).map_err(|source| Error::Scratch {
+            folder: self.folder.clone(),
             source,
         })
     }

@@ -15,8 +15,11 @@ from kora.errors import (
     SenseiError,
     Stopped,
 )
+from kora.scratch_folders import HINT, process_folder
 
 _DAMAGED = ("not a valid DuckDB", "enough bytes", "Corrupt database", "version number", "checksum", "Serialization")
+_NO_ROOM = ("No space left on device", "max_temp_directory_size")
+"""What DuckDB says where the disk it spills to is full, or nearly so. Nothing else is written where it only reads."""
 
 
 @contextmanager
@@ -39,6 +42,10 @@ def translate(error: duckdb.Error, place: str) -> SenseiError:
     damaged = isinstance(error, duckdb.SerializationException | duckdb.FatalException | duckdb.InternalException)
     if damaged or any(word in text for word in _DAMAGED):
         return MalformedInput(message)
+    if any(words in text for words in _NO_ROOM):
+        told = text.partition("\n")[0]  # the rest is advice about settings that nobody can reach
+        full = f"{process_folder()}: the disk is full, temporary data cannot be kept there"
+        return Busy(f"{full}: duckdb: {place}: {told}", hint=HINT)
     if isinstance(error, duckdb.OutOfMemoryException):
         return LimitExceeded(message, hint="free memory or disk for temporary files, then try again")
     if isinstance(error, duckdb.InterruptException):

@@ -5,9 +5,6 @@ DuckDB's text of the values, cast back to the column's type. Extensions are neit
 and what does not fit into memory spills to the system's temporary folder, never beside the file.
 """
 
-import os
-import secrets
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -31,6 +28,7 @@ from kora.databases.lanes import in_lanes
 from kora.databases.limits import Clock
 from kora.databases.secrets import Secret
 from kora.errors import EngineError, SenseiError, UnsupportedType
+from kora.scratch_folders import process_folder
 
 DIALECT = Dialect(
     engine="duckdb", sqlglot="duckdb", identifier_length=None, folds_case="insensitive", default_schema="main"
@@ -62,19 +60,15 @@ def connect_in_memory() -> duckdb.DuckDBPyConnection:
     return _connect(":memory:", read_only=False)
 
 
-_SPILL_DIRECTORY = Path(tempfile.gettempdir()) / f"kora-duckdb-{os.getpid()}-{secrets.token_hex(4)}"
-"""One for the process: a file that is opened twice must be opened with the same settings. DuckDB makes it when it
-spills and removes it with the last file that is closed: no process leaves an empty one behind."""
-
-
 def _connect(place: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    """A file that is opened twice must be opened with the same settings: the folder to spill to is the process's."""
     connection = duckdb.connect(
         place,
         read_only=read_only,
         config={
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
-            "temp_directory": str(_SPILL_DIRECTORY),
+            "temp_directory": str(process_folder() / "duckdb"),
             "memory_limit": f"{_MEMORY_LIMIT_BYTES >> 20}MiB",
         },
     )

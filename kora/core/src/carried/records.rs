@@ -68,7 +68,7 @@ impl BucketSet {
 /// Writes the list of one table; gives its length in bytes.
 ///
 /// # Errors
-/// [`Error::File`] naming `path` where it cannot be written; [`Error::Usage`] if a table whose rows are unique by
+/// [`Error::Scratch`] naming `path`, which is temporary, where it cannot be written; [`Error::Usage`] if a table whose rows are unique by
 /// right holds two equal ones.
 pub fn write_records(
     records: &CountedRecords<{ TAG_BYTES + 32 }>,
@@ -77,8 +77,8 @@ pub fn write_records(
     out: &mut impl Write,
     path: &std::path::Path,
 ) -> Result<u64> {
-    let problem = |source| Error::File {
-        path: path.to_path_buf(),
+    let problem = |source| Error::Scratch {
+        folder: path.to_path_buf(),
         source,
     };
     let mut count = 0_u64;

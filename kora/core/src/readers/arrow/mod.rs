@@ -19,6 +19,10 @@ use column::Column;
 pub use column::TIMETZ_MAX_OFFSET_SECONDS;
 pub(in crate::readers) use column::{date, decimal, moment, nanoseconds};
 use kinds::DuckKind;
+use std::io;
+
+/// What DuckDB says where the disk it spills to is full, or nearly so.
+const NO_ROOM: [&str; 2] = ["No space left on device", "max_temp_directory_size"];
 
 /// What gives record batches.
 pub type Producer = Box<dyn RecordBatchReader + Send>;
@@ -188,9 +192,46 @@ impl Position {
 }
 
 fn engine(error: arrow_schema::ArrowError) -> Error {
+    refused("arrow stream", error.to_string())
+}
+
+/// The error for what DuckDB, which makes the streams here, says of one: that it found no room to spill to stands in
+/// its words alone.
+pub fn refused(engine: &'static str, message: String) -> Error {
+    if NO_ROOM.iter().any(|words| message.contains(words)) {
+        return Error::Scratch {
+            folder: std::env::temp_dir(),
+            // The rest is advice about settings that nobody can reach.
+            source: io::Error::new(io::ErrorKind::StorageFull, message.lines().next().unwrap_or_default()),
+        };
+    }
     Error::Engine {
-        engine: "arrow stream",
+        engine,
         code: String::new(),
-        message: error.to_string(),
+        message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_that_found_no_room_to_spill_to_is_told_from_one_that_was_refused() {
+        for words in [
+            "Invalid Input: Out of Memory Error: failed to offload data block of size 256.0 KiB (57.3 MiB/57.5 MiB used).\n\
+             This limit was set by the 'max_temp_directory_size' setting.\nPossible solutions: …",
+            "IO Error: Could not write file \"/t/duckdb_temp_storage_S32K-0.tmp\": No space left on device",
+        ] {
+            let error = refused("duckdb", words.to_owned());
+            assert!(error.is_disk_full(), "{error}");
+            let told = error.to_string();
+            let folder = std::env::temp_dir();
+            assert!(told.starts_with(&*folder.to_string_lossy()), "{told}");
+            assert!(!told.contains("Possible solutions"), "{told}");
+        }
+        let other = refused("duckdb", "Out of Memory Error: failed to pin block".to_owned());
+        assert!(matches!(other, Error::Engine { .. }), "{other}");
+        assert!(!other.is_disk_full());
     }
 }

@@ -24,14 +24,36 @@ pub struct Connection {
     session: Option<Session>,
     /// Why there is no session.
     ended: String,
-    /// The stream of rows that is being read, and its prepared statement.
-    streaming: Option<(Ticket, u32)>,
+    /// The prepared statement whose answer is being read.
+    streaming: Option<Streaming>,
     tickets: u64,
+}
+
+/// A prepared statement that was executed, and how far its answer was read.
+#[derive(Clone, Copy)]
+struct Streaming {
+    statement: u32,
+    stage: Stage,
+    /// Whether whoever asked takes more than one result.
+    several: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// A result's first packet is due.
+    Due,
+    /// Rows are.
+    Rows(Ticket),
+    /// Nothing is: all was read, and the statement is closed.
+    Over,
 }
 
 /// Which stream of a connection: a later statement makes it void.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket(u64);
+
+/// A stream that begins, and its columns.
+pub type Started = (Ticket, Vec<ColumnDefinition>);
 
 impl Connection {
     /// Connects and logs in. Errors: those of [`log_in`].
@@ -66,35 +88,50 @@ impl Connection {
     }
 
     /// Prepares and executes a query. Gives its columns.
-    pub fn start_rows(&mut self, sql: &str) -> Result<(Ticket, Vec<ColumnDefinition>)> {
+    ///
+    /// Errors: [`Error::Usage`] where it gives no rows; several results are told at the end of the first one.
+    pub fn start_rows(&mut self, sql: &str) -> Result<Started> {
         self.guarded(|connection| {
-            connection.command(COM_STMT_PREPARE, sql.as_bytes())?;
-            let statement = connection.prepared()?;
-            let mut execute = statement.to_le_bytes().to_vec();
-            execute.extend_from_slice(&[0, 1, 0, 0, 0]); // no cursor; one iteration
-            connection.command(COM_STMT_EXECUTE, &execute)?;
-            let packet = connection.wire()?.receive()?;
-            let count = connection.column_count(&packet).inspect_err(|_| {
-                // The statement failed and the session lives: its refusal is what counts.
-                let _ = connection.close_statement(statement);
-            })?;
-            let Some(count) = count else {
-                connection.close_statement(statement)?;
-                return Err(Error::Usage("the statement gives no rows".into()));
-            };
-            let columns = connection.columns(count)?;
-            connection.tickets += 1;
-            let ticket = Ticket(connection.tickets);
-            connection.streaming = Some((ticket, statement));
-            connection.wire()?.expect_rows();
-            Ok((ticket, columns))
+            connection.begin(sql, false)?;
+            let none = || Error::Usage("the statement gives no rows".into());
+            connection.advance()?.ok_or_else(none)
+        })
+    }
+
+    /// Prepares and executes a statement that may give several results: the first that has rows, if one has.
+    pub fn start_results(&mut self, sql: &str) -> Result<Option<Started>> {
+        self.guarded(|connection| {
+            connection.begin(sql, true)?;
+            connection.advance()
+        })
+    }
+
+    /// The next result with rows of what [`Self::start_results`] began; `None` behind the last one. Rows of the one
+    /// before that nobody took are read away.
+    ///
+    /// Errors: [`Error::Usage`] where another statement came between.
+    pub fn next_result(&mut self) -> Result<Option<Started>> {
+        self.guarded(|connection| {
+            let begun = connection.streaming.filter(|streaming| streaming.several);
+            let stage = begun.map(|streaming| streaming.stage);
+            match stage {
+                None => Err(Error::Usage(
+                    "a later statement on this connection ended these results".into(),
+                )),
+                Some(Stage::Over) => Ok(None),
+                Some(Stage::Due) => connection.advance(),
+                Some(Stage::Rows(_)) => match connection.pass_rows()? {
+                    true => connection.advance(),
+                    false => connection.end_statement().map(|()| None),
+                },
+            }
         })
     }
 
     /// The packets of a stream that is still the current one.
     pub fn rows_wire(&mut self, ticket: Ticket) -> Result<&mut Wire> {
-        match self.streaming {
-            Some((current, _)) if current == ticket => self.wire(),
+        match self.streaming.map(|streaming| streaming.stage) {
+            Some(Stage::Rows(current)) if current == ticket => self.wire(),
             _ if self.session.is_none() => Err(no_session(&self.ended)),
             _ => Err(Error::Usage(
                 "a later statement on this connection ended this stream".into(),
@@ -103,19 +140,31 @@ impl Connection {
     }
 
     /// Ends a stream at its last packet, which is still unread: the end of its rows or an error.
+    ///
+    /// Errors: the server's; [`Error::Usage`] where further results follow that nobody asked for: they are read away.
     pub fn finish_rows(&mut self, last: &Packet, ends_as_ok: bool) -> Result<()> {
         let wire = self.wire()?;
         let body = wire.body(last);
-        let failure = match body.first() {
-            Some(0xff) => Some(ServerError::parse(body)?),
-            _ if more_results(body, ends_as_ok)? => return Err(protocol("a query with several results")),
-            _ => None,
+        let (failure, more) = match body.first() {
+            Some(0xff) => (Some(ServerError::parse(body)?), false),
+            _ => (None, more_results(body, ends_as_ok)?),
         };
         wire.consume(last);
-        if let Some((_, statement)) = self.streaming.take() {
-            self.close_statement(statement)?;
+        let several = self.streaming.is_some_and(|streaming| streaming.several);
+        if more {
+            self.at(Stage::Due);
         }
-        failure.map_or(Ok(()), |error| Err(error.into_error()))
+        match (more, several) {
+            (true, true) => Ok(()),
+            (true, false) => {
+                self.leave()?;
+                Err(Error::Usage("the statement gives several results".into()))
+            }
+            (false, _) => {
+                self.end_statement()?;
+                failure.map_or(Ok(()), |error| Err(error.into_error()))
+            }
+        }
     }
 
     /// Whether the end of rows has the form of an OK packet.
@@ -146,23 +195,116 @@ impl Connection {
     }
 
     fn command(&mut self, code: u8, argument: &[u8]) -> Result<()> {
-        if let Some((_, statement)) = self.streaming.take() {
-            self.read_away()?;
-            self.close_statement(statement)?;
-        }
+        self.leave()?;
         let mut payload = Vec::with_capacity(1 + argument.len());
         payload.push(code);
         payload.extend_from_slice(argument);
         self.wire()?.command(&payload)
     }
 
-    /// Reads what is left of a stream. Nobody waits any more for an error that it might end in.
-    fn read_away(&mut self) -> Result<()> {
+    /// Prepares and executes; the first packet of the first result is then due.
+    fn begin(&mut self, sql: &str, several: bool) -> Result<()> {
+        self.command(COM_STMT_PREPARE, sql.as_bytes())?;
+        let statement = self.prepared()?;
+        let mut execute = statement.to_le_bytes().to_vec();
+        execute.extend_from_slice(&[0, 1, 0, 0, 0]); // no cursor; one iteration
+        self.command(COM_STMT_EXECUTE, &execute)?;
+        self.streaming = Some(Streaming {
+            statement,
+            stage: Stage::Due,
+            several,
+        });
+        Ok(())
+    }
+
+    /// From where a result is due to the rows of the next that has some; `None` where none is left, with the statement
+    /// closed.
+    fn advance(&mut self) -> Result<Option<Started>> {
+        loop {
+            let packet = self.wire()?.receive()?;
+            let count = match self.column_count(&packet) {
+                Ok(count) => count,
+                Err(refusal) => {
+                    // The statement failed and the session lives: its refusal is what counts.
+                    let _ = self.end_statement();
+                    return Err(refusal);
+                }
+            };
+            if let Some(count) = count {
+                let columns = self.columns(count)?;
+                self.tickets += 1;
+                let ticket = Ticket(self.tickets);
+                self.at(Stage::Rows(ticket));
+                self.wire()?.expect_rows();
+                return Ok(Some((ticket, columns)));
+            }
+            if !more_results(self.wire()?.body(&packet), true)? {
+                return self.end_statement().map(|()| None);
+            }
+        }
+    }
+
+    fn at(&mut self, stage: Stage) {
+        if let Some(streaming) = &mut self.streaming {
+            streaming.stage = stage;
+        }
+    }
+
+    /// Closes the statement whose answer was read to its end.
+    fn end_statement(&mut self) -> Result<()> {
+        match self.streaming {
+            Some(Streaming { stage: Stage::Over, .. }) | None => Ok(()),
+            Some(Streaming { statement, .. }) => {
+                self.at(Stage::Over);
+                self.close_statement(statement)
+            }
+        }
+    }
+
+    /// Reads away what is left of a statement's answer, all its results. Nobody waits any more for an error that it
+    /// might end in.
+    fn leave(&mut self) -> Result<()> {
+        loop {
+            let more = match self.streaming.map(|streaming| streaming.stage) {
+                None | Some(Stage::Over) => {
+                    self.streaming = None;
+                    return Ok(());
+                }
+                Some(Stage::Rows(_)) => self.pass_rows(),
+                Some(Stage::Due) => self.advance().map(|next| next.is_some()),
+            };
+            match more {
+                Ok(true) => {}
+                Ok(false) | Err(Error::Engine { .. }) => self.end_statement()?,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Reads to the end of a result's rows; whether another result is due behind it.
+    ///
+    /// Errors: the server's, with the statement closed.
+    fn pass_rows(&mut self) -> Result<bool> {
+        let ends_as_ok = self.ends_as_ok();
         loop {
             let wire = self.wire()?;
             let packet = wire.receive()?;
-            if matches!(wire.body(&packet).first(), Some(0xfe | 0xff)) {
-                return Ok(());
+            let body = wire.body(&packet);
+            match body.first() {
+                Some(0) => wire.release(),
+                Some(0xfe) => {
+                    let more = more_results(body, ends_as_ok)?;
+                    if more {
+                        self.at(Stage::Due);
+                    }
+                    return Ok(more);
+                }
+                Some(0xff) => {
+                    let error = ServerError::parse(body)?.into_error();
+                    self.end_statement()?;
+                    return Err(error);
+                }
+                _ => return Err(protocol("a packet among rows that is none")),
             }
         }
     }

@@ -17,12 +17,23 @@ const PROTOCOL_41: u32 = 1 << 9;
 const SSL: u32 = 1 << 11;
 const TRANSACTIONS: u32 = 1 << 13;
 const SECURE_CONNECTION: u32 = 1 << 15;
+/// A CALL may answer with several results. Several statements in one (bit 16) are never asked for.
+const MULTI_RESULTS: u32 = 1 << 17;
+/// As [`MULTI_RESULTS`], for what is prepared.
+const PS_MULTI_RESULTS: u32 = 1 << 18;
 const PLUGIN_AUTH: u32 = 1 << 19;
 const PLUGIN_AUTH_LENENC: u32 = 1 << 21;
 const DEPRECATE_EOF: u32 = 1 << 24;
 /// What this side can; MariaDB's server leaves the first flag out to say that it is MariaDB.
-const WANTED: u32 =
-    LONG_PASSWORD | PROTOCOL_41 | TRANSACTIONS | SECURE_CONNECTION | PLUGIN_AUTH | PLUGIN_AUTH_LENENC | DEPRECATE_EOF;
+const WANTED: u32 = LONG_PASSWORD
+    | PROTOCOL_41
+    | TRANSACTIONS
+    | SECURE_CONNECTION
+    | MULTI_RESULTS
+    | PS_MULTI_RESULTS
+    | PLUGIN_AUTH
+    | PLUGIN_AUTH_LENENC
+    | DEPRECATE_EOF;
 /// `utf8mb4_general_ci`: statements are sent in UTF-8.
 const COLLATION: u8 = 45;
 const MAX_GREETING_BYTES: usize = 4096;
@@ -345,6 +356,17 @@ mod tests {
         assert_eq!(greeting.challenge, b"abcdefghijklmnopqrst");
         assert_eq!(greeting.plugin, auth::NATIVE);
         assert!(greeting.capabilities & SSL != 0);
+    }
+
+    #[test]
+    fn several_results_are_announced_and_several_statements_are_not() {
+        let settings = Settings::from_pairs([("host", "h"), ("user", "u")].map(|(a, b)| (a.to_owned(), b.to_owned())));
+        let flags = capabilities(&Greeting::parse(GREETING).unwrap(), &settings.unwrap());
+        assert_eq!(
+            flags & (MULTI_RESULTS | PS_MULTI_RESULTS),
+            MULTI_RESULTS | PS_MULTI_RESULTS
+        );
+        assert_eq!(flags & 1 << 16, 0);
     }
 
     #[test]

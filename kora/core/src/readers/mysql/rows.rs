@@ -1,6 +1,6 @@
 //! A query's rows as the binary protocol streams them, decoded one packet at a time in bounded memory.
 
-use super::connection::{Connection, Ticket};
+use super::connection::{Connection, Started, Ticket};
 use super::decoder::RowDecoder;
 use super::types::{Column, ColumnKind};
 use super::wire::protocol;
@@ -31,9 +31,26 @@ impl RowsReader {
             })
         });
         let kinds = kinds.collect::<Result<Vec<_>>>()?;
+        let started = hold(&connection)?.start_rows(query)?;
+        Self::over(connection, started, &kinds)
+    }
+
+    /// Prepares and executes a statement that may give several results, and reads the first that has rows; with `None`
+    /// for a statement, the next one. Each column is read as the result set describes it.
+    ///
+    /// `None` where there is none, or no further one. Errors: as [`Self::start`], and [`Error::Usage`] for a next one
+    /// where another statement came between.
+    pub fn results(connection: Arc<Mutex<Connection>>, statement: Option<&str>) -> Result<Option<Self>> {
         let mut held = hold(&connection)?;
-        let (ticket, definitions) = held.start_rows(query)?;
+        let started = match statement {
+            Some(sql) => held.start_results(sql)?,
+            None => held.next_result()?,
+        };
         drop(held);
+        started.map(|started| Self::over(connection, started, &[])).transpose()
+    }
+
+    fn over(connection: Arc<Mutex<Connection>>, (ticket, definitions): Started, kinds: &[ColumnKind]) -> Result<Self> {
         if !kinds.is_empty() && definitions.len() != kinds.len() {
             let (columns, named) = (definitions.len(), kinds.len());
             return Err(Error::Usage(format!(

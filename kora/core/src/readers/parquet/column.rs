@@ -4,7 +4,7 @@
 //! lengths, or a page whose values are split over streams of bytes.
 use super::codec;
 use super::delta::{Delta, Lengths};
-use super::dictionary::{plain_length, plain_number, Dictionary, Entry};
+use super::dictionary::{plain_length, plain_number, Dictionary, Entry, NoPlaceAway};
 use super::footer::{Chunk, Leaf, Physical};
 use super::page::{Body, PageHead, LARGEST_VALUE_BYTES};
 use super::place::Stretch;
@@ -157,6 +157,13 @@ impl Column {
 
     /// The disk's fault is told from the content's by the number that the system gives.
     fn fault(&self, error: io::Error) -> Error {
+        let error = match error.downcast::<NoPlaceAway>() {
+            Ok(NoPlaceAway(source)) => {
+                let folder = std::env::temp_dir();
+                return Error::Scratch { folder, source };
+            }
+            Err(other) => other,
+        };
         if error.raw_os_error().is_some() {
             return Error::File {
                 path: self.place.clone(),

@@ -23,6 +23,17 @@ pub enum Dictionary {
     Away(File, Vec<usize>),
 }
 
+/// The system's temporary folder does not take the entries: a fault of another place than the file that is read.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct NoPlaceAway(pub io::Error);
+
+impl NoPlaceAway {
+    fn fault(source: io::Error) -> io::Error {
+        io::Error::new(source.kind(), Self(source))
+    }
+}
+
 /// Where an entry is.
 pub enum Entry {
     /// Here.
@@ -58,14 +69,17 @@ impl Dictionary {
             if bytes.len() > HELD_BYTES || away.is_some() {
                 let file = match away.take() {
                     Some(file) => file,
-                    None => BufWriter::new(tempfile::tempfile()?),
+                    None => BufWriter::new(tempfile::tempfile().map_err(NoPlaceAway::fault)?),
                 };
-                away.insert(file).write_all(&bytes)?;
+                away.insert(file).write_all(&bytes).map_err(NoPlaceAway::fault)?;
                 bytes.clear();
             }
         }
         Ok(match away {
-            Some(file) => Self::Away(file.into_inner().map_err(io::IntoInnerError::into_error)?, ends),
+            Some(file) => {
+                let written = file.into_inner().map_err(io::IntoInnerError::into_error);
+                Self::Away(written.map_err(NoPlaceAway::fault)?, ends)
+            }
             None => Self::Held(bytes, ends),
         })
     }

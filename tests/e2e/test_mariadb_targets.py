@@ -103,10 +103,28 @@ def test_names_that_mariadb_reserves_folds_or_cuts_are_settled_in_the_plan(tmp_p
     assert (said.code, said.verdict) == (0, "equivalent")
     names = {table["target"] for table in said.plan["tables"]}
     assert all(len(name) <= 64 for name in names)
+    assert any("its own name is longer than 64 characters" in note for note in said.plan["notes"])
     assert mariadb_database.query("SELECT `group`, `tick``ed`, `per%cent` FROM `select` ORDER BY 1") == [
         ("1", "a", "c"),
         ("2", "", "%s"),
     ]
+
+
+def test_notes_say_why_a_name_became_another_and_what_a_comment_lost(mariadb_server: MariadbServer, postgres_database):
+    postgres_database.execute(
+        'CREATE TABLE "t" (id int PRIMARY KEY, "c😀" int, "trail " int, "same" int, "Same" int)',
+        'COMMENT ON TABLE t IS \'a😀b\'', "COMMENT ON COLUMN t.same IS 'é'", "COMMENT ON COLUMN t.id IS '😀'",
+    )  # fmt: skip
+    said = migrate(postgres_database.url, mariadb_server.create_database().url)
+    assert (said.code, said.verdict) == (0, "equivalent"), said.err
+    notes = {note.split(" becomes ")[0]: note.split("its own name ")[-1] for note in said.plan["notes"]}
+    assert notes["column public.t.c😀"] == notes["column public.t.trail "]
+    assert notes["column public.t.c😀"].startswith("holds characters, or blanks at its end")
+    assert notes["column public.t.Same"].startswith("is taken (names that differ in case alone")
+    lost = [note for note in said.plan["notes"] if note.startswith("the comment of")]
+    assert [note.split(" holds")[0] for note in lost] == [
+        "the comment of table public.t", "the comment of column public.t.id",
+    ]  # fmt: skip
 
 
 def test_rows_too_wide_and_keys_too_long_for_innodb_are_planned_around(tmp_path, mariadb_database):

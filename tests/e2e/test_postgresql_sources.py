@@ -223,7 +223,7 @@ def test_names_that_fold_to_one_are_told_apart_before_the_load(policy, postgres_
     targets = {str(table["target"]) for table in said.plan["tables"]}
     assert len(targets) == 3
     assert all(name == name.lower() for name in targets)
-    assert any("too long or taken" in note for note in said.plan["notes"])
+    assert any("its own name is taken" in note for note in said.plan["notes"])
 
 
 def test_duckdb_as_a_source_reaches_postgresql_and_sqlite(tmp_path, postgres_database: Database):

@@ -17,6 +17,7 @@ from appliance.pipeline import Outcome
 from appliance.planning.assess import Assessment
 from appliance.planning.model import Plan
 from appliance.progress import Event
+from kora.cli.entry import tell_unused
 from kora.evidence import report_json, report_terminal
 from kora.evidence.report_words import visible
 from kora.evidence.verdict import decide_result
@@ -81,6 +82,7 @@ def print_outcome(outcome: Outcome, *, as_json: bool) -> int:
         for note in outcome.notes:
             console.print(f"note: {visible(note)}")
         console.print(f"run {outcome.run.id}; its plan: {outcome.run.plan_path}")
+    tell_unused(outcome.run.request.accept_loss, outcome.result.losses, len(outcome.result.quarantined))
     return int(decide_result(outcome.result).exit_code)
 
 

@@ -265,6 +265,11 @@ class Routine:
     language: str
     text: str
 
+    @property
+    def called(self) -> str:
+        """Its name with its parameters, if it has any: what the ledger calls it."""
+        return f"{self.name}({self.signature})" if self.signature else str(self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class Sequence:

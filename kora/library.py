@@ -4,7 +4,7 @@ Importing this costs milliseconds: what a function needs is loaded when it is ca
 raised; every error is a `kora.errors.SenseiError` with a message and a hint. Manual: docs/library.md.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -12,11 +12,17 @@ if TYPE_CHECKING:
     from kora.comparison.carried_diff import CarriedDiff
     from kora.comparison.fingerprint import Fingerprint
     from kora.comparison.result import VerificationResult
+    from kora.errors import InvalidRequest
     from kora.evidence.artifacts import Artifacts
     from kora.settings import Settings
 
 AnyPath: TypeAlias = str | Path
 _LONGEST_SETTLING_SECONDS = 3600
+_MOST_WORKERS = 64
+_MOST_DIFFERENCES = 300_000
+_ROLES = ("source", "target", "unassigned")
+_TIERS = (0, 1, 2, 3)
+_STRATEGIES = ("stream", "pushdown", "auto")
 
 
 def fingerprint(
@@ -52,10 +58,15 @@ def fingerprint(
         What was signed.
 
     Raises:
+        InvalidRequest: An argument that cannot be meant.
         SenseiError: As opening, reading, signing and writing do; an old file at `output` is then untouched.
     """
     from kora.evidence.carried import FingerprintRequest, write_fingerprint
 
+    _one_of("role", role, _ROLES)
+    _one_of("tier", tier, _TIERS)
+    _within("expect_differences", expect_differences, 0, _MOST_DIFFERENCES)
+    _within("workers", workers, 1, _MOST_WORKERS)
     request = FingerprintRequest(
         role=role,
         tier=tier,
@@ -63,7 +74,7 @@ def fingerprint(
         key_file=_path(key_file),
         new_key_file=_path(new_key_file),
         profile=_path(profile),
-        tables=tuple(tables),
+        tables=_texts("tables", tables),
         workers=workers,
     )
     return write_fingerprint(url, Path(output), request, settings=settings or _settings())
@@ -100,8 +111,9 @@ def compare(
     from kora.evidence.kfp import is_fingerprint_file
     from kora.evidence.signing import read_public_key
 
+    _refuse_one_text("keys", keys, (str, Path))
     public_keys = [read_public_key(Path(key)) for key in keys]
-    options = CompareOptions(public_keys, tuple(accept_loss), _path(key_file))
+    options = CompareOptions(public_keys, _texts("accept_loss", accept_loss), _path(key_file))
     if isinstance(second, Path) or is_fingerprint_file(second):
         return compare_files(Path(first), Path(second), options, settings=settings or _settings())
     return compare_with_database(Path(first), second, options, settings=settings or _settings())
@@ -150,33 +162,72 @@ def verify(
         The whole result, verdict included, and where the files are.
 
     Raises:
-        InvalidRequest: An option that cannot be meant: a bound that is none, a column that is not compared.
+        InvalidRequest: An option that cannot be meant: a bound that is none, a column that is not compared, a word for
+            a list of words.
         SenseiError: Nothing could be compared; differences are never raised.
     """
-    from kora.errors import InvalidRequest
     from kora.verification import VerifyRequest, verify_databases
 
-    if not 0 <= settle_seconds <= _LONGEST_SETTLING_SECONDS:
-        raise InvalidRequest(
-            f"settle_seconds is {settle_seconds}", hint=f"between 0 and {_LONGEST_SETTLING_SECONDS:,} seconds"
-        )
+    _within("settle_seconds", settle_seconds, 0, _LONGEST_SETTLING_SECONDS, (int, float))
+    _within("workers", workers, 1, _MOST_WORKERS)
+    _one_of("strategy", strategy, _STRATEGIES)
     request = VerifyRequest(
         source=source,
         target=target,
         mapping_file=_path(map_file),
         plan_file=_path(plan_file),
-        tables=tuple(tables),
-        exclude=tuple(exclude),
+        tables=_texts("tables", tables),
+        exclude=_texts("exclude", exclude),
         out=_path(out),
-        accept_loss=tuple(accept_loss),
+        accept_loss=_texts("accept_loss", accept_loss),
         show_values=show_values,
         provable=provable,
         settle_seconds=settle_seconds if live else None,
-        float_tolerance=dict(float_tolerance or {}),
+        float_tolerance=_text_pairs("float_tolerance", float_tolerance or {}),
         workers=workers,
         strategy=strategy,
     )
     return verify_databases(request, settings=settings or _settings())
+
+
+def _one_of(name: str, value: object, known: Sequence[object]) -> None:
+    """Raises `InvalidRequest` for a word or number that is none of those known; `True` is no tier."""
+    if not any(type(value) is type(item) and value == item for item in known):
+        raise _wrong(name, value, "one of " + ", ".join(map(repr, known)))
+
+
+def _within(name: str, value: object, least: int, most: int, kinds: "tuple[type[int | float], ...]" = (int,)) -> None:
+    """Raises `InvalidRequest` for what is no number between the bounds, both included; None is no bound at all."""
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value <= most:
+        raise _wrong(name, value, f"between {least:,} and {most:,}")
+
+
+def _texts(name: str, values: Sequence[str]) -> tuple[str, ...]:
+    """Several texts. One text alone would be taken for its letters, and so choose nothing."""
+    _refuse_one_text(name, values, (str,))
+    return tuple(values)
+
+
+def _refuse_one_text(name: str, values: object, kinds: tuple[type, ...]) -> None:
+    if isinstance(values, (str, bytes, Path)) or not isinstance(values, (Sequence, Set)):
+        raise _wrong(name, values, f"a list, such as {name}=[{str(values)!r}]")
+    for value in values:
+        if not isinstance(value, kinds):
+            raise _wrong(name, value, "texts in a list")
+
+
+def _text_pairs(name: str, pairs: object) -> dict[str, str]:
+    if not isinstance(pairs, Mapping) or not all(isinstance(text, str) for pair in pairs.items() for text in pair):
+        raise _wrong(name, pairs, "columns with their bounds, such as {'main.m.x': 'ulps,4'}")
+    return dict(pairs)
+
+
+def _wrong(name: str, value: object, wanted: str) -> "InvalidRequest":
+    from kora.errors import InvalidRequest
+
+    return InvalidRequest(f"{name} is {value!r}", hint=wanted)
 
 
 def _path(path: AnyPath | None) -> Path | None:

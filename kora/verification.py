@@ -15,7 +15,7 @@ from kora.comparison.live import Live
 from kora.comparison.matching import match_catalogs
 from kora.comparison.narrowing import narrowed
 from kora.comparison.result import AskedStrategy, VerificationResult
-from kora.comparison.tolerance import with_tolerances
+from kora.comparison.tolerance import refuse_without_floats, with_tolerances
 from kora.comparison.workers import lanes_for
 from kora.databases.base import Database, Selection
 from kora.databases.opening import Opening, OpenSide
@@ -176,5 +176,6 @@ def _as_asked(
         left, right = replace(left, catalog=source), replace(right, catalog=target)
     if request.float_tolerance:
         mapping = declared.mapping or match_catalogs(left.catalog, right.catalog)[0]
+        refuse_without_floats(mapping, request.float_tolerance, (left.catalog, right.catalog))
         declared = replace(declared, mapping=with_tolerances(mapping, request.float_tolerance))
     return left, right, declared

@@ -36,6 +36,7 @@ from kora.comparison.result import (
     Timing,
     VerificationResult,
 )
+from kora.comparison.sameness import compared_with_itself
 from kora.comparison.source_log import SourceWitness
 from kora.comparison.strategy import Strategist
 from kora.comparison.structure import checks_by_number, structure_losses
@@ -123,17 +124,26 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
     trusted = (*_moving(options), *strategist.not_checked(results, logged=declared.source_log is not None))
     seconds = time.monotonic() - clock
     rows = sum((result.source_rows or 0) + (result.target_rows or 0) for result in results)
+    identities = source.database.identity(), target.database.identity()
+    itself = compared_with_itself(*identities, [(result.source, result.target) for result in results])
     result = VerificationResult(
         verdict="not_proven",
-        source=DatabaseFacts(url=source.url, identity=source.database.identity()),
-        target=DatabaseFacts(url=target.url, identity=target.database.identity()),
+        source=DatabaseFacts(url=source.url, identity=identities[0]),
+        target=DatabaseFacts(url=target.url, identity=identities[1]),
         tables=tuple(_with_losses(result, ledger) for result in results),
         orphans=orphans,
         losses=ledger,
         quarantined=quarantined,
         recounts=_recounts(results, declared),
         behavior=behavior,
-        not_checked=(*_not_checked(source, target, mapping, declared, behavior), *unfounded, *disobeyed, *trusted),
+        not_checked=(
+            *itself,
+            *declared.left_out,
+            *_not_checked(source, target, mapping, declared, behavior),
+            *unfounded,
+            *disobeyed,
+            *trusted,
+        ),
         strategy=strategist.used(results),
         lines=strategist.uses(source.database, target.database),
         logged=logged,

@@ -63,6 +63,6 @@ def refuse_programs(context: Context) -> None:
         context.decisions.refuse("trigger", str(trigger.name), reason, trigger.text)
     for routine in context.catalog.routines:
         reason = f"{routine.routine_kind}s in {routine.language} are not converted"
-        context.decisions.refuse(routine.routine_kind, f"{routine.name}{routine.signature}", reason, routine.text)
+        context.decisions.refuse(routine.routine_kind, routine.called, reason, routine.text)
     for item, reason in lossy_objects(context.catalog):
         context.decisions.refuse(item.what, item.name, reason, item.detail, item.count)

@@ -1,7 +1,8 @@
 """KORA re-reads what the target stored and compares it with the snapshot that the source's rows were read from."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,13 @@ from appliance.progress import Event
 from appliance.stages.load import loader_counts
 from appliance.stages.source_log import with_log
 from kora._core import Progress
+from kora.catalog import Name
 from kora.comparison.declared import Declared
+from kora.comparison.left_out import TABLE_BESIDE, VIEW_LEFT_OUT, left_out
 from kora.comparison.live import Live
 from kora.comparison.mapping import Side
 from kora.comparison.quarantine import approved
-from kora.comparison.result import Quarantined, Timing
+from kora.comparison.result import NotChecked, Quarantined, Timing
 from kora.comparison.workers import lanes_for
 from kora.databases.base import Database, Selection
 from kora.databases.opening import OpenSide
@@ -52,7 +55,24 @@ def verify(migration: Migration) -> Verified:
             observe=lambda table, side, progress: _tell(migration, table, side, progress),
             timings=_timings(migration),
         )
-        return verify_sides(source, target, with_log(migration, declared(migration)), options)
+        claims = replace(declared(migration), left_out=_left_out(migration, [table.name for table in others]))
+        return verify_sides(source, target, with_log(migration, claims), options)
+
+
+def _left_out(migration: Migration, others: Sequence[Name]) -> tuple[NotChecked, ...]:
+    """What was there and was not asked for: the source's tables and views, and what a filled target held already."""
+    request = migration.run.request
+    selection = Selection(tables=request.tables, exclude=request.exclude, schemas=request.schemas)
+    beside = "it was there before this run, which neither wrote nor read it"
+    known = [NotChecked(what=TABLE_BESIDE, name=str(name_), detail=beside, side="target") for name_ in others]
+    if selection == Selection():
+        return tuple(known) if request.into_existing else ()
+    catalog, whole = migration.known_catalog, migration.source.catalog(Selection())
+    here = {table.name for table in catalog.tables}, {view.name for view in catalog.views}
+    tables = [table.name for table in whole.tables if table.name not in here[0]]
+    views = [view.name for view in whole.views if view.name not in here[1]]
+    told = [*left_out(tables, selection, "source"), *left_out(views, selection, "source", VIEW_LEFT_OUT)]
+    return (*told, *(known if request.into_existing else ()))
 
 
 @contextmanager

@@ -145,11 +145,17 @@ def compare_recordings(first: Path, second: Path, keys: Sequence[PublicKey], set
     """What two files say about each other: the first is the source's.
 
     Raises:
-        InvalidRequest: They were made under different keys, or one of a workload and one of views.
+        InvalidRequest: They are one recording, or of different keys, or one of a workload and one of views.
         NotAuthentic, MalformedInput, LimitExceeded, FileProblem: As reading a file does.
     """
-    known = [*keys, KeyStore(settings.home_directory).signing_key().public]
-    left, right = read_recording(first, known), read_recording(second, known)
+    store = KeyStore(settings.home_directory)
+    known, retired = [*keys, store.signing_key().public], store.retired_paths()
+    left, right = (read_recording(path, known, retired) for path in (first, second))
+    if left == right or first.resolve() == second.resolve():
+        raise InvalidRequest(
+            f"{first} and {second} are the same recording: it says nothing to compare it with itself",
+            hint="give one file of each side",
+        )
     if left.key_id != right.key_id:
         raise InvalidRequest(
             f"{first} was recorded under the key {left.key_id} and {second} under {right.key_id}:"

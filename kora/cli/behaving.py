@@ -144,11 +144,12 @@ def compare_answers(first: Path, second: Path, keys: tuple[Path, ...], as_json: 
     settings = entry_settings()
     from kora.behavior.recording import compare_recordings
     from kora.evidence import report_behavior, report_json
+    from kora.evidence.report_terminal import WITH_JSON
     from kora.evidence.signing import read_public_key
 
     behavior = compare_recordings(first, second, [read_public_key(key) for key in keys], settings)
     if as_json:
         report_json.print_json({"counts": behavior.counts, **behavior.model_dump(mode="json")})
     else:
-        report_behavior.print_behavior(behavior)
+        report_behavior.print_behavior(behavior, WITH_JSON)
     return int(_EXITS[behavior.outcome])

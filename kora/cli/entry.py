@@ -7,7 +7,7 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from kora.errors import InvalidRequest, SenseiError
 from kora.exit_codes import ExitCode
 
 if TYPE_CHECKING:
+    from kora.comparison.mapping import Loss
     from kora.databases.secrets import Prompt
     from kora.settings import Settings
 
@@ -64,6 +65,14 @@ def password_prompt() -> "Prompt | None":
     if not sys.stdin.isatty():
         return None
     return lambda question: str(click.prompt(question, hide_input=True, err=True, prompt_suffix=""))
+
+
+def tell_unused(accepted: Iterable[str], losses: Iterable["Loss"], quarantined: int = 0) -> None:
+    """On stderr: rules that somebody approved and that lost nothing here. One may be a rule's name misspelled."""
+    found = {loss.rule for loss in losses} | ({"quarantined"} if quarantined else set())
+    for rule in dict.fromkeys(accepted):
+        if rule not in found:
+            click.echo(f"note: --accept-loss {rule} approved nothing: no loss of a rule so called was found", err=True)
 
 
 def entry_settings() -> "Settings":

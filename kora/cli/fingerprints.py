@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kora.cli.entry import FILE, entry_settings, password_prompt
+from kora.cli.entry import FILE, entry_settings, password_prompt, tell_unused
 from kora.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -168,6 +168,7 @@ def compare(
         print_json(diff.model_dump(mode="json"))
     else:
         report.print_carried(diff)
+    tell_unused(accept_loss, diff.losses)
     return diff.exit_code
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import click
 
-from kora.cli.entry import FILE, entry_settings, password_prompt
+from kora.cli.entry import FILE, entry_settings, password_prompt, tell_unused
 
 if TYPE_CHECKING:
     from kora.behavior.live import BehaviorRequest
@@ -166,6 +166,7 @@ def verify(
             opening=opening,
         )
     _show(result, artifacts, as_json=as_json)
+    tell_unused(asked["accept_loss"], result.losses, len(result.quarantined))
     return int(decide_result(result).exit_code)
 
 

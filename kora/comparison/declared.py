@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from kora.catalog import Name
 from kora.comparison.mapping import Loss, Mapping, Verification
 from kora.comparison.quarantine import QUARANTINE_NAME, approved, read_quarantine
-from kora.comparison.result import Quarantined
+from kora.comparison.result import NotChecked, Quarantined
 from kora.comparison.source_log import SourceLog
 from kora.errors import InvalidRequest
 
@@ -31,6 +31,8 @@ class Declared:
     dropped: frozenset[tuple[Name, str]] = frozenset()
     """(source table, column) pairs that the plan leaves behind by name."""
     not_checked: tuple[tuple[str, str, str], ...] = ()
+    left_out: tuple[NotChecked, ...] = ()
+    """What is there and was not asked for, by name and side: see `kora.comparison.left_out`."""
     only_declared: frozenset[str] = ONLY_DECLARED
     source_log: SourceLog | None = None
     """The source's fingerprint, logged before the load."""

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from kora.comparison.left_out import tables_left_out
 from kora.comparison.mapping import SECOND_PASS, Side
 from kora.comparison.result import VerificationResult
 
@@ -73,7 +74,8 @@ class FingerprintTable(_Frozen):
 class Fingerprint(_Frozen):
     """One side. `role` is what its signer asserts; `profile` under which rule set rows were digested.
 
-    `selection` holds the patterns of the tables that were asked for; empty for all.
+    `selection` holds the patterns of the tables that were asked for, empty for all; `exclude` those of tables that were
+    not; `tables_left_out` names the tables that are there and are not in the file because of these.
     """
 
     format: Literal["kora-fingerprint-1"] = FINGERPRINT_FORMAT
@@ -88,6 +90,8 @@ class Fingerprint(_Frozen):
     run_id: str
     claimed_time: str
     selection: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    tables_left_out: tuple[str, ...] = ()
     catalog: Section | None = None
 
     @property
@@ -120,4 +124,5 @@ def side_of(result: VerificationResult, side: Side) -> Fingerprint:
         key_id=result.key_id,
         run_id=result.run_id,
         claimed_time=result.ended,
+        tables_left_out=tables_left_out(result.not_checked, side),
     )

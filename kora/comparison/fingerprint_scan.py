@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from kora import _core
+from kora.catalog import Catalog, Table
 from kora.comparison.fingerprint import OWN_PRECISION, Fingerprint, FingerprintColumn, FingerprintTable, Tier
 from kora.comparison.fingerprint_body import BodyWriter, pack_catalog
 from kora.comparison.mapping import Side
 from kora.comparison.recipes import Recipe, own_recipe
 from kora.databases.base import Database, Lanes, Selection
+from kora.errors import InvalidRequest
 
 ScanProgress: TypeAlias = Callable[[str, int], None]
 """Told a stage's name and the rows that it has read so far."""
@@ -25,6 +27,7 @@ class ScanOptions:
     """What a fingerprint is to hold.
 
     `symbols` are those of each sketch. `buckets`: table → buckets whose rows tier 3 lists; all where it is not named.
+    `every_choice`: each pattern must be that of a table.
     """
 
     key: _core.DigestKey
@@ -34,6 +37,7 @@ class ScanOptions:
     symbols: int = _core.CARRIED_SYMBOLS
     buckets: Mapping[str, Sequence[int]] = field(default_factory=dict)
     selection: Selection = field(default_factory=Selection)
+    every_choice: bool = False
     profile: ProfileSource = OWN_PRECISION
     lanes: Lanes = field(default_factory=Lanes)
     spill_directory: Path | None = None
@@ -54,9 +58,10 @@ def take_fingerprint(
 
     Raises:
         AccessDenied, ConnectionLost, EngineError: As the database's own methods.
+        InvalidRequest: The selection chooses no table.
         FileProblem: The body cannot be written.
     """
-    catalog = database.catalog(options.selection)
+    catalog, names_left_out = chosen_tables(database, options)
     packed = body.add(pack_catalog(catalog))
     tables = []
     for recipe in recipes if recipes is not None else [own_recipe(table) for table in catalog.tables]:
@@ -75,8 +80,42 @@ def take_fingerprint(
         run_id=options.run_id,
         claimed_time=datetime.now(UTC).isoformat(timespec="seconds"),
         selection=options.selection.tables,
+        exclude=options.selection.exclude,
+        tables_left_out=names_left_out,
         catalog=packed,
     )
+
+
+def chosen_tables(database: Database, options: ScanOptions) -> tuple[Catalog, tuple[str, ...]]:
+    """What the selection asks for, and the names of the tables that it leaves out.
+
+    Raises:
+        InvalidRequest: `every_choice` is set, and a pattern or a table of `buckets` is that of no table.
+    """
+    selection = options.selection
+    catalog = database.catalog(selection)
+    if selection == Selection() and not options.buckets:
+        return catalog, ()
+    everything = database.catalog().tables
+    if options.every_choice:
+        _refuse_no_choice(catalog.tables, everything, options)
+    chosen = {table.name for table in catalog.tables}
+    return catalog, tuple(str(table.name) for table in everything if table.name not in chosen)
+
+
+def _refuse_no_choice(chosen: Sequence[Table], everything: Sequence[Table], options: ScanOptions) -> None:
+    there = ", ".join([*(str(table.name) for table in everything[:5]), *(["…"] if len(everything) > 5 else [])])
+    for pattern in options.selection.tables:
+        if not any(Selection(tables=(pattern,)).includes(table.name) for table in everything):
+            raise InvalidRequest(
+                f"no table is called {pattern}",
+                hint=f"there are {there}" if there else "the database has no table",
+            )
+    if everything and not chosen:
+        raise InvalidRequest("--exclude leaves no table", hint=f"there are {there}")
+    for name in options.buckets.keys() - {str(table.name) for table in chosen}:
+        named = ", ".join(str(table.name) for table in chosen[:5])
+        raise InvalidRequest(f"--buckets names {name}, which is no chosen table", hint=f"written in full: {named}")
 
 
 def _table_fingerprint(database: Database, recipe: Recipe, body: BodyWriter, options: ScanOptions) -> FingerprintTable:

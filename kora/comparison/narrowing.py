@@ -1,11 +1,14 @@
 """What a choice of tables leaves of two catalogs and of what was declared about them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from kora.catalog import Catalog
+from kora.catalog import Catalog, Table
 from kora.comparison.declared import Declared
+from kora.comparison.left_out import VIEW_LEFT_OUT, left_out
 from kora.comparison.mapping import Mapping
 from kora.comparison.matching import match_catalogs
+from kora.comparison.result import NotChecked
 from kora.databases.base import Selection
 
 
@@ -16,6 +19,8 @@ def narrowed(
 
     Partners are found among all tables first, so that what is left out takes its partner with it, whatever that one
     is called. With a choice of source tables, a target table without a partner is not looked at.
+
+    What is left out stands in `Declared.left_out`, by name and side.
     """
     mapping = declared.mapping or match_catalogs(left, right)[0]
     without = Selection(exclude=selection.exclude)
@@ -47,6 +52,20 @@ def narrowed(
         replace(
             declared,
             mapping=Mapping(tables=kept),
+            left_out=_left_out(left, right, (sources, targets), selection),
             quarantined=tuple(row for row in declared.quarantined if row.table in named),
         ),
+    )
+
+
+def _left_out(
+    left: Catalog, right: Catalog, kept: tuple[Sequence[Table], Sequence[Table]], selection: Selection
+) -> tuple[NotChecked, ...]:
+    """The tables of both sides that are not looked at, and the source's views."""
+    here, there = ({table.name for table in tables} for tables in kept)
+    views = [view.name for view in left.views if not selection.includes(view.name)]
+    return (
+        *left_out([table.name for table in left.tables if table.name not in here], selection, "source"),
+        *left_out([table.name for table in right.tables if table.name not in there], selection, "target"),
+        *left_out(views, selection, "source", VIEW_LEFT_OUT),
     )

@@ -72,8 +72,8 @@ def _object_losses(source: Catalog, target: Catalog, names: ObjectNames) -> Iter
     for routine in target.routines:
         names.offer(("routine", routine.routine_kind), [routine.name])
     for routine in source.routines:
-        subject = f"{routine.name}{routine.signature}"
-        yield from _absent(names, ("routine", routine.routine_kind), routine.routine_kind, routine.name, subject)
+        kind = routine.routine_kind
+        yield from _absent(names, ("routine", kind), kind, routine.name, routine.called)
     names.offer("sequence", (item.name for item in target.sequences))
     drawn = _drawn_sequences(source)
     for sequence in source.sequences:

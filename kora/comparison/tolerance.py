@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from kora import _core
+from kora.catalog import Catalog, Name, Type
 from kora.comparison.findings import Located
 from kora.comparison.mapping import FLOAT_TOLERANCE, SECOND_PASS, ColumnMapping, Loss, Rule, TableMapping
 from kora.comparison.mapping import Mapping as TableMappings
@@ -86,6 +87,39 @@ def with_tolerances(mapping: TableMappings, asked: Mapping[str, str]) -> TableMa
         columns = tuple(_asked(column, rules.get(f"{pair.source}.{column.source}")) for column in pair.columns)
         tables.append(pair.model_copy(update={"columns": columns}))
     return TableMappings(tables=tuple(tables))
+
+
+def refuse_without_floats(mapping: TableMappings, asked: Mapping[str, str], sides: tuple[Catalog, Catalog]) -> None:
+    """Makes sure that a tolerance is asked for columns in which floats can stand, on both sides.
+
+    SQLite keeps floats in columns of nearly every declared type: there, only a column of texts has none.
+
+    Raises:
+        InvalidRequest: A column that holds none: the tolerance could forgive nothing, and would seem to.
+    """
+    for pair in mapping.tables:
+        for column in pair.columns:
+            if f"{pair.source}.{column.source}" not in asked:
+                continue
+            for catalog, table, name in (
+                (sides[0], pair.source, column.source), (sides[1], pair.target, column.target),
+            ):  # fmt: skip
+                declared = _type_of(catalog, table, name)
+                if declared is not None and not _may_be_float(declared, catalog.engine):
+                    raise InvalidRequest(
+                        f"a tolerance was asked for {pair.source}.{column.source}, and {table}.{name} holds no floats"
+                        f" but {declared.declared or declared.kind}",
+                        hint="a tolerance is for floats on both sides; take it away",
+                    )
+
+
+def _type_of(catalog: Catalog, table: Name, column: str) -> Type | None:
+    found = next((item for item in catalog.tables if item.name == table), None)
+    return next((item.type for item in found.columns if item.name == column), None) if found else None
+
+
+def _may_be_float(declared: Type, engine: str) -> bool:
+    return declared.kind != "text" if engine == "sqlite" else declared.kind in ("float", "dynamic")
 
 
 def _asked(column: ColumnMapping, rule: Rule | None) -> ColumnMapping:

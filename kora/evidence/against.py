@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from kora import _core
 from kora.catalog import Catalog, Table
 from kora.comparison.declared import read_declared
+from kora.comparison.left_out import TABLE_BESIDE, TABLE_LEFT_OUT
 from kora.comparison.workers import lanes_for
 from kora.databases.address import parse_address
 from kora.databases.base import Database, readable_type
@@ -26,12 +27,14 @@ from kora.evidence import certificate as certificates
 from kora.evidence.artifacts import MAP_NAME, PLAN_NAME, PROFILES_NAME
 from kora.evidence.canonical import parse_canonical
 from kora.evidence.carried import migration_key_of
+from kora.evidence.envelope import hint_of_rotation
 from kora.evidence.signing import KeyStore, PublicKey
 from kora.evidence.statement import CertifiedTable, Predicate
 from kora.exit_codes import ExitCode
 from kora.settings import Settings
 
 State: TypeAlias = Literal["unchanged", "changed", "missing", "not_certified", "extra"]
+_NOT_COMPARED = (TABLE_LEFT_OUT, TABLE_BESIDE)
 
 
 class TableState(BaseModel):
@@ -87,7 +90,7 @@ def verify_against(request: AgainstRequest, *, settings: Settings, prompt: Promp
     """
     store = KeyStore(settings.home_directory)
     own = [store.signing_key().public] if store.signing_path.exists() else []
-    checked = _authentic(request, [*request.keys, *own])
+    checked = _authentic(request, [*request.keys, *own], store)
     if checked.statement is None:
         raise InvalidRequest(
             f"{request.certificate} is no certificate of a verification", hint="name its certificate.json"
@@ -124,7 +127,7 @@ class _Scan:
     settings: Settings
 
 
-def _authentic(request: AgainstRequest, known: Sequence[PublicKey]) -> certificates.Certificate:
+def _authentic(request: AgainstRequest, known: Sequence[PublicKey], store: KeyStore) -> certificates.Certificate:
     """Signed by all whom it names, each of them known here."""
     what = str(request.certificate)
     data = certificates.load(request.certificate)
@@ -133,7 +136,7 @@ def _authentic(request: AgainstRequest, known: Sequence[PublicKey]) -> certifica
     if not keys:
         raise InvalidRequest(
             f"{what} was signed by {', '.join(signers)}, a key that is not known here",
-            hint="give the signer's public key: --key FILE.pub",
+            hint=hint_of_rotation(signers, store.retired_paths()) or "give the signer's public key: --key FILE.pub",
         )
     return certificates.check(data, keys, what)
 
@@ -159,11 +162,17 @@ def _states(database: Database, predicate: Predicate, scan: _Scan) -> tuple[Tabl
     catalog = database.catalog()
     states = [_state(database, catalog, table, scan) for table in predicate.tables if table.target is not None]
     known = {table.target for table in predicate.tables}
-    extra = [str(table.name) for table in catalog.tables if str(table.name) not in known]
-    return (
-        *states,
-        *(TableState(name=name, state="extra", detail="the certificate knows no such table") for name in extra),
-    )
+    left_out = {
+        item.name: item.what for item in predicate.not_checked if item.what in _NOT_COMPARED and item.side == "target"
+    }
+    return (*states, *(_extra(str(table.name), left_out) for table in catalog.tables if str(table.name) not in known))
+
+
+def _extra(name: str, left_out: Mapping[str, str]) -> TableState:
+    """A table of which no rows are certified: it is new, or was there and was left out."""
+    if name in left_out:
+        return TableState(name=name, state="not_certified", detail=f"it was there: {left_out[name]}")
+    return TableState(name=name, state="extra", detail="the certificate knows no such table")
 
 
 def _state(database: Database, catalog: Catalog, certified: CertifiedTable, scan: _Scan) -> TableState:

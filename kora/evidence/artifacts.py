@@ -26,7 +26,7 @@ from kora.evidence.files import make_directory, write_atomically
 from kora.evidence.findings_file import FINDINGS_NAME, findings_bytes
 from kora.evidence.signing import KeyStore, SigningKey
 from kora.evidence.statement import Predicate, predicate_of
-from kora.evidence.transparency import Checkpoint, Logged, append_files, read_checkpoint
+from kora.evidence.transparency import Checkpoint, Logged, append_files, proof_path, read_checkpoint
 
 CERTIFICATE_NAME = "certificate.json"
 REPORT_NAME = "report.html"
@@ -172,6 +172,7 @@ def write_artifacts(
     make_directory(out_directory)
     if not findings:
         (out_directory / FINDINGS_NAME).unlink(missing_ok=True)  # of an earlier run: it would seem to be of this one
+    proof_path(out_directory / CERTIFICATE_NAME).unlink(missing_ok=True)  # of an earlier certificate, not of this one
     for name, data in files.items():
         write_atomically(out_directory / name, data)
     write_atomically(out_directory / PUBLIC_KEY_NAME, signing_key.public.to_text().encode())

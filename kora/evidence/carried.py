@@ -35,6 +35,7 @@ class FingerprintRequest:
 
     `key_file` holds the migration's key; `new_key_file` is drawn now. Without either, `run_id` names a key that is
     kept here, or a new one is drawn and kept. `symbols` sizes the sketches where `expect_differences` does not.
+    `every_choice`: a pattern that is of no table is refused.
     """
 
     role: Role = "unassigned"
@@ -49,6 +50,7 @@ class FingerprintRequest:
     tables: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     buckets: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    every_choice: bool = True
     workers: int | None = None
 
 
@@ -108,6 +110,7 @@ def take_from_url(
         symbols=_symbols(request),
         buckets=request.buckets,
         selection=Selection(tables=request.tables or tuple(request.buckets), exclude=request.exclude),
+        every_choice=request.every_choice,
         profile=UNDER_ANOTHER if other else UNDER_A_MAP if request.mapping_file else OWN_PRECISION,
         spill_directory=settings.make_spill_directory(),
         progress=progress,

@@ -12,8 +12,10 @@ from kora.comparison.carried_diff import CarriedDiff, CarriedFacts, CarriedTable
 from kora.comparison.fingerprint import AS_COMPARED, FingerprintTable
 from kora.comparison.fingerprint_body import OpenFingerprint
 from kora.comparison.fingerprint_scan import ScanProgress
+from kora.comparison.left_out import TABLE_LEFT_OUT, named_left_out
 from kora.comparison.mapping import ColumnMapping, Loss, Mapping, Side, TableMapping
 from kora.comparison.result import NotChecked
+from kora.comparison.sameness import compared_with_itself
 from kora.comparison.structure import structure_losses
 from kora.databases.secrets import Prompt
 from kora.errors import InvalidRequest
@@ -44,7 +46,9 @@ def compare_files(first: Path, second: Path, options: CompareOptions, *, setting
         NotAuthentic, MalformedInput, LimitExceeded, FileProblem: As reading each file.
     """
     keys = _known_keys(options, settings)
-    return compare_opened(read_fingerprint_file(first, keys), read_fingerprint_file(second, keys), options)
+    retired = KeyStore(settings.home_directory).retired_paths()
+    source, target = (read_fingerprint_file(path, keys, retired) for path in (first, second))
+    return compare_opened(source, target, options)
 
 
 def compare_with_database(
@@ -63,7 +67,8 @@ def compare_with_database(
     Raises:
         SenseiError: As `compare_files`, and as opening and reading the database.
     """
-    carried = read_fingerprint_file(file, _known_keys(options, settings))
+    retired = KeyStore(settings.home_directory).retired_paths()
+    carried = read_fingerprint_file(file, _known_keys(options, settings), retired)
     role: Side = "source" if carried.fingerprint.role == "target" else "target"
     request = FingerprintRequest(
         role=role,
@@ -71,6 +76,8 @@ def compare_with_database(
         symbols=_symbols_of(carried),
         key_file=options.key_file,
         tables=carried.fingerprint.selection,
+        exclude=carried.fingerprint.exclude,
+        every_choice=False,  # a table that is not there is what the comparison is to find out
     )
     taken = take_from_url(url, request, carried, settings=settings, progress=progress, prompt=prompt)
     with taken as (live, _):
@@ -85,7 +92,11 @@ def compare_opened(source: OpenFingerprint, target: OpenFingerprint, options: Co
     tables = [compare_tables(pair, source, target) for pair in paired]
     catalogs = source.catalog(), target.catalog()
     ledger = _approved([*_structure(paired, catalogs), *(loss for table in tables for loss in table.losses)], options)
-    not_checked = (*_not_checked(source, target, catalogs), *left_alone)
+    itself = compared_with_itself(
+        source.fingerprint.identity, target.fingerprint.identity,
+        [(left.name, right.name) for left, right in paired if left and right],
+    )  # fmt: skip
+    not_checked = (*itself, *_left_out(source, target), *left_alone, *_not_checked(source, target, catalogs))
     decision = decide([table.as_result() for table in tables], losses=ledger, not_checked=not_checked)
     left, right = source.fingerprint, target.fingerprint
     return CarriedDiff(
@@ -165,11 +176,29 @@ def _selected(
             name = table.name if table else ""
             detail = "the other file was made of chosen tables"
             alone.append(
-                NotChecked(what="table", name=name, detail=detail, side="target" if left is None else "source")
+                NotChecked(what=TABLE_LEFT_OUT, name=name, detail=detail, side="target" if left is None else "source")
             )
         else:
             kept.append((left, right))
     return kept, alone
+
+
+def _left_out(source: OpenFingerprint, target: OpenFingerprint) -> list[NotChecked]:
+    """What each file was made without. One that was made before such names were kept says only what was asked for."""
+    entries: list[NotChecked] = []
+    sides: tuple[tuple[Side, OpenFingerprint], ...] = (("source", source), ("target", target))
+    for side, opened in sides:
+        made = opened.fingerprint
+        asked = " and ".join(
+            f"--{option} {', '.join(patterns)}"
+            for option, patterns in (("tables", made.selection), ("exclude", made.exclude))
+            if patterns
+        )
+        entries += named_left_out([(name, f"its file was made with {asked}") for name in made.tables_left_out], side)
+        if made.selection and not made.tables_left_out:
+            detail = f"its file was made with {asked}, and does not name what else there was"
+            entries.append(NotChecked(what="tables", name="other than those chosen", detail=detail, side=side))
+    return entries
 
 
 def _structure(

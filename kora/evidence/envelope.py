@@ -92,13 +92,14 @@ def add_signatures(envelope: Envelope, signers: Sequence[SigningKey]) -> bytes:
     return _canonical_envelope(envelope.payload_type, envelope.payload, made)
 
 
-def authenticate_side(envelope: Envelope, known: Sequence[PublicKey], path: Path) -> None:
+def authenticate_side(envelope: Envelope, known: Sequence[PublicKey], path: Path, retired: Sequence[Path] = ()) -> None:
     """Makes sure that a side's file was signed by keys that are known here, and by nobody else.
 
     Args:
         envelope: The file as it was read.
         known: Every key that is trusted here; those that did not sign are no harm.
         path: The file, for messages.
+        retired: Public keys that this box signed with before, by their files: not trusted unless somebody says so.
 
     Raises:
         NotAuthentic: No known key signed it, or somebody else did too, or it was altered.
@@ -107,10 +108,22 @@ def authenticate_side(envelope: Envelope, known: Sequence[PublicKey], path: Path
     if not signers:
         raise NotAuthentic(
             f"{path} was signed by {', '.join(envelope.key_ids)}, a key that is not known here",
-            hint=f"take the signer's public key ($SENSEI_HOME/keys/signing.pub there) by a way that you trust:"
+            hint=hint_of_rotation(envelope.key_ids, retired)
+            or f"take the signer's public key ($SENSEI_HOME/keys/signing.pub there) by a way that you trust:"
             f" --key FILE.pub with {path}",
         )
     authenticate(envelope, signers, str(path))
+
+
+def hint_of_rotation(key_ids: Sequence[str], retired: Sequence[Path]) -> str:
+    """What to do about a file that this machine signed before its key was replaced; empty for anybody else's.
+
+    An old key is not trusted by itself: it may have been replaced because somebody else had it.
+    """
+    before = next((key for key in retired if key.stem in key_ids), None)
+    if before is None:
+        return ""
+    return f"this machine signed it before `kora keygen --rotate`; if you still trust that key: --key {before}"
 
 
 def authenticate(envelope: Envelope, keys: Sequence[PublicKey], what: str, *, threshold: int | None = None) -> int:

@@ -37,8 +37,10 @@ def write_recording(path: Path, recording: Recording, signers: Sequence[SigningK
     write_atomically(path, data)
 
 
-def read_recording(path: Path, keys: Sequence[PublicKey]) -> Recording:
+def read_recording(path: Path, keys: Sequence[PublicKey], retired: Sequence[Path] = ()) -> Recording:
     """Reads a behaviour file and makes sure that it is whole and signed by one of the keys, and by nobody else.
+
+    `retired` names the files of keys that are not trusted any more, for the hint.
 
     Raises:
         NotAuthentic: It was altered or respelled, or its signer is none of those given.
@@ -49,7 +51,7 @@ def read_recording(path: Path, keys: Sequence[PublicKey]) -> Recording:
         raise MalformedInput(f"{path} is of the format's first version, which is no longer read", hint=_HINT)
     if envelope.payload_type != BEHAVIOR_PAYLOAD_TYPE:
         raise MalformedInput(f"{path} is no behaviour file but an envelope of {envelope.payload_type}", hint=_HINT)
-    authenticate_side(envelope, keys, path)
+    authenticate_side(envelope, keys, path, retired)
     return unpack_recording(envelope.payload, str(path))
 
 

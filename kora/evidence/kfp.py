@@ -24,15 +24,17 @@ def write_fingerprint_file(path: Path, fingerprint: Fingerprint, body: Path, sig
         shutil.copyfileobj(sections, file, 1 << 20)
 
 
-def read_fingerprint_file(path: Path, keys: Sequence[PublicKey]) -> OpenFingerprint:
+def read_fingerprint_file(path: Path, keys: Sequence[PublicKey], retired: Sequence[Path] = ()) -> OpenFingerprint:
     """Reads a fingerprint file and makes sure that it is whole and signed by one of the keys, and by nobody else.
+
+    `retired` names the files of keys that are not trusted any more, for the hint.
 
     Raises:
         NotAuthentic: It was altered, or its signer is none of those given.
         MalformedInput, LimitExceeded, FileProblem: It is no fingerprint file, or cannot be read.
     """
     envelope, opened = _open(path)
-    authenticate_side(envelope, keys, path)
+    authenticate_side(envelope, keys, path, retired)
     opened.check_body()
     return opened
 

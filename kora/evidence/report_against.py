@@ -27,7 +27,7 @@ def print_against(found: Against, *, as_json: bool) -> None:
     terminal.print_pairs(console, {**facts, "Signed by": ", ".join(found.key_ids)})
     others = [table for table in found.tables if table.state != "unchanged"]
     console.print(Text(f"  {words.plural(len(found.tables) - len(others), 'table')} unchanged"))
-    terminal.print_lines(console, "What is not", [_line(table) for table in others])
+    terminal.print_lines(console, "What is not", [_line(table) for table in others], terminal.WITH_JSON)
 
 
 def _line(table: TableState) -> str:

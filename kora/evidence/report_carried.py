@@ -3,6 +3,7 @@
 from rich.text import Text
 
 from kora.comparison.carried_diff import CarriedDiff, CarriedTable
+from kora.comparison.sameness import SAME_DATABASE
 from kora.evidence import report_terminal as terminal
 from kora.evidence import report_words as words
 from kora.evidence.locate import LocatedRows, LocatedTable
@@ -20,14 +21,21 @@ def print_carried(diff: CarriedDiff) -> None:
     console = terminal.stdout_console()
     terminal.print_verdict(console, diff.verdict, diff.exit_code)
     console.print(Text(f"  {_headline(diff)}", style="bold"))
+    if left_out := words.left_out_sentence(diff.not_checked):
+        console.print(Text(f"  {left_out}"))
     console.print()
     console.print(terminal.table_grid(table.as_result() for table in diff.tables))
-    terminal.print_lines(console, "Why", diff.reasons)
-    terminal.print_lines(console, "How far it is known", [_located(table) for table in diff.tables if _differs(table)])
-    terminal.print_ledger(console, [loss for loss in diff.losses if loss.count])
-    terminal.print_lines(console, "Needs a decision", diff.decisions_needed)
-    terminal.print_not_checked(console, diff.not_checked)
-    terminal.print_lines(console, "To know more", diff.hints)
+    terminal.print_lines(console, "Why", diff.reasons, terminal.WITH_JSON)
+    terminal.print_lines(
+        console,
+        "How far it is known",
+        [_located(table) for table in diff.tables if _differs(table)],
+        terminal.WITH_JSON,
+    )
+    terminal.print_ledger(console, [loss for loss in diff.losses if loss.count], terminal.WITH_JSON)
+    terminal.print_lines(console, "Needs a decision", diff.decisions_needed, terminal.WITH_JSON)
+    terminal.print_not_checked(console, diff.not_checked, terminal.WITH_JSON)
+    terminal.print_lines(console, "To know more", diff.hints, terminal.WITH_JSON)
     console.print()
     terminal.print_pairs(
         console,
@@ -45,7 +53,9 @@ def print_located(found: LocatedRows) -> None:
     console.print(Text(f"Rows of {words.visible(found.url)} that differ, as the {found.side}", style="bold"))
     for table in found.tables:
         lines = [f"{row.outcome.replace('_', ' ')}: {row.key}" + _copies(row.copies) for row in table.rows]
-        terminal.print_lines(console, f"{table.table}: {words.plural(len(table.rows), 'row')}", lines)
+        terminal.print_lines(
+            console, f"{table.table}: {words.plural(len(table.rows), 'row')}", lines, terminal.WITH_JSON
+        )
         _caveats(table)
     if not any(table.rows for table in found.tables):
         console.print(Text("  none: the comparison named no row of this side"))
@@ -56,6 +66,8 @@ def _headline(diff: CarriedDiff) -> str:
         return "The two sides differ."
     if diff.verdict == "not_proven":
         return "Nothing can be concluded yet."
+    if any(item.what == SAME_DATABASE for item in diff.not_checked):
+        return "The same database stands on both sides: equal digests show nothing about another one."
     return "Both sides' stored data have equal digests and counts, table by table."
 
 

@@ -37,6 +37,9 @@ _STYLES = {
 _MATCHED_TABLES_SHOWN = 30
 _LINES_SHOWN = 20
 _LOG_WIDTH = 140
+IN_THE_REPORT = "in the report"
+WITH_JSON = "with --json"
+_IN_THE_FILE = "in the file: kora show FILE --json"
 
 
 def print_result(result: VerificationResult, artifacts: Artifacts | None) -> None:
@@ -128,7 +131,8 @@ def print_fingerprint(fingerprint: Fingerprint, path: Path) -> None:
     console = stdout_console()
     console.print(Text(f"✓ {words.plural(len(fingerprint.tables), 'table')} fingerprinted", style="green bold"))
     print_pairs(console, {"File": str(path), "Migration key": fingerprint.key_id})
-    print_lines(console, "Not readable", unreadable)
+    print_lines(console, "Left out", fingerprint.tables_left_out, WITH_JSON)
+    print_lines(console, "Not readable", unreadable, WITH_JSON)
 
 
 def print_key(key_id: str, public_path: Path, private_path: Path, *, made: bool) -> None:
@@ -255,23 +259,26 @@ def _difference_counts(table: TableResult) -> tuple[int, int, int]:
     return table.mismatch, table.missing_in_target, table.extra_in_target
 
 
-def print_ledger(console: Console, losses: Iterable[Loss | CertifiedLoss]) -> None:
+def print_ledger(console: Console, losses: Iterable[Loss | CertifiedLoss], rest: str = IN_THE_REPORT) -> None:
     """Losses with their approvals."""
     lines = [
         f"{loss.subject}: {loss.rule}, {loss.count:,}; "
         + (f"approved by {loss.approved_by}" if loss.approved_by else "not approved")
         for loss in losses
     ]
-    print_lines(console, "Loss ledger", lines)
+    print_lines(console, "Loss ledger", lines, rest)
 
 
-def print_not_checked(console: Console, items: Sequence[NotChecked]) -> None:
+def print_not_checked(console: Console, items: Sequence[NotChecked], rest: str = IN_THE_REPORT) -> None:
     """What nothing is said about."""
-    lines = [
-        f"{item.what} {item.name}" + (f" ({item.count:,})" if item.count != 1 else "") + f": {item.detail or item.side}"
-        for item in words.not_checked(items)
-    ]
-    print_lines(console, "Not checked", lines)
+    print_lines(console, "Not checked", [_unchecked(item) for item in words.not_checked(items)], rest)
+
+
+def _unchecked(item: NotChecked) -> str:
+    """One entry with its side, where it is of one."""
+    count = f" ({item.count:,})" if item.count != 1 else ""
+    side = f", {item.side}" if item.side != "both" and item.detail else ""
+    return f"{item.what} {item.name}{count}{side}: {item.detail or item.side}"
 
 
 def _predicate(console: Console, predicate: Predicate) -> None:
@@ -289,8 +296,8 @@ def _predicate(console: Console, predicate: Predicate) -> None:
             "Made by": f"{predicate.tool.name} {predicate.tool.version}",
         },
     )
-    print_ledger(console, predicate.losses)
-    print_not_checked(console, predicate.not_checked)
+    print_ledger(console, predicate.losses, _IN_THE_FILE)
+    print_not_checked(console, predicate.not_checked, _IN_THE_FILE)
 
 
 def _without_verdict(console: Console, certificate: Certificate) -> None:
@@ -304,6 +311,7 @@ def _without_verdict(console: Console, certificate: Certificate) -> None:
                 "Role": made.role,
                 "Tier": str(made.tier),
                 "Tables": str(len(made.tables)),
+                **({"Left out": ", ".join(made.tables_left_out)} if made.tables_left_out else {}),
                 "Migration key": made.key_id,
             },
         )
@@ -328,8 +336,8 @@ def _presence(there: bool) -> str:
     return "beside the certificate, as certified" if there else "not here, not looked at"
 
 
-def print_lines(console: Console, title: str, lines: Iterable[str]) -> None:
-    """A titled list, cut at twenty; nothing where it is empty."""
+def print_lines(console: Console, title: str, lines: Iterable[str], rest: str = IN_THE_REPORT) -> None:
+    """A titled list, cut at twenty; nothing where it is empty. `rest` says where the others are to be read."""
     listed = list(lines)
     if not listed:
         return
@@ -338,11 +346,11 @@ def print_lines(console: Console, title: str, lines: Iterable[str]) -> None:
     for line in listed[:_LINES_SHOWN]:
         console.print(Text(f"  {words.visible(line)}"))
     if len(listed) > _LINES_SHOWN:
-        console.print(Text(f"  and {len(listed) - _LINES_SHOWN:,} more, in the report"))
+        console.print(Text(f"  and {len(listed) - _LINES_SHOWN:,} more, {rest}"))
 
 
 def print_pairs(console: Console, pairs: Mapping[str, str]) -> None:
-    """Names with their texts, one a line."""
-    width = max(map(len, pairs))
+    """Names with their texts, one a line; nothing where there are none."""
+    width = max(map(len, pairs), default=0)
     for name, text in pairs.items():
         console.print(Text(f"  {name.ljust(width)}  ", style="dim") + Text(words.visible(text)))

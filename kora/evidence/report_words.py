@@ -5,10 +5,12 @@ Nothing here prints. Every number in a sentence comes from the result.
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kora.comparison.behavior import ComparedProbe
+from kora.comparison.left_out import TABLE_LEFT_OUT, VIEW_LEFT_OUT, count_left_out, tables_left_out
 from kora.comparison.result import NotChecked, TableResult, VerificationResult
+from kora.comparison.sameness import SAME_DATABASE
 from kora.evidence.verdict import Decision
 from kora.exit_codes import ExitCode
 
@@ -38,6 +40,13 @@ class Summary:
     next_step: str
 
 
+_READY = "The data are ready for cutover."
+_MIND_THE_URLS = (
+    "Look at both URLs. If one was meant to be another database, verify again with that one. If an exact copy was to "
+    "be compared, it holds the same data."
+)
+_LEFT_OUT_SHOWN = 5
+_SAID_FIRST = (SAME_DATABASE, TABLE_LEFT_OUT, VIEW_LEFT_OUT)
 KEEP_THE_CHECKPOINT = (
     "Keep it where the log's owner cannot change it: a log that later does not contain this state was rewritten, which "
     "kora log check LOG --log-key log.pub --since CHECKPOINT finds."
@@ -61,7 +70,25 @@ BEHAVIOR_HEADS = {
 
 
 def summarize(result: VerificationResult, decision: Decision) -> Summary:
-    """The three sentences of a verdict."""
+    """The three sentences of a verdict, and what was left out of it, if anything was."""
+    summary = _of_verdict(result, decision)
+    left_out = left_out_sentence(result.not_checked)
+    meaning = f"{summary.meaning} {left_out}".rstrip()
+    if same := [item for item in result.not_checked if item.what == SAME_DATABASE]:
+        return Summary(
+            "The same database stands on both sides.", f"{meaning} {_sentence(visible(same[0].detail))}", _MIND_THE_URLS
+        )
+    if not left_out or "cutover" not in summary.next_step or decision.verdict == "different":
+        return replace(summary, meaning=meaning)
+    return Summary(
+        summary.headline.replace("The target holds", "In the tables that were compared, the target holds"),
+        meaning,
+        "Of the data, only the tables that were compared are ready for cutover: verify those left out too, or make "
+        "sure that nobody needs them." + summary.next_step.removeprefix(_READY),
+    )
+
+
+def _of_verdict(result: VerificationResult, decision: Decision) -> Summary:
     if decision.verdict == "different":
         return _different(result)
     if decision.verdict == "not_proven":
@@ -73,9 +100,27 @@ def summarize(result: VerificationResult, decision: Decision) -> Summary:
     return Summary(
         "The target holds the same data as the source.",
         f"{_compared(result)} Every value is equal.",
-        "The data are ready for cutover. Read what was not checked, and keep the certificate and the public key "
+        f"{_READY} Read what was not checked, and keep the certificate and the public key "
         "with the records of this migration.",
     )
+
+
+def left_out_sentence(items: Sequence[NotChecked]) -> str:
+    """How many tables were left out on request and the first of their names; empty where none was."""
+    source, target = count_left_out(items, "source"), count_left_out(items, "target")
+    if not source and not target:
+        return ""
+    named = list(dict.fromkeys([*tables_left_out(items, "source"), *tables_left_out(items, "target")]))
+    shown = ", ".join(map(visible, named[:_LEFT_OUT_SHOWN])) + (", …" if len(named) > _LEFT_OUT_SHOWN else "")
+    counted = " and ".join(
+        f"{plural(count, 'table')} of the {side}" for count, side in ((source, "source"), (target, "target")) if count
+    )
+    verb = "was" if source + target == 1 else "were"
+    return f"Not all was compared: {counted} {verb} left out, about which nothing is said ({shown})."
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "."
 
 
 def habit_answers(probe: ComparedProbe) -> tuple[str, str]:
@@ -100,11 +145,15 @@ def matching(result: VerificationResult) -> list[TableResult]:
 
 
 def not_checked(items: Sequence[NotChecked]) -> list[NotChecked]:
-    """What was not checked, behaviour first: it belongs in every list, whether or not the caller put it there."""
+    """What was not checked: first what makes the verdict say less than it seems to, then behaviour, then the rest.
+
+    Behaviour belongs in every list, whether or not the caller put it there.
+    """
     behaviour = [item for item in items if item.what == "behaviour"]
     if not behaviour:
         behaviour = [NotChecked(what="behaviour", name="queries, constraints and routines", detail="not run")]
-    return behaviour + [item for item in items if item.what != "behaviour"]
+    first = [item for item in items if item.what in _SAID_FIRST]
+    return first + behaviour + [item for item in items if item.what not in {*_SAID_FIRST, "behaviour"}]
 
 
 def line_sentences(result: VerificationResult) -> list[str]:
@@ -217,7 +266,7 @@ def _declared(result: VerificationResult) -> Summary:
         "The target holds the source's data, but for losses that were declared and approved.",
         f"{_compared(result)} All that is not equal stands in the loss ledger: {plural(lines, 'line')}, each approved "
         "by name.",
-        "The data are ready for cutover. Read the loss ledger and what was not checked, and keep the certificate and "
+        f"{_READY} Read the loss ledger and what was not checked, and keep the certificate and "
         "the public key with the records of this migration.",
     )
 

@@ -107,10 +107,13 @@ class KeyStore:
         """Where a replaced public key is kept."""
         return self.directory / "retired" / f"{key.key_id}.pub"
 
+    def retired_paths(self) -> list[Path]:
+        """The files of the public keys that this box signed with before, each called by its key id."""
+        return sorted((self.directory / "retired").glob("*.pub"))
+
     def own_keys(self) -> list[PublicKey]:
         """The public keys of this box: the one of now, and those it signed with before. Raises as `signing_key`."""
-        retired = sorted((self.directory / "retired").glob("*.pub"))
-        return [self.signing_key().public, *(read_public_key(path) for path in retired)]
+        return [self.signing_key().public, *(read_public_key(path) for path in self.retired_paths())]
 
     def log_key(self) -> SigningKey:
         """The transparency log's key; the first call makes it. Raises as `signing_key` does."""

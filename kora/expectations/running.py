@@ -47,6 +47,8 @@ class SuiteReport(BaseModel):
 
     version: str
     results: tuple[Judged, ...]
+    unknown: tuple[str, ...] = ()
+    """Types that it does not have; it would leave them out in silence."""
 
     @property
     def failed(self) -> tuple[Judged, ...]:
@@ -74,6 +76,7 @@ def profile_database(
 
     Raises:
         FileProblem: The suite cannot be written.
+        InvalidRequest: There is no table to measure.
         SenseiError: As opening and reading a database.
     """
     declared = read_declared(request.mapping_file, request.plan_file)
@@ -91,6 +94,8 @@ def profile_database(
         facts = measure(side, tables)
     notes = SuiteNotes(url=str(address), key_id=key.key_id, run_id=run, tables=tables)
     suite = write_suite(facts, notes, declared.losses)
+    if not suite["expectations"]:
+        raise InvalidRequest("no table was chosen: there is nothing to expect", hint="check --tables and --exclude")
     try:
         output.write_text(json.dumps(suite, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     except OSError as error:
@@ -104,10 +109,15 @@ def run_suite(
     """Measure a database as the suite asks, and let Great Expectations judge, in a process of its own.
 
     Raises:
-        InvalidRequest: Great Expectations is not installed, or the suite's key is not here.
+        InvalidRequest: Great Expectations is not installed, the suite's key is not here, it expects nothing, or an
+            expectation of it cannot be judged.
         SenseiError: As reading the suite, opening and reading a database.
     """
     suite, notes = read_suite(path)
+    if not suite["expectations"]:
+        raise InvalidRequest(
+            f"{path} expects nothing, so nothing can hold", hint="kora expect profile URL -o suite.json"
+        )
     key = migration_key_of(notes.key_id, notes.run_id, key_file, KeyStore(settings.home_directory))
     python = settings.expectations_python or Path(sys.executable)
     _require_package(python)
@@ -115,7 +125,26 @@ def run_suite(
     with closing(open_database(address, role=role, secret=resolve(address, role, prompt))) as database:
         side = Measured(database, database.catalog(), key, role, str(settings.make_spill_directory()))
         facts = measure(side, notes.tables)
-    return _judge(python, {"suite": suite, "facts": facts})
+    return require_all_judged(path, _judge(python, {"suite": suite, "facts": facts}), len(suite["expectations"]))
+
+
+def require_all_judged(path: Path, report: SuiteReport, sent: int) -> SuiteReport:
+    """The report, if it speaks of each of the suite's expectations: one that was dropped would seem to hold.
+
+    Raises:
+        InvalidRequest: It does not.
+    """
+    if report.unknown:
+        raise InvalidRequest(
+            f"{path}: Great Expectations {report.version} knows no expectation called {', '.join(report.unknown)}",
+            hint="mend the type in the suite; nothing was judged",
+        )
+    if len(report.results) != sent:
+        raise InvalidRequest(
+            f"{path}: Great Expectations {report.version} judged {len(report.results):,} of {sent:,} expectations",
+            hint="take out what was added to the suite, or profile anew: what is not judged would seem to hold",
+        )
+    return report
 
 
 def _require_package(python: Path) -> None:

@@ -84,6 +84,8 @@ def read_suite(path: Path) -> tuple[dict[str, Any], SuiteNotes]:
     meta = body.get("meta") if isinstance(body, dict) else None
     if not isinstance(body, dict) or not isinstance(body.get("expectations"), list) or not isinstance(meta, dict):
         raise MalformedInput(f"{path} is no suite of Great Expectations")
+    if not all(isinstance(expectation, dict) for expectation in body["expectations"]):
+        raise MalformedInput(f"{path}: an expectation is no object", hint="mend what was added to the suite")
     try:
         return body, SuiteNotes.model_validate(meta.get("kora"))
     except ValidationError as error:

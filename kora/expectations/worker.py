@@ -4,7 +4,8 @@ It imports nothing of KORA, so any Python that has the package can run the file.
 before it is imported that nobody wants its telemetry.
 
 Input: `{"suite": …, "facts": {name: value}}`. Output, on the descriptor that was stdout:
-`{"version": …, "results": [{"type", "column", "success", "observed", "error"}]}`.
+`{"version": …, "results": [{"type", "column", "success", "error"}], "unknown": [type, …]}`. Where a type is unknown
+nothing is judged: the package itself leaves such an expectation out and judges the others.
 """
 
 import json
@@ -41,13 +42,29 @@ def _judge(request: dict[str, Any]) -> dict[str, Any]:
     import pandas
 
     _own_expectations(gxe)
+    if unknown := _unknown(request["suite"]["expectations"]):
+        return {"version": gx.__version__, "results": [], "unknown": unknown}
     suite = gx.ExpectationSuite(name=request["suite"]["name"], expectations=request["suite"]["expectations"])
     frame = pandas.DataFrame({name: [value] for name, value in request["facts"].items()})
     context = gx.get_context(mode="ephemeral")
     asset = context.data_sources.add_pandas("kora").add_dataframe_asset("facts")
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
     found = batch.validate(suite).to_json_dict()["results"]
-    return {"version": gx.__version__, "results": [_told(result) for result in found]}
+    return {"version": gx.__version__, "results": [_told(result) for result in found], "unknown": []}
+
+
+def _unknown(expectations: list[dict[str, Any]]) -> list[str]:
+    """Types that Great Expectations does not have, as written in the suite."""
+    from great_expectations.exceptions import ExpectationNotFoundError
+    from great_expectations.expectations.registry import get_expectation_impl
+
+    unknown = []
+    for kind in sorted({str(expectation.get("type")) for expectation in expectations}):
+        try:
+            get_expectation_impl(kind)
+        except ExpectationNotFoundError:
+            unknown.append(kind)
+    return unknown
 
 
 def _told(result: dict[str, Any]) -> dict[str, Any]:

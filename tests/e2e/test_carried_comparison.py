@@ -325,3 +325,34 @@ def two_engines(here: Machine, there: Machine, server: Database, count: int, alt
         "--role", "target", "--tier", 2, "--key-file", here.folder / "K", "--profile", first,
     )  # fmt: skip
     return first, second
+
+
+def test_what_is_not_listed_is_said_to_be_where_it_is(here, there):
+    first, second = both(here, there, 2, rows(200), [(number, "other", 0) for number, _, _ in rows(200)])
+    _, diff = there.compare(first, second, "--key", here.public_key)
+    (there.folder / "diff.json").write_text(json.dumps(diff))
+    asked = ["locate", there.folder / "diff.json", f"sqlite:///{there.folder / 'new.db'}", "--key-file"]
+    code, out, _ = there.kora(*asked, here.folder / "K", "--side", "target")
+    assert code == 0 and "and 180 more, with --json" in out and "in the report" not in out
+    code, out, _ = there.kora(*asked, here.folder / "K", "--side", "target", "--json")
+    assert code == 0 and len(json.loads(out)["tables"][0]["rows"]) == 200
+
+
+def test_a_file_of_before_a_rotation_is_refused_with_the_old_key_named(here, there):
+    first, second = both(here, there, 0, rows(3), rows(3))
+    code, out, _ = there.kora("keygen", "--rotate", "--json")
+    kept = json.loads(out)["retired_public_key"]
+    code, _, error = there.kora("compare", first, second, "--key", here.public_key)
+    assert code == 2 and f"--key {kept}" in error and "keys/retired/" in kept
+    assert there.kora("compare", first, second, "--key", here.public_key, "--key", kept)[0] == 0
+
+
+def test_a_recording_of_before_a_rotation_is_refused_with_the_old_key_named(here, there):
+    (there.folder / "w.sql").write_text("SELECT id FROM patient;\n")
+    fill(there.folder / "old.db", rows(3))
+    fill(there.folder / "new.db", rows(4))
+    for name, option in (("old", "--new-key-file"), ("new", "--key-file")):
+        there.kora("behave", "record", f"sqlite:///{name}.db", "--workload", "w.sql", option, "K", "-o", f"{name}.kbh")
+    _, out, _ = there.kora("keygen", "--rotate", "--json")
+    code, _, error = there.kora("behave", "compare", "old.kbh", "new.kbh")
+    assert code == 2 and f"--key {json.loads(out)['retired_public_key']}" in error

@@ -103,7 +103,7 @@ def test_postgresql_types_are_made_anew_each_before_what_is_built_of_it(postgres
     assert said.verdict == "equivalent_with_declared_loss", said.err
     assert said.losses == [
         ("check", "check depot.person.person_shoes_pairs_check"),
-        ("function", "function public.eveninteger"),
+        ("function", "function public.even(integer)"),
     ]
     types = [said.column("depot.person", column)["target_type"] for column in ("feels", "mail", "lives", "shoes")]
     assert types == ['"depot"."mood"', '"depot"."mail"', '"public"."home"', "integer"]

@@ -48,6 +48,15 @@ def test_a_certificate_ships_with_its_proof_and_checks_without_the_log(log, sens
     assert "logged: entry 0 of 1 in clinic.example/log" in capsys.readouterr().out
 
 
+def test_a_new_certificate_in_the_same_folder_leaves_no_proof_of_the_old_one_behind(log, sensei_home, tmp_path, capsys):
+    files = certified(sensei_home, tmp_path / "evidence")
+    assert append(log, files.certificate) == 0
+    certified(sensei_home, tmp_path / "evidence", "different")
+    assert not list((tmp_path / "evidence").glob("*.tlog-proof"))
+    assert check(files, log / "log.pub") == 2
+    assert "tlog-proof is missing" in capsys.readouterr().err
+
+
 def test_a_certificate_without_its_proof_or_with_anothers_is_refused(log, sensei_home, tmp_path, capsys):
     files, others = certified(sensei_home, tmp_path / "a"), certified(sensei_home, tmp_path / "b", "different")
     assert check(files, log / "log.pub") == 2

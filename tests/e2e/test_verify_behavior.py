@@ -1,6 +1,7 @@
 """`kora verify --behavior`: queries, views and habits beside the verdict, in certificate, report and `--json`."""
 
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -207,3 +208,22 @@ def test_probe_target_is_for_servers_and_for_behavior(home: Path, capsys: pytest
     assert cli.run(["verify", url, url, "--probe-target", url]) == 2
     assert cli.run(["verify", url, url, "--behavior", "--probe-target", url]) == 2
     assert "no server" in capsys.readouterr().err
+
+
+def test_databases_without_views_are_told_apart_from_a_crash(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a", "b"):
+        with sqlite3.connect(home.parent / f"{name}.db") as connection:
+            connection.execute("CREATE TABLE t (i INTEGER PRIMARY KEY)")
+        connection.close()
+    urls = [f"sqlite:///{home.parent}/{name}.db" for name in ("a", "b")]
+    with sqlite3.connect(home.parent / "b.db") as connection:
+        connection.execute("PRAGMA user_version = 2")
+    connection.close()
+    assert cli.run(["verify", *urls, "--behavior"]) == 0
+    assert "none was asked" in capsys.readouterr().out
+    key, files = home.parent / "K", [home.parent / "a.kbh", home.parent / "b.kbh"]
+    for url, file, option in zip(urls, files, ("--new-key-file", "--key-file"), strict=True):
+        assert cli.run(["behave", "record", url, "--views", option, str(key), "-o", str(file)]) == 0
+    capsys.readouterr()
+    assert cli.run(["behave", "compare", *map(str, files)]) == 3
+    assert "none was asked" in capsys.readouterr().out

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from kora import cli
+from kora.errors import InvalidRequest
+from kora.expectations.running import Judged, SuiteReport, require_all_judged
 from tests.unit.repository import ROOT
 
 OWN = {
@@ -133,6 +135,29 @@ def great_expectations(request: pytest.FixtureRequest) -> Path:
     return python
 
 
+def test_a_suite_that_expects_nothing_is_refused(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    url = database(home / "a.db")
+    suite = profiled(home, url)
+    (home / "suite.json").write_text(json.dumps({**suite, "expectations": []}))
+    assert cli.run(["expect", "run", str(home / "suite.json"), url]) == 2
+    assert "expects nothing" in capsys.readouterr().err
+
+
+def test_a_profile_of_no_table_is_refused(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    url = database(home / "a.db")
+    assert cli.run(["expect", "profile", url, "-o", str(home / "none.json"), "--tables", "nop*"]) == 2
+    assert "nothing to expect" in capsys.readouterr().err
+    assert not (home / "none.json").exists()
+
+
+@pytest.mark.parametrize(("unknown", "judged"), [(("expect_row_digest_to_equall",), 0), ((), 1)])
+def test_what_was_not_judged_is_not_called_a_success(unknown: tuple[str, ...], judged: int) -> None:
+    results = (Judged(type="expect_no_new_orphan", column="visit: orphans", success=True),) * judged
+    report = SuiteReport(version="1.7.1", results=results, unknown=unknown)
+    with pytest.raises(InvalidRequest, match=r"knows no expectation called|judged 1 of 2"):
+        require_all_judged(Path("suite.json"), report, 2)
+
+
 def test_the_oldest_release_that_is_tested_is_the_one_that_is_promised() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert extras["expectations"] == [OLDEST.replace("==", ">=")]
@@ -155,6 +180,11 @@ def test_great_expectations_holds_another_database_against_the_suite(
     assert failed(home, other, capsys) == {
         "visit: row digest", "visit: orphans", "visit.id: counter ahead", "visit.born: zero_date_is_null",
     }  # fmt: skip
+    whole = (home / "suite.json").read_text()
+    (home / "suite.json").write_text(whole.replace("expect_row_digest_to_equal", "expect_row_digest_to_equall"))
+    assert cli.run(["expect", "run", str(home / "suite.json"), other]) == 2
+    assert "knows no expectation called expect_row_digest_to_equall" in capsys.readouterr().err
+    (home / "suite.json").write_text(whole)
     (home / "d.db").unlink(missing_ok=True)
     empty = sqlite3.connect(home / "d.db")
     empty.execute("CREATE TABLE visit (id TEXT)")

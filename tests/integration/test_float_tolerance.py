@@ -163,3 +163,24 @@ def test_an_asked_tolerance_takes_the_place_of_the_maps(asked: Asked) -> None:
 @pytest.mark.parametrize("option", ["main.m.z=ulps,1", "m.x=ulps,1", "main.m.x=4", "main.m.x", "=ulps,1"])
 def test_a_tolerance_that_cannot_be_meant_is_refused(asked: Asked, option: str) -> None:
     assert asked(changed(), "ulps,1", "--float-tolerance", option)[0] == 2
+
+
+@pytest.mark.parametrize("column", ["note", "id"])
+def test_a_tolerance_that_can_forgive_nothing_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], column: str
+) -> None:
+    monkeypatch.setenv("SENSEI_HOME", str(tmp_path / "home"))
+    pair = folder(tmp_path, "a.duckdb", ROWS), folder(tmp_path, "b.duckdb", ROWS)
+    assert cli.run(["verify", *pair, "--float-tolerance", f"main.m.{column}=ulps,3"]) == 2
+    assert f"main.m.{column} holds no floats" in capsys.readouterr().err
+
+
+def test_a_rule_that_lost_nothing_is_named_where_it_was_approved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SENSEI_HOME", str(tmp_path / "home"))
+    pair = folder(tmp_path, "a.duckdb", ROWS), folder(tmp_path, "b.duckdb", changed(x1=math.nextafter(0.1, 1)))
+    accepted = ["--accept-loss", "float_tolerance", "--accept-loss", "float_tolerence"]
+    assert cli.run(["verify", *pair, "--float-tolerance", "main.m.x=ulps,3", *accepted, "--json"]) == 0
+    notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note:")]
+    assert [line.split(" approved nothing")[0] for line in notes] == ["note: --accept-loss float_tolerence"]

@@ -138,7 +138,7 @@ def test_a_trigger_belongs_to_its_tables_counterpart():
 
 def test_a_routine_of_another_schema_is_no_counterpart():
     def with_routine(schema: str) -> Catalog:
-        routine = Routine(Name(schema, "f"), "function", "(integer)", "sql", "…")
+        routine = Routine(Name(schema, "f"), "function", "integer", "sql", "…")
         return Catalog(engine="postgresql", version="15", tables=(table(Name("public", "t")),), routines=(routine,))
 
     pairs = mapping(Name("public", "t"), Name("public", "t"))

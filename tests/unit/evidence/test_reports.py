@@ -7,7 +7,7 @@ import re
 import pytest
 
 from kora.comparison.mapping import Loss
-from kora.comparison.result import ColumnDifference, Finding
+from kora.comparison.result import ColumnDifference, Finding, NotChecked
 from kora.evidence import report_json, report_terminal
 from kora.evidence.findings_file import findings_bytes
 from kora.evidence.report_html import render_html
@@ -161,6 +161,25 @@ def test_the_terminal_aggregates_many_matching_tables(capsys):
     assert "400" in out
     assert "odd" in out
     assert "t07" not in out
+
+
+def test_what_stands_on_both_sides_is_listed_with_its_side(capsys):
+    twice = tuple(
+        NotChecked(what="inheritance", name="public.inh2", detail="of inh", side=side) for side in ("source", "target")
+    )
+    report_terminal.print_result(samples.result(not_checked=twice), None)
+    out = capsys.readouterr().out
+    assert "inheritance public.inh2, source: of inh" in out
+    assert "inheritance public.inh2, target: of inh" in out
+
+
+def test_names_of_tables_left_out_cannot_steer_the_summary(capsys):
+    left_out = (NotChecked(what="table left out", name="a\u202eb\x1b", detail="by --exclude *", side="source"),)
+    result = samples.result(not_checked=left_out)
+    report_terminal.print_result(result, None)
+    for text in (capsys.readouterr().out, render(result)):
+        assert "\u202e" not in text and "\x1b" not in text
+        assert "a⟨U+202E⟩b␛" in text
 
 
 def test_the_json_object_has_the_documented_fields():

@@ -125,7 +125,7 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
     seconds = time.monotonic() - clock
     rows = sum((result.source_rows or 0) + (result.target_rows or 0) for result in results)
     identities = source.database.identity(), target.database.identity()
-    itself = compared_with_itself(*identities, [(result.source, result.target) for result in results])
+    itself = compared_with_itself(*identities, _names(results), (source.url, target.url))
     result = VerificationResult(
         verdict="not_proven",
         source=DatabaseFacts(url=source.url, identity=identities[0]),
@@ -155,6 +155,10 @@ def verify_sides(source: OpenSide, target: OpenSide, declared: Declared, options
         ended=_now(),
     )
     return Verified(result.model_copy(update={"verdict": decide_result(result).verdict}), profiles)
+
+
+def _names(results: Sequence[TableResult]) -> list[tuple[str | None, str | None]]:
+    return [(result.source, result.target) for result in results]
 
 
 def _compare_options(declared: Declared, options: VerifyOptions) -> Options:

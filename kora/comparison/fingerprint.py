@@ -75,7 +75,8 @@ class Fingerprint(_Frozen):
     """One side. `role` is what its signer asserts; `profile` under which rule set rows were digested.
 
     `selection` holds the patterns of the tables that were asked for, empty for all; `exclude` those of tables that were
-    not; `tables_left_out` names the tables that are there and are not in the file because of these.
+    not; `tables_left_out` names the tables that are there and are not in the file because of these,
+    None where nobody wrote them down.
     """
 
     format: Literal["kora-fingerprint-1"] = FINGERPRINT_FORMAT
@@ -91,7 +92,7 @@ class Fingerprint(_Frozen):
     claimed_time: str
     selection: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
-    tables_left_out: tuple[str, ...] = ()
+    tables_left_out: tuple[str, ...] | None = None
     catalog: Section | None = None
 
     @property

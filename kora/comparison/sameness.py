@@ -9,6 +9,7 @@ database or a physical copy, such as a standby).
 from collections.abc import Iterable, Mapping
 
 from kora.comparison.result import NotChecked
+from kora.databases.address import parse_address
 
 SAME_DATABASE = "the same database twice"
 _DIGESTED = ("sha256", "wal_", "size_bytes", "files ")
@@ -19,7 +20,7 @@ def same_database(source: Mapping[str, str], target: Mapping[str, str]) -> str:
     engine = source.get("engine", "")
     if engine != target.get("engine", ""):
         return ""
-    if engine in ("postgresql", "mariadb"):
+    if _is_server(source):
         return _same_on_server(source, target)
     files = _digests(source)
     if not files or files != _digests(target):
@@ -31,7 +32,10 @@ def same_database(source: Mapping[str, str], target: Mapping[str, str]) -> str:
 
 
 def compared_with_itself(
-    source: Mapping[str, str], target: Mapping[str, str], pairs: Iterable[tuple[str | None, str | None]]
+    source: Mapping[str, str],
+    target: Mapping[str, str],
+    pairs: Iterable[tuple[str | None, str | None]],
+    urls: tuple[str, str] | None = None,
 ) -> list[NotChecked]:
     """The entry that says so, where a table of one database is compared with the very same table; else none.
 
@@ -39,8 +43,9 @@ def compared_with_itself(
         source: The source's identity.
         target: The target's.
         pairs: The compared tables' names. One database may hold both sides, in two schemas.
+        urls: Both URLs, where they were opened from one machine: a login may not be allowed to ask who the server is.
     """
-    what = same_database(source, target)
+    what = same_database(source, target) or (same_place(*urls) if urls and _is_server(source) else "")
     if not what or not any(left == right for left, right in pairs if left is not None):
         return []
     detail = (
@@ -48,6 +53,18 @@ def compared_with_itself(
         " that was moved elsewhere"
     )
     return [NotChecked(what=SAME_DATABASE, name=_name(source, target), detail=detail)]
+
+
+def same_place(source: str, target: str) -> str:
+    """The database of a server to which both URLs lead, in words; empty where they do not."""
+    left, right = parse_address(source), parse_address(target)
+    if (left.engine, left.place, left.database) != (right.engine, right.place, right.database):
+        return ""
+    return f"the database {left.database} at {left.place}"
+
+
+def _is_server(identity: Mapping[str, str]) -> bool:
+    return identity.get("engine", "") in ("postgresql", "mariadb")
 
 
 def _same_on_server(source: Mapping[str, str], target: Mapping[str, str]) -> str:

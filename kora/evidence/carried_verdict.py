@@ -194,8 +194,10 @@ def _left_out(source: OpenFingerprint, target: OpenFingerprint) -> list[NotCheck
             for option, patterns in (("tables", made.selection), ("exclude", made.exclude))
             if patterns
         )
-        entries += named_left_out([(name, f"its file was made with {asked}") for name in made.tables_left_out], side)
-        if made.selection and not made.tables_left_out:
+        entries += named_left_out(
+            [(name, f"its file was made with {asked}") for name in made.tables_left_out or ()], side
+        )
+        if asked and made.tables_left_out is None:
             detail = f"its file was made with {asked}, and does not name what else there was"
             entries.append(NotChecked(what="tables", name="other than those chosen", detail=detail, side=side))
     return entries

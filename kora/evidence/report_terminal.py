@@ -131,7 +131,7 @@ def print_fingerprint(fingerprint: Fingerprint, path: Path) -> None:
     console = stdout_console()
     console.print(Text(f"✓ {words.plural(len(fingerprint.tables), 'table')} fingerprinted", style="green bold"))
     print_pairs(console, {"File": str(path), "Migration key": fingerprint.key_id})
-    print_lines(console, "Left out", fingerprint.tables_left_out, WITH_JSON)
+    print_lines(console, "Left out", fingerprint.tables_left_out or (), WITH_JSON)
     print_lines(console, "Not readable", unreadable, WITH_JSON)
 
 

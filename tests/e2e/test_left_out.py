@@ -172,3 +172,16 @@ def test_a_table_left_out_is_no_new_one_when_the_target_is_checked_again(pair, t
         connection.execute("CREATE TABLE stranger (id INTEGER)")
     connection.close()
     assert cli.run(again) == 1
+
+
+def test_a_run_into_a_filled_target_names_the_tables_that_it_did_not_touch(pair, tmp_path, capsys):
+    with sqlite3.connect(tmp_path / "moved.db") as connection:
+        connection.execute("CREATE TABLE older (id INTEGER)")
+    connection.close()
+    arguments = ["migrate", pair[0], "sqlite:///moved.db", "--into-existing", "--exclude", "patient*", "--out", "proof"]
+    assert cli.run_group(sensei, "sensei", arguments) == 0
+    told = predicate(tmp_path / "proof")["not_checked"]
+    assert [(item["side"], item["name"]) for item in told if item["what"] == "table beside this run's"] == [
+        ("target", "older")
+    ]
+    assert named(told) == [("source", "patient")]

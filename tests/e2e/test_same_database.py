@@ -105,6 +105,35 @@ def test_a_database_of_one_server_is_recognised_by_the_servers_own_identifiers()
     assert not same_database(postgresql(), postgresql(system_identifier="75"))
 
 
+def test_a_server_that_does_not_say_who_it_is_is_recognised_by_two_urls_of_one_place():
+    unknown = {name: value for name, value in postgresql().items() if name != "system_identifier"}
+    pairs, here = [("public.patient", "public.patient")], "postgresql://a@db/clinic"
+    assert compared_with_itself(unknown, unknown, pairs, (here, "postgresql://b@db:5432/clinic?sslmode=prefer"))
+    assert not compared_with_itself(unknown, unknown, pairs, (here, "postgresql://a@db:5433/clinic"))
+    assert not compared_with_itself(unknown, unknown, pairs, (here, "postgresql://a@db/other"))
+    assert not compared_with_itself(unknown, unknown, pairs)
+
+
+def test_a_database_of_a_real_server_is_recognised(postgres_server, tmp_path):
+    database, other = postgres_server.create_database(), postgres_server.create_database()
+    for each in (database, other):
+        each.execute("CREATE TABLE t (id integer PRIMARY KEY)")
+    assert cli.run(["verify", database.url, database.url, "--out", "proof"]) == 0
+    assert len(named(tmp_path / "proof")) == 1
+    assert cli.run(["verify", database.url, other.url, "--out", "proof"]) == 0
+    assert named(tmp_path / "proof") == []
+
+
+def test_a_database_of_a_real_mariadb_is_recognised(mariadb_server, tmp_path):
+    database, other = mariadb_server.create_database(), mariadb_server.create_database()
+    for each in (database, other):
+        each.execute("CREATE TABLE t (id integer PRIMARY KEY)")
+    assert cli.run(["verify", database.url, database.url, "--out", "proof"]) == 0
+    assert len(named(tmp_path / "proof")) == 1
+    assert cli.run(["verify", database.url, other.url, "--out", "proof"]) == 0
+    assert named(tmp_path / "proof") == []
+
+
 def test_a_server_that_does_not_say_who_it_is_proves_nothing():
     unknown = {name: value for name, value in postgresql().items() if name != "system_identifier"}
     assert not same_database(unknown, unknown)

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from kora.comparison.fingerprint import Fingerprint, Section
 from kora.comparison.fingerprint_body import CATALOG_LIMIT_BYTES, unpack_catalog
 from kora.errors import LimitExceeded, MalformedInput, NotAuthentic, SenseiError
 from kora.evidence.carried import FingerprintRequest, write_fingerprint
-from kora.evidence.carried_verdict import CompareOptions, compare_files
+from kora.evidence.carried_verdict import CompareOptions, compare_files, compare_opened
 from kora.evidence.certificate import cosign_file
 from kora.evidence.kfp import peek_fingerprint_file, read_fingerprint_file, write_fingerprint_file
 from kora.evidence.signing import KeyStore
@@ -211,3 +212,15 @@ def test_a_second_signature_leaves_the_sections_where_they_are(make, settings, t
     first = KeyStore(settings.home_directory).signing_key()
     opened = read_fingerprint_file(path, [first.public, second.public])
     assert opened.section(opened.fingerprint.sections[-1]) == before
+
+
+def test_files_that_do_not_name_what_they_were_made_without_say_that_they_do_not(make, settings):
+    keys = [KeyStore(settings.home_directory).signing_key().public]
+    opened = [read_fingerprint_file(make(name, rows, tables=("t",)), keys) for name, rows in (("a", 3), ("b", 4))]
+    silent = [
+        replace(side, fingerprint=side.fingerprint.model_copy(update={"tables_left_out": None})) for side in opened
+    ]
+    for sides, expected in ((opened, []), (silent, ["source", "target"])):
+        told = [item for item in compare_opened(*sides, CompareOptions()).not_checked if item.what == "tables"]
+        assert [item.side for item in told] == expected
+        assert all("--tables t" in item.detail for item in told)

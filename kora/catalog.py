@@ -334,12 +334,21 @@ class NotModelled:
     """Something that exists and that this catalog does not carry: it stands in every `not_checked`.
 
     `what` is a kind of object (`grant`, `row security`, `extension`, `virtual table` …), `count` how many of it.
+    `hides`: the login cannot see whether there is more: `data` (tables, columns) or `structure` (other objects).
     """
 
     what: str
     name: str
     detail: str = ""
     count: int = 1
+    hides: Literal["", "data", "structure"] = ""
+
+    def blocks(self, side: str) -> bool:
+        """Whether nothing can be proven with it on this side.
+
+        An object that only the target hides can make no loss go unseen: it counts as missing there.
+        """
+        return self.hides == "data" or (self.hides == "structure" and side == "source")
 
 
 @dataclass(frozen=True, slots=True)

@@ -430,8 +430,9 @@ def _moving(options: VerifyOptions) -> tuple[NotChecked, ...]:
 
 def _from_catalog(item: NotModelled, side: str) -> NotChecked:
     return NotChecked.model_validate(
-        {"what": item.what, "name": item.name, "detail": item.detail, "count": item.count, "side": side}
-    )
+        {"what": item.what, "name": item.name, "detail": item.detail, "count": item.count, "side": side,
+         "blocking": item.blocks(side)}
+    )  # fmt: skip
 
 
 class _CallableModule(ModuleType):

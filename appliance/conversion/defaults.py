@@ -23,8 +23,8 @@ _MOMENTS = frozenset(
         "transaction_timestamp()", "statement_timestamp()", "localtimestamp",
     }
 )  # fmt: skip
-_DAYS = frozenset({"current_date", "current_date()", "date('now')", "today()"})
-_CLOCKS = frozenset({"current_time", "time('now')", "localtime"})
+_DAYS = frozenset({"current_date", "current_date()", "curdate()", "date('now')", "today()"})
+_CLOCKS = frozenset({"current_time", "current_time()", "curtime()", "time('now')", "localtime"})
 _NEXT_VALUE = re.compile(r"nextval\(\s*'(?P<name>(?:[^']|'')+)'", re.IGNORECASE)
 
 _UTC = "now() AT TIME ZONE 'UTC'"
@@ -50,6 +50,7 @@ _NOW: dict[str, dict[str, str]] = {
     "mariadb": {
         "timestamp": "utc_timestamp(6)",
         "instant": "utc_timestamp(6)",
+        "own instant": "current_timestamp(6)",
         "date": "utc_date()",
         "time": "utc_time(6)",
         "text timestamp": "date_format(utc_timestamp(), '%Y-%m-%d %H:%i:%s')",
@@ -66,12 +67,38 @@ _NOW: dict[str, dict[str, str]] = {
         "text time": "CURRENT_TIME",
     },
 }
-_LOCAL_NOW = {
-    "duckdb": "CAST(now() AS TIMESTAMP)",
-    "postgresql": "LOCALTIMESTAMP",
-    "mariadb": "current_timestamp(6)",
-    "sqlite": "CURRENT_TIMESTAMP",
+_LOCAL_NOW: dict[str, dict[str, str]] = {
+    "duckdb": {
+        "timestamp": "CAST(now() AS TIMESTAMP)",
+        "date": "CAST(CAST(now() AS TIMESTAMP) AS DATE)",
+        "time": "CAST(CAST(now() AS TIMESTAMP) AS TIME)",
+        "text mariadb timestamp": "strftime(CAST(now() AS TIMESTAMP), '%Y-%m-%d %H:%M:%S')",
+        "text mariadb date": "strftime(CAST(now() AS TIMESTAMP), '%Y-%m-%d')",
+        "text mariadb time": "strftime(CAST(now() AS TIMESTAMP), '%H:%M:%S')",
+    },
+    "postgresql": {
+        "timestamp": "LOCALTIMESTAMP",
+        "date": "CURRENT_DATE",
+        "time": "LOCALTIME",
+        "text mariadb timestamp": "to_char(LOCALTIMESTAMP, 'YYYY-MM-DD HH24:MI:SS')",
+        "text mariadb date": "to_char(LOCALTIMESTAMP, 'YYYY-MM-DD')",
+        "text mariadb time": "to_char(LOCALTIMESTAMP, 'HH24:MI:SS')",
+    },
+    "mariadb": {
+        "timestamp": "current_timestamp(6)",
+        "date": "current_date()",
+        "time": "current_time(6)",
+        "text mariadb timestamp": "current_timestamp()",
+        "text mariadb date": "current_date()",
+        "text mariadb time": "current_time()",
+    },
+    "sqlite": {"timestamp": "CURRENT_TIMESTAMP", "date": "CURRENT_DATE", "time": "CURRENT_TIME"},
 }
+_OWN_INSTANT = "own instant"
+"""An instant in MariaDB's TIMESTAMP: what it is given counts in the session's zone."""
+_AT_MIDNIGHT = {"mariadb": ("timestamp", _OWN_INSTANT), "postgresql": ("timestamp", "instant"),
+                "duckdb": ("timestamp", "instant")}  # fmt: skip
+"""Which kinds a day becomes by itself."""
 _TRUE = frozenset({"1", "true", "'1'", "'t'", "'true'"})
 _FALSE = frozenset({"0", "false", "'0'", "'f'", "'false'"})
 
@@ -99,11 +126,13 @@ def translate_default(default: str, source: str, target: str, reading: Reading, 
     require_sql(target)
     if reading.type.dynamic:
         return text  # SQLite on both sides, and the column as it was declared
-    kind = reading.type.kind
+    kind: str = reading.type.kind
     if is_kept_as_text(reading.target_representation or placement.representation):
         raise NotTranslated(f"the target keeps {reading.type.declared or kind} as text, which this default is not")
     moment = _moment(lowered)
     if moment:
+        if target == "mariadb" and placement.wire_type.startswith("timestamp"):
+            kind = _OWN_INSTANT
         return _now(moment, kind, source, target)
     if kind == "boolean":
         return _boolean(lowered, text, target)
@@ -141,12 +170,20 @@ def _moment(lowered: str) -> str | None:
 
 
 def _now(moment: str, kind: str, source: str, target: str) -> str:
-    """SQLite's clock says UTC; the others say what the session's zone says."""
-    if kind == "timestamp" and moment == "timestamp" and source != "sqlite":
-        return _LOCAL_NOW[target]
+    """SQLite's clock says UTC; the others say what the session's zone says.
+
+    A day where a moment stands is its midnight, in the zone of the session as on the source.
+    """
+    if source != "sqlite":
+        midnight = moment == "date" and kind in _AT_MIDNIGHT.get(target, ())
+        part = moment == "timestamp" and kind in ("date", "time")
+        name = f"text {source} {moment}" if kind == "text" else moment if midnight else kind
+        local = _LOCAL_NOW[target].get(name)
+        if local and (kind in (moment, "text") or midnight or part):
+            return local
     wanted = f"text {moment}" if kind == "text" else kind
     found = _NOW[target].get(wanted)
-    if found is None:
+    if found is None or (moment != "timestamp" and kind in ("timestamp", "instant", _OWN_INSTANT)):
         raise NotTranslated(f"{moment} is no {kind}")
     return found
 

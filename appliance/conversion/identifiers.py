@@ -31,6 +31,29 @@ def fold(name: str, policy: IdentifierPolicy) -> str:
     return re.sub(r"[\s.\-]+", "_", words).strip("_").lower() or name.lower()
 
 
+def why_another(name: str, dialect: Dialect, *, column: bool = False) -> str:
+    """What of a folded name kept it from being the target's: its length, its characters, or another's place."""
+    if _length(name, dialect) > (dialect.identifier_length or _length(name, dialect)):
+        return f"is longer than {dialect.identifier_length} {dialect.identifier_length_unit}"
+    if dialect.basic_plane_names and _plain(name) != name:
+        return f"holds characters, or blanks at its end, that {dialect.engine} takes in no name"
+    if dialect.reserved_prefix and not column and name.lower().startswith(dialect.reserved_prefix):
+        return f"begins with {dialect.reserved_prefix}, which {dialect.engine} keeps for itself"
+    if column and name in dialect.system_columns:
+        return f"is one that {dialect.engine} gives to columns of its own"
+    alike = (
+        " (names that differ in case alone are one on its servers, or on some)"
+        if dialect.folds_case == "insensitive"
+        else ""
+    )
+    return f"is taken{alike}"
+
+
+def _plain(name: str) -> str:
+    """A name without characters beyond the basic plane and blanks at its end."""
+    return re.sub("[^\0-\uffff]", "_", name).rstrip(" ") or "_"
+
+
 class Namespace:
     """Names already taken within one scope of the target: a schema, or the `columns` of a table."""
 
@@ -56,7 +79,7 @@ class Namespace:
         """The name without what the engine takes in none."""
         made = name
         if self._dialect.basic_plane_names:
-            made = re.sub("[^\0-\uffff]", "_", made).rstrip(" ") or "_"
+            made = _plain(made)
         prefix = self._dialect.reserved_prefix
         if prefix and not self._columns and made.lower().startswith(prefix):
             made = f"_{made}"

@@ -4,12 +4,14 @@
 and there was no warning at all; otherwise it is rolled back and halved, and a single row goes by a strict INSERT, whose
 error names column and reason. Where the server takes no local files, strict INSERTs of many rows do it all.
 
-One warning is no fault: MariaDB gives it for the invalid value of an enumeration, index 0, although it stores it as it
-came. No other text that is no label ever leaves the core, so a warning about such a column is about nothing else.
+Two are no faults. MariaDB warns of the invalid value of an enumeration, index 0, although it stores it as it came; no
+other text that is no label ever leaves the core, so a warning about such a column is about nothing else. And both
+servers note that a column which they compute themselves was rounded to its digits, as it is on the source: nothing that
+was sent is changed by it, and what stands there is compared afterwards.
 """
 
 import re
-from collections.abc import Callable, Set
+from collections.abc import Callable, Mapping, Set
 
 from appliance.loading.base import Checkpoint, Refused, Unit
 from appliance.loading.checkpoints import checkpoint_table, detail_text, from_row
@@ -28,6 +30,9 @@ _CONVERTED = {"uuid": "ascii", "json": "utf8mb4", "inet4": "ascii", "inet6": "as
 _DATA_TRUNCATED = 1265
 _NOTHING_TO_DROP = ("HY1091", "HY1146")
 """No such key; no such table."""
+_COMPUTED = re.compile("(?:STORED|VIRTUAL|PERSISTENT)", re.IGNORECASE)
+_WARNINGS_TOLD = 65_535
+"""A server counts and tells no more warnings of one statement."""
 _COLUMN = re.compile(r"[Cc]olumn [`']?(?:`[^`]*`\.`[^`]*`\.)?`?([^`']+)[`']")
 NO_LOCAL_FILES = "the server takes no LOAD DATA LOCAL (local_infile=OFF); strict INSERTs are used, which take longer"
 
@@ -39,10 +44,13 @@ class MariadbWriter:
         self._session = MariadbSession(connect)
         row = self._session.query("SELECT @@max_allowed_packet, @@local_infile")[0]
         self._packet_bytes, self._loads = int(row[0]), bool(int(row[1]))
+        self._session.fit_packets(self._packet_bytes)
         self._unit: Unit | None = None
         self._converted: dict[Name, dict[str, str]] = {}
         self._labelled: dict[Name, frozenset[str]] = {}
         """Columns of enumerations, by table."""
+        self._computed: dict[Name, frozenset[str]] = {}
+        """Columns that the server computes, by table."""
 
     def execute(self, sql: str) -> None:
         """A statement of its own transaction. A foreign key that is not there is as good as dropped."""
@@ -100,15 +108,19 @@ class MariadbWriter:
             ) from error
 
     def _look_at(self, table: Name) -> None:
-        """Notes columns whose type takes text alone, with the character set to hand it over in; and enumerations."""
+        """Notes columns whose type takes text alone, with the character set to hand it over in; enumerations; and
+        columns that are computed.
+        """
         rows = self._session.query(
-            "SELECT column_name, data_type FROM information_schema.columns"
+            "SELECT column_name, data_type, extra FROM information_schema.columns"
             " WHERE table_schema = coalesce(nullif(%s, ''), DATABASE()) AND table_name = %s",
             (table.schema, table.name),
         )
-        kinds = {str(name): str(kind).lower() for name, kind in rows}
+        kinds = {str(name): str(kind).lower() for name, kind, _ in rows}
         self._converted[table] = {name: _CONVERTED[kind] for name, kind in kinds.items() if kind in _CONVERTED}
         self._labelled[table] = frozenset(name for name, kind in kinds.items() if kind == "enum")
+        computed = (str(name) for name, _, extra in rows if _COMPUTED.search(str(extra)))
+        self._computed[table] = frozenset(computed)
 
     def write(self, batch: Batch, skip: Set[int]) -> list[Refused]:
         """Loads under a savepoint; a batch of which anything was refused is halved until the rows are found.
@@ -160,7 +172,7 @@ class MariadbWriter:
             return self._insert(batch, start, stop, skipped, sent)
         arrived = self._load(batch.mysql_load_data(start, stop, without=skipped))
         warned = self._session.warnings
-        if arrived == sent and (not warned or self._warned_of_invalid_labels(warned)):
+        if arrived == sent and (not warned or self._warned_of_no_fault(warned)):
             return ""
         return f"{arrived} of {sent} rows, {warned} warnings"
 
@@ -200,7 +212,7 @@ class MariadbWriter:
         except EngineError as error:
             return error.message.removeprefix("mariadb: ").rpartition(" (while:")[0]
         warned = self._session.warnings
-        if arrived == sent and (not warned or self._warned_of_invalid_labels(warned)):
+        if arrived == sent and (not warned or self._warned_of_no_fault(warned)):
             return ""
         said = [str(message) for _, _, message in self._session.query("SHOW WARNINGS")]
         others = [message for message in said if not self._is_about_a_label(message)]
@@ -208,17 +220,24 @@ class MariadbWriter:
 
     def _is_about_a_label(self, message: str) -> bool:
         """Whether a server's words are about a column of an enumeration, into which no text goes but its labels."""
-        found = _COLUMN.search(message)
-        return found is not None and found[1] in self._labelled[self._known_unit.table]
+        return self._is_about(message, self._labelled)
 
-    def _warned_of_invalid_labels(self, count: int) -> bool:
-        """Whether every warning of the last statement is about the invalid value of an enumeration."""
-        if not self._labelled[self._known_unit.table]:
+    def _is_about(self, message: str, columns: Mapping[Name, frozenset[str]]) -> bool:
+        found = _COLUMN.search(message)
+        return found is not None and found[1] in columns[self._known_unit.table]
+
+    def _warned_of_no_fault(self, count: int) -> bool:
+        """Whether every warning of the last statement is about an enumeration's invalid value or a computed column."""
+        table = self._known_unit.table
+        if not (self._labelled[table] or self._computed[table]) or count >= _WARNINGS_TOLD:
             return False
         said = self._session.query("SHOW WARNINGS")
         return len(said) == count and all(
-            code == _DATA_TRUNCATED and self._is_about_a_label(str(message)) for _, code, message in said
+            code == _DATA_TRUNCATED and self._is_no_fault(str(level), str(message)) for level, code, message in said
         )
+
+    def _is_no_fault(self, level: str, message: str) -> bool:
+        return self._is_about_a_label(message) or (level == "Note" and self._is_about(message, self._computed))
 
     @property
     def _known_unit(self) -> Unit:

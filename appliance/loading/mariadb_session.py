@@ -127,8 +127,9 @@ class _Result(MySQLResult):  # type: ignore[misc]
         del first_packet
         session: LoadingConnection = self.connection
         data, session.load_bytes = session.load_bytes, None
-        for offset in range(0, len(data or b""), _PIECE_BYTES):
-            session.write_packet(bytes(memoryview(data or b"")[offset : offset + _PIECE_BYTES]))
+        size = session.piece_bytes
+        for offset in range(0, len(data or b""), size):
+            session.write_packet(bytes(memoryview(data or b"")[offset : offset + size]))
         session.write_packet(b"")
         self._read_ok_packet(session._read_packet())
         if data is None:
@@ -139,6 +140,8 @@ class LoadingConnection(Connection):  # type: ignore[misc]
     """A connection whose `LOAD DATA LOCAL` reads from memory, and whose login keeps the password to itself."""
 
     load_bytes: Bytes | None = None
+    piece_bytes = _PIECE_BYTES
+    """How much of them one packet holds."""
     _result: Any = None
 
     def _process_auth(self, plugin_name: bytes, auth_packet: Any, handler: Any = None) -> Any:
@@ -211,6 +214,10 @@ class MariadbSession:
             return self.execute(sql, doing=doing)
         finally:
             self._connection.load_bytes = None
+
+    def fit_packets(self, packet_bytes: int) -> None:
+        """Keeps what `load` sends below the server's `max_allowed_packet`, which counts a packet's head too."""
+        self._connection.piece_bytes = max(min(_PIECE_BYTES, packet_bytes // 2), 1)
 
     @property
     def is_open(self) -> bool:

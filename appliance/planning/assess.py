@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Literal, TypeAlias
 
 from appliance.conversion.survey import NUMBER_KINDS, ColumnSurvey
-from kora.catalog import Catalog, Name, Table
+from kora.catalog import Catalog, Name, NotModelled, Table
+from kora.comparison.unmodelled import lossy_objects
 
 Severity: TypeAlias = Literal["note", "decision", "obstacle"]
 
@@ -100,13 +101,17 @@ def _objects(catalog: Catalog) -> list[Hardship]:
         Hardship("decision", f"{item.routine_kind} {item.name}", f"a routine in {item.language} is not converted")
         for item in catalog.routines
     ]
-    found += [
-        Hardship(
-            "note", f"{item.what} {item.name}", f"not carried and not checked{': ' if item.detail else ''}{item.detail}"
-        )
-        for item in catalog.not_modelled
-    ]
-    return found
+    lost = {id(item): reason for item, reason in lossy_objects(catalog)}
+    return found + [_unmodelled(item, lost.get(id(item))) for item in catalog.not_modelled]
+
+
+def _unmodelled(item: NotModelled, lost: str | None) -> Hardship:
+    subject = f"{item.what} {item.name}"
+    if item.hides:
+        return Hardship("obstacle", subject, item.detail)
+    if lost:
+        return Hardship("decision", subject, lost)
+    return Hardship("note", subject, f"not carried and not checked{': ' if item.detail else ''}{item.detail}")
 
 
 def _table(table: Table) -> list[Hardship]:

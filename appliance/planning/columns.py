@@ -278,7 +278,7 @@ def _collation(context: Context, subject: str, column: Column, placement: Placem
     if collation and (byte_order or placement.target_type.endswith(f" collate {collation}")):
         return
     if collation in context.catalog.facts.get("ordinary_collations", "").split(","):
-        return  # nobody chose it; that order and equality are not compared stands under what was not checked
+        return  # nobody chose it: appliance.planning.collations declares it once for all of its columns
     if not collation or collation.upper() in ("BINARY", "C", "DEFAULT", "POSIX", "UCS_BASIC"):
         return
     reason = f"compared and sorted under {collation} on the source, by code point on the target"

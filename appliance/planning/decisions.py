@@ -23,10 +23,10 @@ class Decisions:
         """Declares losses of a column's values."""
         self._losses += [loss.model_copy(update={"subject": subject}) for loss in losses]
 
-    def refuse(self, kind: str, name: str, reason: str, text: str = "") -> None:
-        """Leaves an object behind with its text, and declares that as a loss."""
+    def refuse(self, kind: str, name: str, reason: str, text: str = "", count: int = 1) -> None:
+        """Leaves an object behind with its text, or `count` of them, and declares that as a loss."""
         self._refused.append(RefusedObject(kind=kind, name=name, reason=reason, text=text))
-        self.lose(kind.replace(" ", "_"), f"{kind} {name}", 1, reason)
+        self.lose(kind.replace(" ", "_"), f"{kind} {name}", count, reason)
 
     def note(self, text: str) -> None:
         """Something that a person should know and need not approve."""

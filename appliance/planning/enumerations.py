@@ -115,10 +115,15 @@ class Enumerations:
 
 
 def label_check(column: ColumnPlan, source: Column, dialect: Dialect) -> str | None:
-    """The condition that keeps a column of text to the labels that its source has; None for any other column."""
-    if source.type.kind != "enum" or str(column.target_representation) != "enum_label" or not source.type.labels:
+    """The condition that keeps a column of text to the labels that its source has; None for any other column.
+
+    No statement holds a NUL character, and so no condition a label with one.
+    """
+    listed = source.type.labels
+    plain = bool(listed) and not any("\0" in label for label in listed)
+    if source.type.kind != "enum" or str(column.target_representation) != "enum_label" or not plain:
         return None
-    labels = ", ".join(_literal(label, dialect) for label in source.type.labels)
+    labels = ", ".join(_literal(label, dialect) for label in listed)
     return f"{dialect.quote(column.target)} IN ({labels})"
 
 

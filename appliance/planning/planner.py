@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
-from appliance.conversion.identifiers import IdentifierPolicy, default_policy
+from appliance.conversion.identifiers import IdentifierPolicy, default_policy, why_another
 from appliance.conversion.survey import ColumnSurvey
 from appliance.engines.base import TargetEngine
 from appliance.engines.registry import target_engine
 from appliance.planning import constraints
+from appliance.planning.collations import declare_collations
 from appliance.planning.columns import Context, plan_columns
 from appliance.planning.constraints import References, TableFacts
 from appliance.planning.decisions import Decisions, foreign_key_subject
@@ -72,7 +73,9 @@ def make_plan(
     sequences = _free_sequences(context)
     views = plan_views(context, tables)
     refuse_programs(context)
+    declare_collations(context, tables)
     _note_names(context, readable)
+    _note_comments(context, readable)
     _note_constraints(context)
     for name, reason in types.reasons.items():
         decisions.note(f"the type {name} is not made on the target: {reason}")
@@ -111,6 +114,8 @@ def _note_constraints(context: Context) -> None:
     for item in context.catalog.not_modelled:
         if item.what in _LEFT_CONSTRAINTS:
             context.decisions.note(f"{item.what}: {item.name} ({item.detail}) is not carried")
+        elif item.hides:
+            context.decisions.note(f"{item.what} {item.name}: {item.detail}; the verdict will be not_proven")
 
 
 def _plan_tables(
@@ -240,13 +245,29 @@ def _drawn(catalog: Catalog, sequence: Sequence) -> bool:
 
 
 def _note_names(context: Context, tables: tuple[Table, ...]) -> None:
-    """Names that are more than folded: shortened, or moved out of another's way."""
+    """Names that are more than folded: shortened, rid of characters, or moved out of another's way."""
+    dialect = context.engine.dialect
     for table in tables:
-        target = context.names.relations[table.name].name
-        if target != context.names.fold(table.name.name) and not table.name.schema:
-            context.decisions.note(f"table {table.name} becomes {target}: its own name is too long or taken")
+        target, folded = context.names.relations[table.name].name, context.names.fold(table.name.name)
+        if target != folded and not table.name.schema:
+            why = why_another(folded, dialect)
+            context.decisions.note(f"table {table.name} becomes {target}: its own name {why}")
         for source, name in context.names.columns[table.name].items():
-            if name != context.names.fold(source):
+            folded = context.names.fold(source)
+            if name != folded:
+                why = why_another(folded, dialect, column=True)
+                context.decisions.note(f"column {table.name}.{source} becomes {name}: its own name {why}")
+
+
+def _note_comments(context: Context, tables: tuple[Table, ...]) -> None:
+    """Comments that the target keeps with other characters; no row depends on them."""
+    if not context.engine.dialect.basic_plane_names:
+        return
+    for table in tables:
+        told = [(f"table {table.name}", table.comment)]
+        told += [(f"column {table.name}.{column.name}", column.comment) for column in table.columns]
+        for what, comment in told:
+            if any(character > "\uffff" for character in comment or ""):
                 context.decisions.note(
-                    f"column {table.name}.{source} becomes {name}: its own name is too long or taken"
+                    f"the comment of {what} holds characters beyond U+FFFF, of which {context.engine.name} makes ?"
                 )

@@ -9,6 +9,7 @@ from appliance.planning.columns import Context
 from appliance.planning.model import TablePlan, ViewPlan
 from appliance.planning.order import load_order
 from kora.catalog import View
+from kora.comparison.unmodelled import lossy_objects
 
 
 def plan_views(context: Context, tables: tuple[TablePlan, ...]) -> tuple[ViewPlan, ...]:
@@ -59,10 +60,12 @@ def _view(context: Context, view: View, scope: Scope) -> ViewPlan:
 
 
 def refuse_programs(context: Context) -> None:
-    """Triggers and routines: their text is kept in the plan, nothing of them runs."""
+    """Triggers, routines, and what else no catalog carries: their text is kept in the plan, nothing of them runs."""
     for trigger in context.catalog.triggers:
         reason = "triggers are not converted; what it did must be done by hand"
         context.decisions.refuse("trigger", str(trigger.name), reason, trigger.text)
     for routine in context.catalog.routines:
         reason = f"{routine.routine_kind}s in {routine.language} are not converted"
         context.decisions.refuse(routine.routine_kind, routine.called, reason, routine.text)
+    for item, reason in lossy_objects(context.catalog):
+        context.decisions.refuse(item.what, item.name, reason, item.detail, item.count)

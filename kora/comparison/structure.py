@@ -13,6 +13,7 @@ from kora.catalog import Action, Catalog, Check, Column, DomainType, ForeignKey,
 from kora.comparison.checks import CheckedTable, compare_checks
 from kora.comparison.mapping import Loss, Mapping, TableMapping
 from kora.comparison.objects import ObjectNames
+from kora.comparison.unmodelled import unmodelled_losses
 
 
 def structure_losses(
@@ -37,6 +38,7 @@ def structure_losses(
         losses += _check_losses(left, right, _target_names(pair), declared)
         losses += _inner_domain_losses(source, left.table, right.table, _target_names(pair))
         losses += _distrusted(left.table, right.table, pairs, (source.engine, target.engine))
+    losses += unmodelled_losses(source, target, mapping)
     return [*losses, *_object_losses(source, target, ObjectNames.of(mapping, target))]
 
 

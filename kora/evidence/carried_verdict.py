@@ -244,7 +244,12 @@ def _not_checked(
     sides: tuple[tuple[Side, OpenFingerprint], ...] = (("source", source), ("target", target))
     for (side, opened), catalog in zip(sides, catalogs, strict=True):
         for item in catalog.not_modelled if catalog else ():
-            entries.append(NotChecked(what=item.what, name=item.name, detail=item.detail, count=item.count, side=side))
+            entries.append(
+                NotChecked(
+                    what=item.what, name=item.name, detail=item.detail, count=item.count, side=side,
+                    blocking=item.blocks(side),
+                )
+            )  # fmt: skip
         entries += [
             NotChecked(what="column that the profile has not", name=f"{table.name}.{name}", side=side)
             for table in opened.fingerprint.tables

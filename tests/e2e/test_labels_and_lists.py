@@ -57,6 +57,23 @@ def test_an_enumeration_that_becomes_text_keeps_a_check_of_its_labels(tmp_path: 
             connection.execute("INSERT INTO shirt VALUES (4, 'huge')")
 
 
+ODD_LABELS = r"'a\\b', 'x', 'q''q', 'two\\\\', '\\''', 'line\nline', '%', 'Ω'"
+
+
+@pytest.mark.parametrize("engine", ["mariadb", "postgresql", "duckdb", "sqlite"])
+def test_labels_with_backslashes_quotes_and_line_ends_arrive_as_they_are(
+    mariadb_server: MariadbServer, postgres_database: Database, tmp_path: Path, engine: str
+):
+    source, other = mariadb_server.create_database(), mariadb_server.create_database()
+    source.execute(
+        f"CREATE TABLE t (id int PRIMARY KEY, e enum({ODD_LABELS}), s set('a\\\\b', 'c''') NOT NULL)",
+        *(f"INSERT INTO t VALUES ({number}, {number}, {number % 4})" for number in range(1, 9)),
+    )
+    targets = {"mariadb": other.url, "postgresql": postgres_database.url}
+    said = migrate(source.url, targets.get(engine) or file_url(engine, tmp_path / "t.db"))
+    assert (said.code, said.verdict, said.rows, said.losses) == (0, "equivalent", 8, []), said.err
+
+
 CHECKED = (
     "CREATE TABLE visit (id int PRIMARY KEY, status varchar(10) CHECK (status IN ('open', 'done')),"
     " stage int CHECK (stage IN (1, 2, 3)), place text CHECK (place NOT IN ('', 'nowhere')))",

@@ -124,10 +124,49 @@ def test_a_read_only_server_is_refused_before_anything_is_read(file, own_server)
 # --- what a source's login may not do --------------------------------------------------------------------------------
 
 
-def test_a_login_that_may_only_select_moves_everything(shop, mariadb_server, tmp_path):
-    login(mariadb_server, "looker", f"SELECT ON {shop.name}.*")
+SEES_ALL = "SELECT, SHOW VIEW, TRIGGER, EVENT, EXECUTE"
+
+
+def test_a_login_that_sees_everything_of_the_database_moves_it_all(shop, mariadb_server, tmp_path):
+    login(mariadb_server, "looker", f"{SEES_ALL} ON {shop.name}.*")
     said = migrate(shop.url_as("looker", "looker"), file_url("duckdb", tmp_path / "t.duckdb"))
     assert (said.code, said.verdict, said.rows) == (0, "equivalent", 5), said.err
+
+
+def test_a_login_that_may_only_select_is_told_what_it_does_not_see_and_nothing_is_proven(
+    shop, mariadb_server, tmp_path
+):
+    shop.execute("CREATE PROCEDURE nightly() SELECT 1", "CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO SELECT 1")
+    login(mariadb_server, "looker", f"SELECT ON {shop.name}.*")
+    target = file_url("duckdb", tmp_path / "t.duckdb")
+    said = migrate(shop.url_as("looker", "looker"), target)
+    assert (said.code, said.verdict, said.rows) == (3, "not_proven", 5), said.err
+    assert hidden(said) == ["events", "routines", "triggers, foreign keys, checks", "views"]
+    proof = run_kora("verify", shop.url_as("looker", "looker"), target, "--json")
+    assert (proof.code, hidden(proof)) == (3, hidden(said))
+
+
+def test_tables_and_columns_that_a_login_has_no_right_to_are_never_called_equal(shop, mariadb_server, tmp_path):
+    login(mariadb_server, "part", f"SELECT (id) ON {shop.name}.customer", f"SELECT (id) ON {shop.name}.item")
+    url = shop.url_as("part", "part")
+    said = migrate(url, file_url("duckdb", tmp_path / "t.duckdb"))
+    assert (said.code, said.verdict) == (3, "not_proven"), said.err
+    assert "tables and columns" in hidden(said)
+    whole = file_url("duckdb", tmp_path / "whole.duckdb")
+    assert migrate(shop.url, whole).code == 0
+    for pair in ((url, whole), (whole, url)):
+        proof = run_kora("verify", *pair, "--json")
+        assert proof.verdict != "equivalent"
+        assert "tables and columns" in hidden(proof)
+
+
+def hidden(said: Said) -> list[str]:
+    """What the login was said not to see, where that stands in the verdict's way."""
+    return sorted(
+        item["name"]
+        for item in said.body["not_checked"]
+        if item["what"] == "hidden from this login" and item["blocking"]
+    )
 
 
 def test_a_table_that_the_login_may_not_read_is_named_and_never_equal(shop, mariadb_server, tmp_path):
@@ -213,6 +252,22 @@ def test_a_small_packet_at_the_source_is_no_obstacle_to_large_values(own_server,
     finally:
         own_server.execute(f"SET GLOBAL max_allowed_packet = {before}")
     assert (said.code, said.verdict, said.rows) == (0, "equivalent", 2), said.err
+
+
+@pytest.mark.parametrize("packet_bytes", [65_536, 16_384])
+def test_a_small_packet_at_the_target_takes_thousands_of_small_rows(own_server, tmp_path, packet_bytes):
+    with closing(sqlite3.connect(tmp_path / "many.db")) as connection:
+        connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, body TEXT)")
+        connection.executemany("INSERT INTO t VALUES (?, ?)", ((number, "x" * 40) for number in range(5_000)))
+        connection.commit()
+    database = own_server.create_database()
+    before = database.query("SELECT @@GLOBAL.max_allowed_packet")[0][0]
+    own_server.execute(f"SET GLOBAL net_buffer_length = 1024; SET GLOBAL max_allowed_packet = {packet_bytes}")
+    try:
+        said = migrate(file_url("sqlite", tmp_path / "many.db"), database.url)
+    finally:
+        own_server.execute(f"SET GLOBAL max_allowed_packet = {before}; SET GLOBAL net_buffer_length = DEFAULT")
+    assert (said.code, said.verdict, said.rows) == (0, "equivalent", 5_000), said.err
 
 
 # --- passwords -------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 from appliance.demo.clinic import build_clinic
 from tests.e2e.migrating import DATA, Said, file_url, migrate, run_kora, run_sensei
 from tests.e2e.rich_postgresql import RICH
-from tests.mariadb_server import MariadbDatabase, MariadbServer
+from tests.mariadb_server import MariadbDatabase, MariadbServer, numbers
 from tests.servers import PASSWORD, Database
 
 CHINOOK = file_url("sqlite", DATA / "chinook" / "chinook.sqlite")
@@ -103,10 +103,28 @@ def test_names_that_mariadb_reserves_folds_or_cuts_are_settled_in_the_plan(tmp_p
     assert (said.code, said.verdict) == (0, "equivalent")
     names = {table["target"] for table in said.plan["tables"]}
     assert all(len(name) <= 64 for name in names)
+    assert any("its own name is longer than 64 characters" in note for note in said.plan["notes"])
     assert mariadb_database.query("SELECT `group`, `tick``ed`, `per%cent` FROM `select` ORDER BY 1") == [
         ("1", "a", "c"),
         ("2", "", "%s"),
     ]
+
+
+def test_notes_say_why_a_name_became_another_and_what_a_comment_lost(mariadb_server: MariadbServer, postgres_database):
+    postgres_database.execute(
+        'CREATE TABLE "t" (id int PRIMARY KEY, "c😀" int, "trail " int, "same" int, "Same" int)',
+        'COMMENT ON TABLE t IS \'a😀b\'', "COMMENT ON COLUMN t.same IS 'é'", "COMMENT ON COLUMN t.id IS '😀'",
+    )  # fmt: skip
+    said = migrate(postgres_database.url, mariadb_server.create_database().url)
+    assert (said.code, said.verdict) == (0, "equivalent"), said.err
+    notes = {note.split(" becomes ")[0]: note.split("its own name ")[-1] for note in said.plan["notes"]}
+    assert notes["column public.t.c😀"] == notes["column public.t.trail "]
+    assert notes["column public.t.c😀"].startswith("holds characters, or blanks at its end")
+    assert notes["column public.t.Same"].startswith("is taken (names that differ in case alone")
+    lost = [note for note in said.plan["notes"] if note.startswith("the comment of")]
+    assert [note.split(" holds")[0] for note in lost] == [
+        "the comment of table public.t", "the comment of column public.t.id",
+    ]  # fmt: skip
 
 
 def test_rows_too_wide_and_keys_too_long_for_innodb_are_planned_around(tmp_path, mariadb_database):
@@ -126,6 +144,25 @@ def test_rows_too_wide_and_keys_too_long_for_innodb_are_planned_around(tmp_path,
     assert {rule for rule, _ in said.losses} == {"primary_key"}
     assert said.column("keyed", "a")["target_type"] == "varchar(384)"
     assert mariadb_database.query("SELECT count(*) FROM keyed WHERE a = 'k'") == [("2",)]
+
+
+def test_columns_that_mariadb_computes_and_rounds_are_no_fault_of_their_rows(
+    mariadb_server: MariadbServer, postgres_database: Database
+):
+    source, target, other = (mariadb_server.create_database() for _ in range(3))
+    source.execute(
+        "CREATE TABLE o (id int PRIMARY KEY AUTO_INCREMENT, price decimal(10,2), rate decimal(6,4),"
+        " vat decimal(10,2) AS (price * rate) STORED, share decimal(10,2) AS (price / 3) STORED)",
+        f"INSERT INTO o (price, rate) SELECT n * 0.37, 0.1975 FROM {numbers(1200)}",
+    )
+    postgres_database.execute(
+        "CREATE TABLE o (id int PRIMARY KEY, price numeric(10,2), rate numeric(6,4),"
+        " vat numeric(10,2) GENERATED ALWAYS AS (price * rate) STORED)",
+        "INSERT INTO o SELECT n, n * 0.37, 0.1975 FROM generate_series(1, 1200) n",
+    )
+    for place, into in ((source, target), (postgres_database, other)):
+        said = migrate(place.url, into.url)
+        assert (said.code, said.verdict, said.rows, said.losses) == (0, "equivalent", 1200, []), said.err
 
 
 def test_a_wrong_password_and_a_database_that_is_not_there_exit_2_before_anything_is_read(mariadb_database):

@@ -3,12 +3,13 @@
 import datetime
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import duckdb
 import psycopg
 import pytest
 
-from tests.e2e.migrating import Said, file_url, migrate
+from tests.e2e.migrating import Said, file_url, migrate, run_kora
 from tests.e2e.rich_postgresql import PROGRAM_LOSSES, RICH, UNKNOWN_TYPES
 from tests.servers import Database, PostgresServer
 
@@ -222,7 +223,7 @@ def test_names_that_fold_to_one_are_told_apart_before_the_load(policy, postgres_
     targets = {str(table["target"]) for table in said.plan["tables"]}
     assert len(targets) == 3
     assert all(name == name.lower() for name in targets)
-    assert any("too long or taken" in note for note in said.plan["notes"])
+    assert any("its own name is taken" in note for note in said.plan["notes"])
 
 
 def test_duckdb_as_a_source_reaches_postgresql_and_sqlite(tmp_path, postgres_database: Database):
@@ -266,3 +267,27 @@ def test_a_table_that_cannot_be_read_stands_in_the_ledger_too(postgres_server: P
     assert (said.code, said.verdict) == (3, "not_proven"), said.err
     assert ("table", "table public.hidden") in said.losses
     assert "GRANT SELECT" in next(loss["reason"] for loss in said.body["losses"] if loss["rule"] == "table")
+
+
+def test_what_no_catalog_carries_is_lost_by_name_in_plan_and_ledger_and_on_a_copy_not(
+    postgres_server: PostgresServer, tmp_path: Path
+):
+    source, target = postgres_server.create_database(), postgres_server.create_database()
+    source.execute(
+        "CREATE TABLE a (id int PRIMARY KEY)", "CREATE TABLE b (y int) INHERITS (a)",
+        "CREATE MATERIALIZED VIEW mv AS SELECT * FROM a", "CREATE RULE r AS ON DELETE TO a DO INSTEAD NOTHING",
+        "ALTER TABLE a ENABLE ROW LEVEL SECURITY", "CREATE POLICY p ON a USING (id > 0)",
+        "CREATE TABLE left_alone (id int PRIMARY KEY)", "CREATE RULE r AS ON DELETE TO left_alone DO INSTEAD NOTHING",
+        "SELECT lo_create(0)", "SELECT lo_create(0)",
+    )  # fmt: skip
+    said = migrate(source.url, target.url, "--exclude", "left_alone")
+    assert (said.code, set(said.losses)) == (5, {
+        ("inheritance", "inheritance public.b"), ("materialized_view", "materialized view public.mv"),
+        ("rule", "rule public.a.r"), ("row_security", "row security public.a"),
+        ("row_security_policy", "row security policy public.a.p"), ("large_object", "large object pg_largeobject"),
+    }), said.err  # fmt: skip
+    assert {(loss["rule"], loss["subject"]) for loss in said.plan["losses"]} == set(said.losses)
+    counts = {loss["rule"]: loss["count"] for loss in said.plan["losses"]}
+    assert counts["large_object"] == 2
+    copy = run_kora("verify", source.url, source.url, "--json")
+    assert (copy.code, copy.losses) == (0, [])

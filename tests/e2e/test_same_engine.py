@@ -217,3 +217,23 @@ def test_numbers_of_a_servers_own_objects_are_refused_by_name(postgres_server: P
     assert [item["reason"] for item in said.plan["refused"]] == [
         "a regclass is the number of an object on its own server, and of another elsewhere"
     ]
+
+
+def test_mariadb_defaults_of_the_clock_give_the_same_moment_in_any_time_zone(mariadb_server: MariadbServer):
+    source, target = mariadb_server.create_database(), mariadb_server.create_database()
+    source.execute(
+        "CREATE TABLE t (id int PRIMARY KEY, a timestamp DEFAULT current_timestamp, b datetime DEFAULT"
+        " current_timestamp, c timestamp(6) NULL DEFAULT current_timestamp(6), d date DEFAULT (current_date),"
+        " e time DEFAULT (current_time), f datetime DEFAULT (current_date), g varchar(30) DEFAULT (current_timestamp))"
+    )
+    said = migrate(source.url, target.url)
+    assert (said.code, said.verdict) == (0, "equivalent"), said.err
+    columns = "a, b, date_format(c, '%Y-%m-%d %H:%i:%s') c, d, e, f, g"
+    for zone in ("+05:00", "-11:00"):
+        inserts = (f"INSERT INTO {name}.t (id) VALUES (1)" for name in (source.name, target.name))
+        target.execute(
+            f"SET time_zone = '{zone}', timestamp = 1700000000.25", f"DELETE FROM {source.name}.t",
+            f"DELETE FROM {target.name}.t", *inserts,
+        )  # fmt: skip
+        shown = f"SELECT {columns} FROM t"
+        assert target.query(shown) == source.query(shown)

@@ -9,6 +9,7 @@ from kora.databases.mariadb.objects import (
     read_triggers,
     read_views,
 )
+from kora.databases.mariadb.rights import read_hidden
 from kora.databases.mariadb.session import Server
 from kora.databases.mariadb.tables import Query, read_tables
 
@@ -33,14 +34,18 @@ def read_catalog(query: Query, server: Server, selection: Selection, outside: di
         outside: Tables that stand outside the snapshot, and why.
     """
     found = read_tables(query, server.product, selection, outside)
+    views = read_views(query, selection)
+    seen = [table.name.name for table in found.tables] + [view.name.name for view in views]
+    hidden = read_hidden(query, server.product, selection, seen)
     not_modelled = sorted(
-        [*found.not_modelled, *read_not_modelled(query)], key=lambda item: (item.what, item.name, item.detail)
+        [*found.not_modelled, *read_not_modelled(query), *hidden],
+        key=lambda item: (item.what, item.name, item.detail),
     )
     return Catalog(
         engine="mariadb",
         version=server.version,
         tables=found.tables,
-        views=read_views(query, selection),
+        views=views,
         triggers=read_triggers(query, selection),
         routines=read_routines(query),
         sequences=read_sequences(query) if server.product.has_sequences else (),

@@ -12,7 +12,9 @@ _GEOMETRIES = frozenset(
     {"geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon",
      "geometrycollection", "geomcollection"}
 )  # fmt: skip
-_LABEL = re.compile(r"'((?:[^']|'')*)'")
+_LABEL = re.compile(r"'((?:[^'\\]|\\.|'')*)'", re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)|''", re.DOTALL)
+_CONTROLS = {"0": "\0", "n": "\n", "r": "\r"}
 _BIT = re.compile(r"bit\((\d+)\)")
 _VECTOR = re.compile(r"vector\((\d+)\)")
 _YEARS = (0, 2155)
@@ -108,7 +110,7 @@ def _moment(raw: RawType) -> Type:
 
 def _text(raw: RawType) -> Type:
     if raw.data_type in ("enum", "set"):
-        labels = tuple(label.replace("''", "'") for label in _LABEL.findall(raw.column_type))
+        labels = tuple(_ESCAPED.sub(_unescaped, label) for label in _LABEL.findall(raw.column_type))
         if raw.data_type == "set":
             return _set(raw, labels)
         wire = f"marked enum:{raw.charset}" if "" in labels else f"enum:{raw.charset}"
@@ -123,6 +125,11 @@ def _text(raw: RawType) -> Type:
         length_unit="characters" if sized else None, fixed=raw.data_type == "char", charset=raw.charset,
         collation=raw.collation,
     )  # fmt: skip
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    """What stands behind a backslash in a declaration, which escapes in any sql_mode; two quotes are one."""
+    return "'" if found[1] is None else _CONTROLS.get(found[1], found[1])
 
 
 def _set(raw: RawType, labels: tuple[str, ...]) -> Type:

@@ -20,7 +20,8 @@ _VALUE_BYTES = 4
 """What a protocol puts around one value."""
 _TRIAL_ROWS = (500, 20_000)
 _LONG_ENOUGH_SECONDS = 0.05
-"""A trial that takes so long beyond the round trip tells the server's speed; a shorter one is repeated with more."""
+_LONG_ENOUGH_OF_A_TRIP = 0.25
+"""A trial that takes so long beyond its asking tells the server's speed; a shorter one is repeated with more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +77,29 @@ def reckoned(database: PushesDown, table: Table, request: PushRequest, speed: Li
 
 
 def _tried(database: PushesDown, request: PushRequest, speed: LineSpeed) -> _Trial | None:
-    """How fast the server digests; None for a table that is empty."""
+    """How fast the server digests; None for a table that is empty.
+
+    What asking costs, round trips and the way of a long statement, is taken from one row's digest; an earlier one opens
+    the session, which takes more round trips than all the rest.
+    """
+    database.push_sample(request, 1)
+    asking, _ = _timed(database, request, 1)
+    long_enough = max(_LONG_ENOUGH_SECONDS, _LONG_ENOUGH_OF_A_TRIP * speed.round_trip_seconds)
     trial = None
     for rows in _TRIAL_ROWS:
-        started = time.monotonic()
-        sample = database.push_sample(request, rows)
-        seconds = time.monotonic() - started - speed.round_trip_seconds
+        took, sample = _timed(database, request, rows)
         if not sample.rows:
             return None
-        trial = _Trial(sample, max(seconds, 1e-6))
-        if seconds >= _LONG_ENOUGH_SECONDS or sample.rows < rows:
+        trial = _Trial(sample, max(took - asking, 1e-6))
+        if trial.seconds >= long_enough or sample.rows < rows:
             break
     return trial
+
+
+def _timed(database: PushesDown, request: PushRequest, rows: int) -> tuple[float, PushedSample]:
+    started = time.monotonic()
+    sample = database.push_sample(request, rows)
+    return time.monotonic() - started, sample
 
 
 def duration(seconds: float) -> str:

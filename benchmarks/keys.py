@@ -20,7 +20,7 @@ from benchmarks.measure import Finished, Sample, run
 from benchmarks.report import Ratio, tell
 from tests.servers import Database
 
-ROWS = 1_000_000
+ROWS = 2_000_000
 REPEAT = 2
 DIFFERENCES = (0, 10, 100_000)
 MOST_FINDINGS = 100_000

@@ -1,8 +1,9 @@
 """KORA's peak memory as tables grow and as more rows differ: it is to stay flat. Writes `memory.json` and `memory.svg`.
 
-Tables of four narrow columns with 10⁵ to 10⁷ rows, verified against themselves, in PostgreSQL and in SQLite. Digests
-are sorted in a buffer of 64 MiB, which two million rows fill; from there on memory is level. Then two PostgreSQL tables
-of 10⁶ rows in which 10⁵ rows differ, and in which all do.
+Tables of four narrow columns with 10⁵ to 10⁷ rows, verified against themselves, in PostgreSQL and in SQLite, there
+also with a tree of all rows beside the certificate. Digests are sorted in a buffer of 64 MiB, which two million rows
+fill; from there on memory is level. Then two PostgreSQL tables of 10⁶ rows in which 10⁵ rows differ, and in which all
+do.
 """
 
 import sqlite3
@@ -27,15 +28,20 @@ _SELECT = "id * 3 + 1000, {hash} % 1000000, {hash} % 1000, {hash} % 7"
 def measure(bench: Bench) -> None:
     """`--rows` is the largest size; what is larger is left out."""
     sizes = [size for size in SIZES if size <= (bench.rows or SIZES[-1])]
-    peaks: dict[str, list[int]] = {"PostgreSQL": [], "SQLite": []}
+    peaks: dict[str, list[int]] = {name: [] for name in ("PostgreSQL", "SQLite", "SQLite, provable")}
     seconds: dict[str, list[float]] = {name: [] for name in peaks}
     tell("\npeak memory of kora verify")
     for size in sizes:
         database, file = bench.server.create_database(), bench.folder / f"memory-{size}.db"
         _into_postgresql(database, size)
         _into_sqlite(file, size)
-        for name, url in (("PostgreSQL", database.url), ("SQLite", f"sqlite:///{file}")):
-            sample = verify.kora(url, url, 0, bench.folder)
+        local = f"sqlite:///{file}"
+        for name, url, *options in (
+            ("PostgreSQL", database.url),
+            ("SQLite", local),
+            ("SQLite, provable", local, "--provable"),
+        ):
+            sample = verify.kora(url, url, 0, bench.folder, *options)
             peaks[name].append(sample.peak_bytes)
             seconds[name].append(round(sample.seconds, 3))
             tell(f"  {name:<11} {size:>11,} rows {sample.seconds:7.2f} s  {sample.peak_bytes / 1e6:6.0f} MB")

@@ -15,7 +15,7 @@ from tests.mariadb_server import MariadbDatabase, MariadbServer, numbers
 from tests.servers import PASSWORD
 
 ROWS = 60_000
-CHUNKED = ("--chunk-size-bytes", CHUNK_SIZE_BYTES, "--yes", "--json")
+CHUNKED = ("--chunk-size-bytes", CHUNK_SIZE_BYTES, "--accept-loss", "collation", "--yes", "--json")
 IN_MID_LOAD = "load.commit.after"
 
 

@@ -6,8 +6,9 @@ loss by name. What hangs on a clock, on chance or on a session is not tried: the
 """
 
 import re
+import secrets
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,7 +19,7 @@ from sqlglot.errors import SqlglotError
 from appliance.conversion.expressions import SQLGLOT_DIALECTS
 from appliance.engines.base import TargetEngine
 from appliance.engines.registry import target_engine
-from appliance.loading.scratch import Scratch
+from appliance.loading.scratch import Scratch, sqlite_scratch
 from appliance.planning.model import ColumnPlan, Plan, RefusedObject, TablePlan
 from kora import _core
 from kora.catalog import Catalog, Column, Name
@@ -96,8 +97,11 @@ def prove_defaults(plan: Plan, source: Database, catalog: Catalog, scratch: Scra
     for name, (probe, unmade) in probes.items():
         defaults = wanted[name]
         # A session that reads takes no backslash for an escape; the texts of MariaDB's defaults are full of them.
-        with source.asking(_SECONDS) if catalog.engine == "mariadb" else nullcontext():
-            theirs = _values(defaults, "source", partial(_ask_source, source, catalog.engine, plan.target.engine))
+        with source.asking(_SECONDS) if catalog.engine == "mariadb" else nullcontext(), ExitStack() as stack:
+            ask = partial(_ask_source, source, catalog.engine, plan.target.engine)
+            if catalog.engine == "sqlite":
+                ask = partial(_ask_sqlite, stack.enter_context(sqlite_scratch()))
+            theirs = _values(defaults, "source", ask)
         mine = _values([item for item in defaults if item.column.name not in unmade], "target",
                        partial(_ask_target, engine, scratch, probe))  # fmt: skip
         mine |= {column: _Value(refused=reason) for column, reason in unmade.items()}
@@ -193,22 +197,20 @@ def _read(
 
 
 def _ask_source(source: AnswersQueries, engine: str, target: str, defaults: Sequence[_Default]) -> _core.RowStream:
-    if engine == "sqlite":
-        return _ask_sqlite(defaults)
     return source.query_rows("SELECT " + ", ".join(_cast(engine, target, item) for item in defaults))
 
 
-def _ask_sqlite(defaults: Sequence[_Default]) -> _core.RowStream:
-    """SQLite gives a value the column's affinity when it is inserted: so it is, in memory."""
+def _ask_sqlite(place: Scratch, defaults: Sequence[_Default]) -> _core.RowStream:
+    """SQLite gives a value the column's affinity when it is inserted: so it is, in a file that goes again."""
     quoted = ('"' + item.column.name.replace('"', '""') + '"' for item in defaults)
     columns = ", ".join(
         f"{name} {item.column.type.declared} DEFAULT ({item.expression})"
         for name, item in zip(quoted, defaults, strict=True)
     )
-    connection = _core.SqliteConnection(":memory:", "create")
-    connection.execute(f"CREATE TABLE probe ({columns})")
-    connection.execute("INSERT INTO probe DEFAULT VALUES")
-    return _core.sqlite_rows(connection, "SELECT * FROM probe")
+    table = f"probe_{secrets.token_hex(8)}"
+    place(f"CREATE TABLE {table} ({columns})")
+    place(f"INSERT INTO {table} DEFAULT VALUES")
+    return place.answer(f"SELECT * FROM {table}")
 
 
 def _cast(engine: str, target: str, item: _Default) -> str:

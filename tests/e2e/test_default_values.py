@@ -127,3 +127,19 @@ def test_a_clock_is_carried_by_rule_and_never_compared(
     said = migrate(file_url("sqlite", tmp_path / "s.db"), targets.get(engine) or file_url(engine, tmp_path / "t.db"))
     assert (said.code, said.losses, said.body["notes"]) == (0, [], []), said.err
     assert all(said.column("t", name).get("default") for name in "abcdefgh")
+
+
+def test_defaults_of_several_sqlite_tables_are_asked_in_a_place_that_goes_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    with closing(sqlite3.connect(tmp_path / "s.db")) as connection:
+        connection.execute("CREATE TABLE a (id INTEGER PRIMARY KEY, x TEXT DEFAULT 'one')")
+        connection.execute("CREATE TABLE b (id INTEGER PRIMARY KEY, x INTEGER DEFAULT 7, y REAL DEFAULT 0.5)")
+        connection.commit()
+    for number in range(2):
+        said = migrate(file_url("sqlite", tmp_path / "s.db"), file_url("duckdb", tmp_path / f"t{number}.db"))
+        assert (said.code, said.losses, said.body["notes"]) == (0, [], []), said.err
+    assert list(here.iterdir()) == []

@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -106,11 +107,10 @@ class MariadbServer:
         certificate, key = self.authority.issue("server", "localhost", "DNS:localhost,IP:127.0.0.1")
         self._settings |= {"ssl_ca": str(self.authority.root), "ssl_cert": str(certificate), "ssl_key": str(key)}
         self._own_everything()
-        try:
+        with ExitStack() as undone:
+            undone.push(self)
             self._make(temporary)
-        except BaseException:
-            self.__exit__()
-            raise
+            undone.pop_all()
         return self
 
     def _make(self, temporary: Path) -> None:

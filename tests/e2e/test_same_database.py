@@ -114,18 +114,9 @@ def test_a_server_that_does_not_say_who_it_is_is_recognised_by_two_urls_of_one_p
     assert not compared_with_itself(unknown, unknown, pairs)
 
 
-def test_a_database_of_a_real_server_is_recognised(postgres_server, tmp_path):
-    database, other = postgres_server.create_database(), postgres_server.create_database()
-    for each in (database, other):
-        each.execute("CREATE TABLE t (id integer PRIMARY KEY)")
-    assert cli.run(["verify", database.url, database.url, "--out", "proof"]) == 0
-    assert len(named(tmp_path / "proof")) == 1
-    assert cli.run(["verify", database.url, other.url, "--out", "proof"]) == 0
-    assert named(tmp_path / "proof") == []
-
-
-def test_a_database_of_a_real_mariadb_is_recognised(mariadb_server, tmp_path):
-    database, other = mariadb_server.create_database(), mariadb_server.create_database()
+@pytest.mark.parametrize("server", ["postgres_server", "mariadb_server"])
+def test_a_database_of_a_real_server_is_recognised(server, tmp_path, request):
+    database, other = (request.getfixturevalue(server).create_database() for _ in range(2))
     for each in (database, other):
         each.execute("CREATE TABLE t (id integer PRIMARY KEY)")
     assert cli.run(["verify", database.url, database.url, "--out", "proof"]) == 0

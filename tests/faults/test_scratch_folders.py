@@ -365,9 +365,7 @@ def test_a_file_whose_writer_is_killed_has_no_name_yet(tmp_path):
         "with replace_by(Path(sys.argv[1])) as file:\n"
         "    file.write(bytes(1 << 20)); file.flush(); os.kill(os.getpid(), signal.SIGKILL)"
     )
-    run = [sys.executable, "-c", program, str(old)]
-    killed = subprocess.run(run, env=os.environ | {"PYTHONPATH": str(Path.cwd())}, check=False)
-    assert killed.returncode == -signal.SIGKILL
+    run_until_it_kills_itself(program, old)
     assert [path.name for path in tmp_path.iterdir()] == ["side.kfp"]
     assert old.read_text() == "the old one"
 
@@ -380,9 +378,7 @@ def test_what_a_killed_writer_spilled_beside_its_file_is_gone_once_it_is_opened_
         "cursor.execute('SELECT hash(range) || repeat(chr(97), 100) AS v FROM range(1500000) ORDER BY v')\n"
         "cursor.fetchone(); os.kill(os.getpid(), signal.SIGKILL)"
     )
-    run = [sys.executable, "-c", program, str(file)]
-    killed = subprocess.run(run, env=os.environ | {"PYTHONPATH": str(Path.cwd())}, check=False)
-    assert killed.returncode == -signal.SIGKILL
+    run_until_it_kills_itself(program, file)
     assert list((tmp_path / "t.duckdb.tmp").iterdir()) != []
     DuckDBWriter(file).close()
     assert list(tmp_path.iterdir()) == [file]
@@ -402,6 +398,12 @@ def test_a_body_and_a_copy_are_for_their_owner_alone(tmp_path):
     finally:
         os.umask(before)
     assert modes == [0o600, 0o700, 0o600]
+
+
+def run_until_it_kills_itself(program: str, file: Path) -> None:
+    run = [sys.executable, "-c", program, str(file)]
+    killed = subprocess.run(run, env=os.environ | {"PYTHONPATH": str(Path.cwd())}, check=False)
+    assert killed.returncode == -signal.SIGKILL
 
 
 def age(folder: Path) -> None:

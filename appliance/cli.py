@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kora.cli.entry import entry_settings, run_process
+from kora.limits import MOST_WORKERS
 
 if TYPE_CHECKING:
     from appliance.planning.model import Plan
@@ -114,7 +115,7 @@ def plan(
 @_selection
 @click.option(
     "--workers",
-    type=click.IntRange(1, 64),
+    type=click.IntRange(1, MOST_WORKERS),
     default=1,
     show_default=True,
     help="Tables loaded at once; more than one counts only into PostgreSQL, from any source but SQLite.",

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from kora.limits import MOST_DIFFERENCES, MOST_WORKERS
+
 if TYPE_CHECKING:
     from kora.comparison.carried_diff import CarriedDiff
     from kora.comparison.fingerprint import Fingerprint
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
 
 AnyPath: TypeAlias = str | Path
 _LONGEST_SETTLING_SECONDS = 3600
-_MOST_WORKERS = 64
-_MOST_DIFFERENCES = 300_000
 _ROLES = ("source", "target", "unassigned")
 _TIERS = (0, 1, 2, 3)
 _STRATEGIES = ("stream", "pushdown", "auto")
@@ -65,8 +65,8 @@ def fingerprint(
 
     _one_of("role", role, _ROLES)
     _one_of("tier", tier, _TIERS)
-    _within("expect_differences", expect_differences, 0, _MOST_DIFFERENCES)
-    _within("workers", workers, 1, _MOST_WORKERS)
+    _within("expect_differences", expect_differences, 0, MOST_DIFFERENCES)
+    _within("workers", workers, 1, MOST_WORKERS)
     request = FingerprintRequest(
         role=role,
         tier=tier,
@@ -154,7 +154,7 @@ def verify(
         settle_seconds: With `live`: how long to wait before that, 0 to 3,600.
         float_tolerance: `schema.table.column` of the source → `ulps,N` or `relative,R`: forgiven, a counted loss.
         provable: Certify row trees, so that single rows can be proven later.
-        workers: Threads that read each side of a large table; half of this machine's processors, at most 8, if None.
+        workers: Threads a side for a large table, 1 to 64; half of this machine's processors, at most 8, if None.
         strategy: `stream` reads rows, `pushdown` has servers digest them, `auto` decides by the line's speed.
         settings: Where keys live, how many findings are listed; from the environment if None.
 
@@ -169,7 +169,7 @@ def verify(
     from kora.verification import VerifyRequest, verify_databases
 
     _within("settle_seconds", settle_seconds, 0, _LONGEST_SETTLING_SECONDS, (int, float))
-    _within("workers", workers, 1, _MOST_WORKERS)
+    _within("workers", workers, 1, MOST_WORKERS)
     _one_of("strategy", strategy, _STRATEGIES)
     request = VerifyRequest(
         source=source,

@@ -3,7 +3,7 @@
 import re
 import secrets
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -23,14 +23,13 @@ from appliance.loading.mariadb_session import (
     SealedLogin,
     number,
 )
-from appliance.loading.scratch import Scratch
-from kora._core import RowStream
+from appliance.loading.scratch import Scratch, opened_when_asked
 from kora.databases.address import Address
-from kora.databases.base import AnswersQueries, Database
+from kora.databases.base import Database
 from kora.databases.mariadb.session import connection_settings
 from kora.databases.registry import open_database
 from kora.databases.secrets import Secret
-from kora.errors import AccessDenied, EngineError
+from kora.errors import AccessDenied
 
 if TYPE_CHECKING:
     from kora.behavior.servers import ServerTrials
@@ -122,30 +121,14 @@ class MariadbTarget:
             self._create_scratch(session, name)
             try:
                 session.execute(f"USE `{name}`")
-                with self._answering(name) as answer:
-                    yield Scratch(lambda sql: _run(session, sql), answer)
+                with opened_when_asked(partial(self._reader_of, name)) as asked:
+                    yield Scratch(lambda sql: _run(session, sql), lambda sql: asked().query_rows(sql))
             finally:
                 if session.is_open:
                     session.execute(f"DROP DATABASE IF EXISTS `{name}`")
 
-    @contextmanager
-    def _answering(self, name: str) -> Iterator[Callable[[str], RowStream]]:
-        """What reads the scratch database as KORA would; opened when it is first asked, in a snapshot of then."""
-        opened: list[Database] = []
-
-        def answer(sql: str) -> RowStream:
-            if not opened:
-                opened.append(open_database(replace(self.address, database=name), role="target", secret=self._secret))
-            database = opened[0]
-            if not isinstance(database, AnswersQueries):
-                raise EngineError("the target answers no queries")
-            return database.query_rows(sql)
-
-        try:
-            yield answer
-        finally:
-            for database in opened:
-                database.close()
+    def _reader_of(self, name: str) -> Database:
+        return open_database(replace(self.address, database=name), role="target", secret=self._secret)
 
     def _create_scratch(self, session: MariadbSession, name: str) -> None:
         try:

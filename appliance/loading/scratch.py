@@ -1,8 +1,9 @@
 """Scratch targets: where a plan is tried before anything is touched. Each is thrown away when its block ends."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
 
 import duckdb
 import psycopg
@@ -131,14 +132,8 @@ def postgresql_scratch(
         except psycopg.Error as error:
             raise EngineError(str(error), error.sqlstate or "") from error
 
-    opened: list[Database] = []
-
     def answer(sql: str) -> RowStream:
-        if not opened:
-            opened.append(reader())
-        database = opened[0]
-        if not isinstance(database, AnswersQueries):
-            raise EngineError("the target answers no queries")
+        database = asked()
         try:
             with connection.transaction():
                 texts = _texts(connection, sql)
@@ -148,13 +143,27 @@ def postgresql_scratch(
         return database.query_rows("SELECT " + ", ".join(f"CAST({text} AS {kind})" for text, kind in known))
 
     try:
-        with connection.transaction(force_rollback=True):
+        with opened_when_asked(reader) as asked, connection.transaction(force_rollback=True):
             yield Scratch(execute, answer)
     finally:
-        for database in opened:
-            database.close()
         if not connection.closed and not connection.autocommit:
             connection.rollback()
+
+
+@contextmanager
+def opened_when_asked(reader: Callable[[], Database]) -> Iterator[Callable[[], AnswersQueries]]:
+    """What gives KORA's reader of a scratch target: opened when it is first asked for, in a snapshot of then."""
+    with ExitStack() as stack:
+
+        @cache
+        def asked() -> AnswersQueries:
+            database = reader()
+            stack.callback(database.close)
+            if not isinstance(database, AnswersQueries):
+                raise EngineError("the target answers no queries")
+            return database
+
+        yield asked
 
 
 def _texts(connection: "psycopg.Connection[tuple[object, ...]]", sql: str) -> list[tuple[str, str]]:
@@ -171,6 +180,7 @@ def _texts(connection: "psycopg.Connection[tuple[object, ...]]", sql: str) -> li
     return texts
 
 
-def _knows(database: Database, kind: str) -> bool:
+def _knows(database: AnswersQueries, kind: str) -> bool:
     """Whether a type is there outside of the scratch transaction."""
-    return bool(database.scalar_query(f"SELECT to_regtype({ddl.literal(kind)}) IS NOT NULL")[0][0])
+    (((_, found),),) = database.query_rows(f"SELECT CAST(to_regtype({ddl.literal(kind)}) AS text)").shown(1)
+    return found is not None

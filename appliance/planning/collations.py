@@ -8,12 +8,10 @@ loss of that column, in `appliance.planning.columns`.
 import re
 from collections import defaultdict
 
-from appliance.planning.columns import Context
+from appliance.planning.columns import BY_BYTES, Context
 from appliance.planning.model import TablePlan
 from kora.catalog import Table
 
-BY_BYTES = ("_nopad_bin", "_0900_bin")
-"""How collations end under which texts are equal byte by byte alone."""
 _NAMED = 4
 """Columns that a line names before it counts the rest."""
 _COMPARES = re.compile(r"\b(?:where|on|having|group|order|distinct|union|case|in|like)\b", re.IGNORECASE)

@@ -21,6 +21,8 @@ from kora.catalog import Catalog, Column, Name, Sequence, Table, Type
 from kora.comparison.mapping import Loss, LossClass
 from kora.comparison.structure import inner_domains
 
+BY_BYTES = ("_nopad_bin", "_0900_bin")
+"""How collations end under which texts are equal byte by byte alone."""
 _LAST_BIGINT = 2**63 - 1
 _LOSS_ORDER: tuple[LossClass, ...] = ("lossless", "widened", "narrowed_proven", "lossy_approved", "refused")
 
@@ -274,7 +276,7 @@ def _collation(context: Context, subject: str, column: Column, placement: Placem
         context.decisions.lose("collation", subject, 1, reason)
         return
     collation = column.type.collation
-    byte_order = (collation or "").endswith(("_nopad_bin", "_0900_bin"))
+    byte_order = (collation or "").endswith(BY_BYTES)
     if collation and (byte_order or placement.target_type.endswith(f" collate {collation}")):
         return
     if collation in context.catalog.facts.get("ordinary_collations", "").split(","):

@@ -7,6 +7,7 @@ import click
 
 from kora.cli.entry import FILE, entry_settings, password_prompt, tell_unused
 from kora.exit_codes import ExitCode
+from kora.limits import MOST_DIFFERENCES, MOST_WORKERS
 
 if TYPE_CHECKING:
     from kora.comparison.fingerprint import Tier
@@ -29,7 +30,10 @@ _AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object
     "also every row's digest.",
 )
 @click.option(
-    "--expect-differences", type=click.IntRange(0, 300_000), metavar="N", help="Size the sketch for N altered rows."
+    "--expect-differences",
+    type=click.IntRange(0, MOST_DIFFERENCES),
+    metavar="N",
+    help="Size the sketch for N altered rows.",
 )
 @click.option(
     "--role",
@@ -50,7 +54,7 @@ _AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object
 )
 @click.option(
     "--workers",
-    type=click.IntRange(1, 64),
+    type=click.IntRange(1, MOST_WORKERS),
     metavar="N",
     help="Read a large table by N threads; else by as many as this machine has processors, at most 8.",
 )

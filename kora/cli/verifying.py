@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import click
 
 from kora.cli.entry import FILE, entry_settings, password_prompt, tell_unused
+from kora.limits import MOST_WORKERS
 
 if TYPE_CHECKING:
     from kora.behavior.live import BehaviorRequest
@@ -99,7 +100,7 @@ def _asking(command: _Command) -> _Command:
 )
 @click.option(
     "--workers",
-    type=click.IntRange(1, 64),
+    type=click.IntRange(1, MOST_WORKERS),
     metavar="N",
     help="Read each side of a large table by N threads; else by half of this machine's processors, at most 8.",
 )

@@ -3,8 +3,9 @@
 import os
 from typing import Literal
 
-from kora.databases.base import MANY_STREAMS, Lanes
+from kora.databases.base import Lanes
 from kora.errors import InvalidRequest
+from kora.limits import MOST_WORKERS
 
 MOST_BY_ITSELF = 8
 """More sessions than this are opened on nobody's server unasked."""
@@ -22,8 +23,8 @@ def lanes_for(workers: int | None, *, sides: Literal[1, 2] = 2) -> Lanes:
     """
     if workers is None:
         return Lanes(max(1, min(_processors() // sides, MOST_BY_ITSELF)))
-    if not 1 <= workers <= MANY_STREAMS:
-        raise InvalidRequest(f"1 to {MANY_STREAMS} workers read a side, not {workers}")
+    if not 1 <= workers <= MOST_WORKERS:
+        raise InvalidRequest(f"1 to {MOST_WORKERS} workers read a side, not {workers}")
     return Lanes(workers)
 
 

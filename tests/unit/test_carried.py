@@ -109,7 +109,7 @@ def test_importing_the_library_loads_nothing_that_is_not_needed_yet():
         "{'kora', 'pydantic', 'rich', 'click', 'duckdb', 'jinja2'}))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert done.stdout.strip() == "['kora', 'kora.library']"
+    assert done.stdout.strip() == "['kora', 'kora.library', 'kora.limits']"
 
 
 def test_verify_is_the_librarys_function_whatever_was_imported_before(tmp_path):
